@@ -1,0 +1,47 @@
+# Every cargo command uses the release profile and one target folder, so that
+# RocksDB's C++ is compiled once for the demo, the tests and the lints.
+export REGISTRY_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/twin-city-registry
+export CARGO_TARGET_DIR ?= $(REGISTRY_CACHE)/target
+BIN := $(CARGO_TARGET_DIR)/release
+CARGO := . $(REGISTRY_CACHE)/build.env && cargo
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo demo-stop test bench lint fmt fmt-check deny clean
+
+help: ## Lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: ## Installs what the build needs (C++ compiler, libclang)
+	@.ci/setup
+
+build: setup ## Builds every program
+	@$(CARGO) build --locked --release --workspace --bins
+
+demo: build ## Settles the record day of 2021-12-16 on six nodes in two cities (ARGS=--keep leaves them running)
+	@$(BIN)/demo run $(ARGS)
+
+demo-stop: ## Stops what "make demo ARGS=--keep" left running
+	@$(BIN)/demo stop
+
+test: build ## Runs every test
+	@$(CARGO) test --locked --release --workspace
+
+bench: build ## Measures settlement speed and writes target/bench/report.json
+	@$(BIN)/bench $(ARGS)
+
+lint: setup ## Lints and documentation, warnings are errors
+	@$(CARGO) clippy --locked --release --workspace --all-targets -- -D warnings
+	@. $(REGISTRY_CACHE)/build.env && RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --workspace --no-deps --document-private-items --quiet
+
+fmt: ## Formats the code
+	@cargo fmt --all
+
+fmt-check:
+	@cargo fmt --all --check
+
+deny: ## Checks licences, sources and bans of all dependencies
+	@.ci/setup-deny
+	@$(REGISTRY_CACHE)/tools/bin/cargo-deny --all-features check --hide-inclusion-graph bans licenses sources
+
+clean: ## Removes what the demo and the bench wrote
+	@rm -rf target/demo target/bench

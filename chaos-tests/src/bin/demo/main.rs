@@ -1,0 +1,104 @@
+//! The registry's main job on one machine: two cities of real node processes
+//! settle a published day, and everything is stopped again.
+
+mod console;
+mod kept;
+mod report;
+mod run;
+mod show;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use registry_chaos_tests::cluster::repository_root;
+use tokio::signal::unix::{SignalKind, signal};
+
+use console::Console;
+
+/// Starts six nodes as two cities, settles a published trading day and prints
+/// what came of it.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Leave nodes and links running; `demo stop` ends them.
+    #[arg(long)]
+    keep: bool,
+    /// Round-trip time between the cities.
+    #[arg(long, default_value_t = 12)]
+    rtt_ms: u64,
+    /// Day to settle, one of deploy/sample-days/figures.csv.
+    #[arg(long, default_value = "2021-12-16")]
+    day: String,
+    /// What the firms and the single trades are made from.
+    #[arg(long, default_value_t = 20_211_216)]
+    seed: u64,
+    /// Firms that trade.
+    #[arg(long, default_value_t = registry_client::sample::DEFAULT_FIRM_COUNT)]
+    firms: usize,
+    /// Where nodes, certificates, logs and the report go; emptied at the
+    /// start. [default: target/demo]
+    #[arg(long, global = true)]
+    work_dir: Option<PathBuf>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Ends the processes that an earlier `demo --keep` left running.
+    Stop,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let work_dir = args.work_dir.clone().unwrap_or_else(|| repository_root().join("target/demo"));
+    let mut console = Console::new();
+    let outcome = match args.command {
+        Some(Command::Stop) => stop(&console, &work_dir).await,
+        None => {
+            let settings = run::Settings {
+                keep: args.keep,
+                rtt_ms: args.rtt_ms,
+                day: args.day,
+                seed: args.seed,
+                firms: args.firms,
+                work_dir,
+            };
+            // Dropping the run stops its processes.
+            tokio::select! {
+                outcome = Box::pin(run::run(&mut console, settings)) => outcome,
+                outcome = asked_to_stop() => outcome,
+            }
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console::complain(&format!("\nThe demonstration failed: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn stop(console: &Console, work_dir: &std::path::Path) -> anyhow::Result<()> {
+    let stopped = kept::stop(work_dir).await?;
+    if stopped.is_empty() {
+        console.say("Nothing runs.");
+    } else {
+        console.say(&format!("Stopped {}.", stopped.join(", ")));
+    }
+    Ok(())
+}
+
+/// Ctrl-C or SIGTERM.
+async fn asked_to_stop() -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminated.recv() => {}
+        _ = interrupted.recv() => {}
+    }
+    anyhow::bail!("asked to stop; every process it had started is stopped")
+}

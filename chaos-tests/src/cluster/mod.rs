@@ -1,0 +1,18 @@
+//! Clusters of real `registry-node` processes.
+
+mod config;
+mod plan;
+mod ports;
+mod process;
+mod procfs;
+mod running;
+mod states;
+
+pub use config::{
+    LimitsSection, LogSection, Member, NodeConfig, NodeSection, RaftSection, TlsSection,
+};
+pub use plan::{ClusterPlan, Layout, repository_root};
+pub use process::{Managed, find_binary, signal, tail};
+pub use procfs::{ProcessUsage, command_line};
+pub use running::Cluster;
+pub use states::HeldState;

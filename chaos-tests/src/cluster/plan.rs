@@ -1,0 +1,220 @@
+//! Which nodes a cluster has, with which files and ports.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+
+use super::config::{NodeConfig, RaftSection};
+use super::ports::PortBlock;
+
+/// Who must agree to a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// Two sets of three voters: a majority in each city.
+    DualCity,
+    /// One set of three voters in one city, for comparison.
+    SingleCity,
+}
+
+/// Files and folders of a cluster that is not started yet.
+#[derive(Debug)]
+pub struct ClusterPlan {
+    pub(crate) work_dir: PathBuf,
+    pub(crate) nodes: Vec<PlannedNode>,
+    /// Held so that no other cluster takes the ports; none for deployed files.
+    _ports: Option<PortBlock>,
+}
+
+/// One node's file.
+#[derive(Clone, Debug)]
+pub(crate) struct PlannedNode {
+    pub(crate) config: NodeConfig,
+    pub(crate) config_path: PathBuf,
+}
+
+impl ClusterPlan {
+    /// The files of `deploy/` as they are. Their relative paths and fixed
+    /// ports hold with `work_dir` as working directory, which is emptied.
+    ///
+    /// # Errors
+    /// When a file is absent or malformed, or the folder cannot be emptied.
+    pub fn deployed(repository: &Path, work_dir: &Path) -> anyhow::Result<Self> {
+        let nodes = read_deployed(repository)?;
+        Ok(Self { work_dir: emptied(work_dir)?, nodes, _ports: None })
+    }
+
+    /// A variant of the deployed files on ports of its own, in `work_dir`,
+    /// which is emptied; its files are `work_dir/<node>.toml`.
+    ///
+    /// # Errors
+    /// When a deployed file is absent or malformed, no ports are free, or a
+    /// folder or file cannot be written.
+    pub fn variant(
+        repository: &Path,
+        work_dir: &Path,
+        layout: Layout,
+        adjust: impl Fn(&mut RaftSection),
+    ) -> anyhow::Result<Self> {
+        let work_dir = emptied(work_dir)?;
+        let mut nodes = read_deployed(repository)?;
+        if layout == Layout::SingleCity {
+            keep_one_city(&mut nodes);
+        }
+        let mut ports = PortBlock::take()?;
+        move_to(&mut nodes, &mut ports)?;
+        for node in &mut nodes {
+            adjust(&mut node.config.raft);
+            node.config_path = work_dir.join(format!("{}.toml", node.config.node.name));
+            fs::write(&node.config_path, node.config.to_toml())
+                .with_context(|| format!("writing {}", node.config_path.display()))?;
+        }
+        Ok(Self { work_dir, nodes, _ports: Some(ports) })
+    }
+
+    /// The nodes' settings, in the order of their ids.
+    pub fn configs(&self) -> impl Iterator<Item = &NodeConfig> {
+        self.nodes.iter().map(|node| &node.config)
+    }
+
+    /// The nodes' files, in the order of their ids.
+    pub fn config_paths(&self) -> impl Iterator<Item = &Path> {
+        self.nodes.iter().map(|node| node.config_path.as_path())
+    }
+
+    /// Working directory of every process.
+    #[must_use]
+    pub fn work_dir(&self) -> &Path {
+        &self.work_dir
+    }
+
+    /// Where the certificates are.
+    #[must_use]
+    pub fn pki_dir(&self) -> PathBuf {
+        self.work_dir.join("pki")
+    }
+
+    /// Where the nodes answer clients.
+    #[must_use]
+    pub fn endpoints(&self) -> Vec<String> {
+        self.configs().map(|config| config.node.client_listen.to_string()).collect()
+    }
+}
+
+/// The repository: the working directory if it is one, else where this was built.
+#[must_use]
+pub fn repository_root() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let built_in =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned();
+    here.ancestors()
+        .find(|folder| folder.join("deploy/shanghai").is_dir())
+        .map_or(built_in, Path::to_owned)
+}
+
+fn read_deployed(repository: &Path) -> anyhow::Result<Vec<PlannedNode>> {
+    let mut nodes = Vec::new();
+    for city in ["shanghai", "wuhan"] {
+        let folder = repository.join("deploy").join(city);
+        let entries =
+            fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
+        for entry in entries {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "toml") {
+                let path = fs::canonicalize(path)?;
+                nodes.push(PlannedNode { config: NodeConfig::read(&path)?, config_path: path });
+            }
+        }
+    }
+    if nodes.is_empty() {
+        bail!("no node files in {}", repository.join("deploy").display());
+    }
+    nodes.sort_by_key(|node| node.config.node.id);
+    Ok(nodes)
+}
+
+/// Keeps the first node's city, in which nodes reach each other directly.
+fn keep_one_city(nodes: &mut Vec<PlannedNode>) {
+    let city = nodes[0].config.node.city.clone();
+    nodes.retain(|node| node.config.node.city == city);
+    for node in nodes {
+        node.config.layout = "single-city".to_owned();
+        node.config.members.retain(|member| member.city == city);
+    }
+}
+
+/// Gives every listener and every link's near end a port of its own; what was
+/// one address stays one address.
+fn move_to(nodes: &mut [PlannedNode], ports: &mut PortBlock) -> anyhow::Result<()> {
+    let mut moved: BTreeMap<SocketAddr, SocketAddr> = BTreeMap::new();
+    let mut replace = |address: &mut SocketAddr| -> anyhow::Result<()> {
+        *address = match moved.get(address) {
+            Some(new) => *new,
+            None => {
+                let new = ports.next()?;
+                moved.insert(*address, new);
+                new
+            }
+        };
+        Ok(())
+    };
+    for node in nodes {
+        replace(&mut node.config.node.client_listen)?;
+        replace(&mut node.config.node.peer_listen)?;
+        for member in &mut node.config.members {
+            replace(&mut member.peer_address)?;
+            replace(&mut member.client_address)?;
+        }
+    }
+    Ok(())
+}
+
+fn emptied(folder: &Path) -> anyhow::Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("emptying {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    fs::canonicalize(folder).with_context(|| format!("finding {}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::routes_between;
+
+    #[test]
+    fn deployed_files_describe_two_cities_joined_by_eighteen_routes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let plan = ClusterPlan::deployed(&repository_root(), &folder.path().join("work"))
+            .expect("deployed files");
+        let ids: Vec<u64> = plan.configs().map(|config| config.node.id).collect();
+        assert_eq!(ids, [11, 12, 13, 21, 22, 23]);
+        let configs: Vec<NodeConfig> = plan.configs().cloned().collect();
+        assert_eq!(routes_between(&configs).expect("routes").len(), 18);
+    }
+
+    #[test]
+    fn a_variant_keeps_the_routes_and_shares_no_port_with_another() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let make = |name: &str, layout| {
+            ClusterPlan::variant(&repository_root(), &folder.path().join(name), layout, |raft| {
+                raft.snapshot_keep_entries = Some(7);
+            })
+            .expect("a variant")
+        };
+        let (one, two) = (make("one", Layout::DualCity), make("two", Layout::SingleCity));
+        let written =
+            NodeConfig::read(&one.nodes[0].config_path).expect("the written file reads back");
+        assert_eq!(written.to_toml(), one.nodes[0].config.to_toml());
+        assert_eq!(written.raft.snapshot_keep_entries, Some(7));
+        let configs: Vec<NodeConfig> = one.configs().cloned().collect();
+        assert_eq!(routes_between(&configs).expect("routes").len(), 18);
+        let single: Vec<NodeConfig> = two.configs().cloned().collect();
+        assert_eq!(single.len(), 3);
+        assert!(routes_between(&single).expect("routes").is_empty());
+        let ones = one.endpoints();
+        assert!(two.endpoints().iter().all(|endpoint| !ones.contains(endpoint)));
+    }
+}

@@ -1,0 +1,78 @@
+//! What Linux says of a process: processor time, memory, command line.
+
+use std::fs;
+
+/// `USER_HZ`, in which `/proc/<pid>/stat` counts; 100 on every Linux that
+/// Rust's standard targets run on.
+const TICKS_PER_SECOND: u64 = 100;
+
+/// Processor time and peak memory of one process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ProcessUsage {
+    /// User and system time.
+    pub cpu_us: u64,
+    /// Greatest resident set so far; 0 for a process that has exited.
+    pub peak_rss_kib: u64,
+}
+
+impl ProcessUsage {
+    /// Reads a process that runs or waits to be reaped.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        Some(Self { cpu_us: cpu_us(&stat)?, peak_rss_kib: peak_rss_kib(&status).unwrap_or(0) })
+    }
+
+    /// The same node's earlier process and this one, taken together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            cpu_us: self.cpu_us + other.cpu_us,
+            peak_rss_kib: self.peak_rss_kib.max(other.peak_rss_kib),
+        }
+    }
+}
+
+/// Arguments of a running process, `None` when there is none.
+#[must_use]
+pub fn command_line(pid: u32) -> Option<Vec<String>> {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    let arguments = bytes.split(|byte| *byte == 0).filter(|part| !part.is_empty());
+    Some(arguments.map(|part| String::from_utf8_lossy(part).into_owned()).collect())
+}
+
+fn cpu_us(stat: &str) -> Option<u64> {
+    // The second field is the name in brackets and may itself hold spaces.
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let mut fields = after_name.split(' ').skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some((user + system) * (1_000_000 / TICKS_PER_SECOND))
+}
+
+fn peak_rss_kib(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_brackets_does_not_shift_the_fields() {
+        let stat = "42 (a ) b) S 1 42 42 0 -1 4194560 100 0 0 0 7 5 0 0 20 0 9 0 123 456 789";
+        assert_eq!(cpu_us(stat), Some(120_000));
+    }
+
+    #[test]
+    fn peak_memory_is_read_in_kib() {
+        assert_eq!(peak_rss_kib("VmPeak:\t  900 kB\nVmHWM:\t  123456 kB\n"), Some(123_456));
+        assert_eq!(peak_rss_kib("State:\tZ (zombie)\n"), None);
+    }
+
+    #[test]
+    fn this_process_has_used_memory() {
+        let usage = ProcessUsage::of(std::process::id()).expect("this process runs");
+        assert!(usage.peak_rss_kib > 0);
+    }
+}

@@ -1,0 +1,138 @@
+//! A settlement day's steps with the exchange's own sums and hashes, for tests
+//! that must stop between two of them.
+
+use anyhow::{Context as _, ensure};
+use registry_client::amount::format_fen;
+use registry_client::formats::{ClearingHasher, TradesHasher};
+use registry_client::proto::{
+    ConfirmClearingRequest, DayRequest, DayState, SubmitManifestRequest, SubmitTradesReply, Trade,
+    TradeRecord, TradeStatus,
+};
+use registry_client::{ExchangeClient, RegistryClient, SubmitOptions};
+
+/// One day's trades and what the exchange says of them.
+#[derive(Clone, Debug)]
+pub struct ExchangeDay {
+    date: String,
+    trades: Vec<Trade>,
+    manifest: SubmitManifestRequest,
+    clearing_sha256: [u8; 32],
+}
+
+impl ExchangeDay {
+    /// Adds up the trades.
+    ///
+    /// # Errors
+    /// When a trade has no canonical bytes or a sum overflows.
+    pub fn new(date: &str, trades: Vec<Trade>) -> anyhow::Result<Self> {
+        let mut hasher = TradesHasher::new(date)?;
+        let mut clearing = ClearingHasher::new(date)?;
+        for trade in &trades {
+            hasher.add(trade)?;
+            clearing.add(trade)?;
+        }
+        let totals = hasher.totals();
+        let manifest = SubmitManifestRequest {
+            date: date.to_owned(),
+            trade_count: totals.trade_count,
+            quantity_tco2e: totals.quantity_tco2e,
+            amount_yuan: format_fen(totals.amount_fen),
+            trades_sha256: hasher.finish().to_vec().into(),
+            ..Default::default()
+        };
+        Ok(Self { date: date.to_owned(), trades, manifest, clearing_sha256: clearing.finish() })
+    }
+
+    /// `YYYY-MM-DD`.
+    #[must_use]
+    pub fn date(&self) -> &str {
+        &self.date
+    }
+
+    /// In the order they are sent.
+    #[must_use]
+    pub fn trades(&self) -> &[Trade] {
+        &self.trades
+    }
+
+    /// What closes the stream.
+    #[must_use]
+    pub fn manifest(&self) -> &SubmitManifestRequest {
+        &self.manifest
+    }
+
+    /// The trades in chunks of `size`.
+    #[must_use]
+    pub fn chunks(&self, size: usize) -> Vec<Vec<Trade>> {
+        self.trades.chunks(size).map(<[Trade]>::to_vec).collect()
+    }
+
+    /// Sends the chunks of an open day.
+    ///
+    /// # Errors
+    /// When a chunk is refused or not answered in time, or the day has other trades besides.
+    pub async fn submit(
+        &self,
+        exchange: &ExchangeClient,
+        chunk_trades: usize,
+        on_ack: impl FnMut(&SubmitTradesReply),
+    ) -> anyhow::Result<()> {
+        let chunks = self.chunks(chunk_trades);
+        let options = SubmitOptions::default();
+        let sent = exchange.submit_trades(&self.date, chunks, &options, on_ack);
+        let accepted = sent.await.context("sending the chunks")?.trades_accepted;
+        ensure!(accepted == self.manifest.trade_count, "{accepted} trades are in the day");
+        Ok(())
+    }
+
+    /// From all chunks received to CONFIRMED: manifest, clearing, confirmation.
+    ///
+    /// # Errors
+    /// When a step is refused or the exchange's hash differs.
+    pub async fn confirm(
+        &self,
+        registry: &RegistryClient,
+        exchange: &ExchangeClient,
+    ) -> anyhow::Result<()> {
+        exchange.submit_manifest(self.manifest.clone()).await.context("closing the stream")?;
+        let day = DayRequest { date: self.date.clone(), ..Default::default() };
+        registry.clear_day(day).await.context("clearing")?;
+        let confirmation = ConfirmClearingRequest {
+            date: self.date.clone(),
+            clearing_sha256: self.clearing_sha256.to_vec().into(),
+            ..Default::default()
+        };
+        let day = exchange.confirm_clearing(confirmation).await.context("confirming")?.day;
+        let state = day.map(|day| day.state());
+        ensure!(state == Some(DayState::Confirmed), "the day is {state:?}: the hashes differ");
+        Ok(())
+    }
+
+    /// That the registry's records are these trades, each once, in order, delivered.
+    ///
+    /// # Errors
+    /// Names the first trade that is lost, doubled, changed or not delivered.
+    pub fn all_delivered(&self, records: &[TradeRecord]) -> anyhow::Result<()> {
+        for (position, (sent, record)) in self.trades.iter().zip(records).enumerate() {
+            ensure!(
+                record.sequence == position as u64 + 1,
+                "record {position} has sequence {}",
+                record.sequence
+            );
+            ensure!(
+                record.trade.as_ref() == Some(sent),
+                "sent {sent:?}, recorded {:?}",
+                record.trade
+            );
+            let status = record.status();
+            ensure!(status == TradeStatus::Delivered, "trade {} is {status:?}", sent.trade_number);
+        }
+        ensure!(
+            records.len() == self.trades.len(),
+            "{} sent, {} recorded",
+            self.trades.len(),
+            records.len()
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! Real processes under faults: clusters of `registry-node` processes, the
+//! emulated links between the two cities, and the work that is sent to them.
+//!
+//! In reading order: [`cluster`] starts, stops and measures node processes,
+//! [`link`] is the wide-area network between the cities, [`wait`] the one way
+//! to wait; [`market`] makes loads of any size, [`day`] takes them through a
+//! settlement day step by step, [`books`] works out what a day must leave
+//! behind, [`sample_day`] does so for a published day, [`scratch`] says where a test's files go; [`model`] is the naive ledger that the real one is
+//! compared with.
+
+pub mod books;
+pub mod cluster;
+pub mod day;
+pub mod link;
+pub mod market;
+pub mod model;
+pub mod sample_day;
+pub mod scratch;
+pub mod wait;

@@ -1,0 +1,106 @@
+//! Which connections pass from city to city, and how each fares.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+
+use crate::cluster::NodeConfig;
+
+/// The way one node dials another through the emulated link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Who dials.
+    pub from_node: u64,
+    /// The dialling node's city.
+    pub from_city: String,
+    /// Who is dialled.
+    pub to_node: u64,
+    /// The dialled node's city.
+    pub to_city: String,
+    /// Where the dialling node connects.
+    pub near: SocketAddr,
+    /// Where the dialled node listens.
+    pub far: SocketAddr,
+}
+
+impl Route {
+    /// Whether the route joins the two cities, whichever dials.
+    #[must_use]
+    pub fn joins(&self, one: &str, other: &str) -> bool {
+        (self.from_city == one && self.to_city == other)
+            || (self.from_city == other && self.to_city == one)
+    }
+}
+
+/// How a route fares at the moment. "There" is from the dialling to the
+/// dialled node, "back" the other way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkState {
+    /// One-way delay there.
+    pub delay_there: Duration,
+    /// One-way delay back.
+    pub delay_back: Duration,
+    /// Connections are dropped and refused.
+    pub cut: bool,
+    /// Nothing passes there, and no connection notices.
+    pub hole_there: bool,
+    /// Nothing passes back, and no connection notices.
+    pub hole_back: bool,
+}
+
+impl LinkState {
+    /// A whole route with half the round-trip time each way.
+    #[must_use]
+    pub fn with_rtt(rtt: Duration) -> Self {
+        Self {
+            delay_there: rtt / 2,
+            delay_back: rtt / 2,
+            cut: false,
+            hole_there: false,
+            hole_back: false,
+        }
+    }
+}
+
+/// Derives the routes: wherever a node dials another at an address that is
+/// not that node's own listener, a link stands between them.
+///
+/// # Errors
+/// When a file names a member that has no file, or two routes share a near end.
+pub fn routes_between(configs: &[NodeConfig]) -> anyhow::Result<Vec<Route>> {
+    let mut routes: Vec<Route> = Vec::new();
+    for config in configs {
+        for member in config.members.iter().filter(|member| member.id != config.node.id) {
+            let far =
+                configs.iter().find(|other| other.node.id == member.id).with_context(|| {
+                    format!(
+                        "node {} names member {}, which has no file",
+                        config.node.name, member.id
+                    )
+                })?;
+            if member.peer_address == far.node.peer_listen {
+                continue;
+            }
+            if let Some(other) = routes.iter().find(|route| route.near == member.peer_address) {
+                bail!(
+                    "routes {}->{} and {}->{} share {}",
+                    other.from_node,
+                    other.to_node,
+                    config.node.id,
+                    member.id,
+                    other.near
+                );
+            }
+            routes.push(Route {
+                from_node: config.node.id,
+                from_city: config.node.city.clone(),
+                to_node: member.id,
+                to_city: far.node.city.clone(),
+                near: member.peer_address,
+                far: far.node.peer_listen,
+            });
+        }
+    }
+    Ok(routes)
+}

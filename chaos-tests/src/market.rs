@@ -1,0 +1,215 @@
+//! A small market of uniform firms, for loads whose size a test chooses: every
+//! firm holds the same and can pay for everything it is made to buy.
+
+use anyhow::Context as _;
+use futures::StreamExt as _;
+use futures::TryStreamExt as _;
+use registry_client::RegistryClient;
+use registry_client::amount::format_fen;
+use registry_client::proto::{
+    AccountKind, DepositRequest, IssueRequest, MoveHoldingRequest, OpenAccountRequest,
+    OpenBankRequest, OpenDayRequest, Position, RegisterInstrumentRequest, Trade, TradeKind,
+};
+use registry_ledger::{Date, calendar, uscc};
+
+/// The only instrument of this market.
+pub const INSTRUMENT: &str = "CEA-2020";
+/// Previous close of the first day.
+pub const REFERENCE_PRICE_YUAN: &str = "43.06";
+/// Interbank category codes of the settlement banks.
+pub use registry_client::pki::SAMPLE_BANKS as BANKS;
+
+/// Requests under way at once while the market is set up.
+const CALLERS: usize = 128;
+
+/// The price steps of the trades stay within 10 % of the reference price.
+const LOWEST_PRICE_FEN: i64 = 4_000;
+const PRICE_STEPS: u64 = 500;
+
+/// Accounts 1 to `firms` of a fresh cluster.
+#[derive(Clone, Copy, Debug)]
+pub struct Market {
+    firms: u64,
+}
+
+impl Market {
+    /// Admits the banks, registers the instrument, opens the accounts and
+    /// gives each of them tonnes to sell and money at its bank.
+    ///
+    /// # Errors
+    /// When the cluster refuses or does not answer.
+    pub async fn set_up(
+        registry: &RegistryClient,
+        firms: u64,
+        tonnes: i64,
+        cash_fen: i64,
+    ) -> anyhow::Result<Self> {
+        for bank_id in BANKS {
+            let request = OpenBankRequest {
+                bank_id,
+                name: format!("Settlement bank {bank_id}"),
+                ..Default::default()
+            };
+            registry
+                .open_bank(request)
+                .await
+                .with_context(|| format!("admitting bank {bank_id}"))?;
+        }
+        let request = RegisterInstrumentRequest {
+            instrument: INSTRUMENT.to_owned(),
+            reference_price_yuan: REFERENCE_PRICE_YUAN.to_owned(),
+            ..Default::default()
+        };
+        registry.register_instrument(request).await.context("registering the instrument")?;
+        futures::stream::iter(1..=firms)
+            .map(|number| admit(registry, number, tonnes, cash_fen))
+            .buffer_unordered(CALLERS)
+            .try_collect::<()>()
+            .await?;
+        Ok(Self { firms })
+    }
+
+    /// Number of accounts.
+    #[must_use]
+    pub fn firms(self) -> u64 {
+        self.firms
+    }
+
+    /// Listed trades numbered from `first_number` on `date`, the same for the
+    /// same arguments: small quantities, prices within the limits, every firm
+    /// both buying and selling.
+    ///
+    /// # Errors
+    /// When `date` is malformed.
+    pub fn trades(self, date: &str, first_number: u64, count: u64) -> anyhow::Result<Vec<Trade>> {
+        let opening = opening_ms(date)?;
+        let trades = (first_number..first_number + count).map(|number| {
+            let mixed = mix(number);
+            let seller = mixed % self.firms;
+            // Never the seller itself.
+            let buyer = (seller + 1 + (mixed >> 20) % (self.firms - 1)) % self.firms;
+            let price_fen = LOWEST_PRICE_FEN + (mixed >> 40).rem_euclid(PRICE_STEPS).cast_signed();
+            Trade {
+                trade_number: number,
+                kind: TradeKind::Listed.into(),
+                instrument: INSTRUMENT.to_owned(),
+                buyer_account: buyer + 1,
+                seller_account: seller + 1,
+                buyer_bank: bank_of(buyer + 1),
+                seller_bank: bank_of(seller + 1),
+                quantity_tco2e: 1 + (mixed >> 50).rem_euclid(9).cast_signed(),
+                price_yuan: format_fen(price_fen),
+                traded_at_ms: opening + (number % 7_200_000).cast_signed(),
+            }
+        });
+        Ok(trades.collect())
+    }
+}
+
+/// The bank at which a firm keeps its money.
+#[must_use]
+pub fn bank_of(account_id: u64) -> u32 {
+    BANKS[usize::try_from(account_id % 8).unwrap_or_default()]
+}
+
+/// 9:30 in Beijing on that day.
+///
+/// # Errors
+/// When `date` is malformed.
+pub fn opening_ms(date: &str) -> anyhow::Result<i64> {
+    let date = Date::parse(date).with_context(|| format!("date {date:?}"))?;
+    Ok(calendar::beijing_midnight(date).0 + (9 * 60 + 30) * 60_000)
+}
+
+/// A credit code whose check character is right, different for every number.
+#[must_use]
+pub fn credit_code(number: u64) -> String {
+    let first_17 = format!("91420100{number:09}");
+    let check = uscc::check_character(&first_17).unwrap_or('0');
+    format!("{first_17}{check}")
+}
+
+/// An open-day request with the default top-up window.
+#[must_use]
+pub fn open_day(date: &str) -> OpenDayRequest {
+    OpenDayRequest { date: date.to_owned(), ..Default::default() }
+}
+
+async fn admit(
+    registry: &RegistryClient,
+    number: u64,
+    tonnes: i64,
+    cash_fen: i64,
+) -> anyhow::Result<()> {
+    let request = OpenAccountRequest {
+        uscc: credit_code(number),
+        name: format!("Firm {number}"),
+        kind: AccountKind::Emitter.into(),
+        ..Default::default()
+    };
+    let account_id = registry.open_account(request).await.context("opening an account")?.account_id;
+    if tonnes > 0 {
+        let request = IssueRequest {
+            account_id,
+            instrument: INSTRUMENT.to_owned(),
+            quantity_tco2e: tonnes,
+            document: "Allocation 2020".to_owned(),
+            ..Default::default()
+        };
+        registry.issue(request).await.context("issuing")?;
+        let request = MoveHoldingRequest {
+            account_id,
+            instrument: INSTRUMENT.to_owned(),
+            from: Position::Registered.into(),
+            quantity_tco2e: tonnes,
+            ..Default::default()
+        };
+        registry.move_holding(request).await.context("moving to the trading position")?;
+    }
+    if cash_fen > 0 {
+        let request = DepositRequest {
+            account_id,
+            bank_id: bank_of(account_id),
+            amount_yuan: format_fen(cash_fen),
+            ..Default::default()
+        };
+        registry.deposit(request).await.context("depositing")?;
+    }
+    Ok(())
+}
+
+/// SplitMix64: spreads consecutive numbers over all bits.
+fn mix(number: u64) -> u64 {
+    let mut z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn made_trades_keep_the_rules() {
+        let market = Market { firms: 50 };
+        let trades = market.trades("2021-12-16", 1, 10_000).expect("a date");
+        for trade in &trades {
+            assert_ne!(trade.buyer_account, trade.seller_account);
+            assert!(
+                (1..=50).contains(&trade.buyer_account) && (1..=50).contains(&trade.seller_account)
+            );
+            assert!((1..=9).contains(&trade.quantity_tco2e));
+            let price = registry_client::amount::parse_fen(&trade.price_yuan).expect("a price");
+            assert!((3_875..=4_737).contains(&price), "{price} is outside the limits of 43.06");
+        }
+        assert_eq!(trades[7], market.trades("2021-12-16", 8, 1).expect("a date")[0]);
+    }
+
+    #[test]
+    fn credit_codes_pass_the_registry_s_check() {
+        for number in 1..200 {
+            assert!(uscc::check(&credit_code(number)).is_ok(), "{}", credit_code(number));
+        }
+    }
+}

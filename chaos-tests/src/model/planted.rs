@@ -1,0 +1,42 @@
+//! Rules broken on purpose in a model: the comparison must notice each.
+
+/// One wrong rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Planted {
+    /// The closing price loses its half fen.
+    CloseRoundedDown,
+    /// What was bought today can be sold today.
+    SameDayResale,
+    /// The limit prices lose their half fen.
+    LimitsRoundedDown,
+    /// The buyer's cash is looked at before the seller's goods.
+    CashCheckedFirst,
+    /// A request id gives a rejection only once.
+    RejectionsForgotten,
+    /// Money crosses banks without a leg between the banks.
+    InterbankLegMissing,
+    /// A chunk that is sent again tells today's count, not the first one.
+    ResentChunkRecounted,
+    /// Voided trades stay in the clearing.
+    VoidedTradeCleared,
+    /// A re-sent delivery step delivers again what was held.
+    HeldRetriedByDelivery,
+    /// A second suspension request by the same officer is enough.
+    OneOfficerSuspends,
+}
+
+impl Planted {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::CloseRoundedDown,
+        Self::SameDayResale,
+        Self::LimitsRoundedDown,
+        Self::CashCheckedFirst,
+        Self::RejectionsForgotten,
+        Self::InterbankLegMissing,
+        Self::ResentChunkRecounted,
+        Self::VoidedTradeCleared,
+        Self::HeldRetriedByDelivery,
+        Self::OneOfficerSuspends,
+    ];
+}

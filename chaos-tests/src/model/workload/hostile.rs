@@ -1,0 +1,119 @@
+//! Commands at the ends of every range, with as many faults as come along.
+
+use registry_ledger::{
+    AccountId, AccountKind, BankId, Chunk, Command, Date, Fen, FreePosition, InstrumentCode,
+    LedgerTime, Manifest, Price, Quantity, Trade, TradeKind, TradeNumber,
+};
+
+use crate::model::{Model, Rng};
+
+/// A command nobody would send. What it is answered is not foretold; it must
+/// neither stop the ledger nor break an invariant.
+pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
+    let dates = model.dates();
+    let date = match rng.pick(&dates) {
+        Some(date) if rng.chance(90) => *date,
+        _ => Date::from_yyyymmdd(21_991_231).expect("a real date"),
+    };
+    let text = |rng: &mut Rng| "\u{202e}碳\0".repeat(rng.below(400) as usize);
+    let numbers = |rng: &mut Rng| {
+        let known: Vec<_> =
+            model.trade_records(date).iter().map(|record| record.trade.number).collect();
+        let mut some: Vec<_> =
+            (0..rng.below(6)).filter_map(|_| rng.pick(&known).copied()).collect();
+        // Twice the same number in one list must not deliver twice.
+        some.extend(some.clone());
+        some
+    };
+    match rng.below(16) {
+        0 => Command::MoveHolding {
+            account: account(rng, model),
+            instrument: instrument(rng),
+            from: FreePosition::Trading,
+            quantity: Quantity(extreme(rng)),
+        },
+        1 => Command::Deposit {
+            account: account(rng, model),
+            bank: bank(rng),
+            amount: Fen(extreme(rng)),
+        },
+        2 => Command::Issue {
+            account: account(rng, model),
+            instrument: instrument(rng),
+            quantity: Quantity(extreme(rng)),
+            document: text(rng),
+        },
+        3 => Command::RegisterInstrument {
+            instrument: instrument(rng),
+            reference_price: Price(extreme(rng)),
+        },
+        4 => Command::OpenDay { date, topup_window_ms: extreme(rng) },
+        5 => Command::OpenAccount {
+            uscc: text(rng),
+            name: text(rng),
+            kind: AccountKind::Institution,
+        },
+        6..9 => {
+            let trades = (0..rng.below(5)).map(|_| trade(rng, model)).collect();
+            Command::SubmitTrades(Chunk { date, number: extreme(rng) as u32, trades })
+        }
+        9..11 => Command::SettleTrade { date, trade: trade(rng, model) },
+        11 => Command::SubmitManifest {
+            date,
+            manifest: Manifest {
+                trade_count: rng.bits(),
+                quantity: Quantity(extreme(rng)),
+                amount: Fen(extreme(rng)),
+                trades_sha256: [0xff; 32],
+            },
+        },
+        12 => Command::AmendTrade {
+            date,
+            number: TradeNumber(extreme(rng) as u64),
+            replacement: Some(trade(rng, model)),
+            reason: "x".to_owned(),
+        },
+        13 => Command::DeliverTrades {
+            date,
+            from_sequence: extreme(rng) as u64,
+            max_trades: extreme(rng) as u32,
+        },
+        14 => Command::RetryHeld { date, numbers: numbers(rng) },
+        _ => Command::FailHeld { date, numbers: numbers(rng) },
+    }
+}
+
+fn extreme(rng: &mut Rng) -> i64 {
+    let ends = [0, 1, 2, -1, 99_999, 100_000, i64::from(u32::MAX), i64::MAX / 2, i64::MAX - 1];
+    *rng.pick(&ends).unwrap_or(&i64::MIN)
+}
+
+fn account(rng: &mut Rng, model: &Model) -> AccountId {
+    AccountId(rng.below(u64::from(model.last_account().0) + 2) as u32)
+}
+
+fn bank(rng: &mut Rng) -> BankId {
+    BankId(*rng.pick(&[0, 102, 103, 104, u16::MAX]).unwrap_or(&102))
+}
+
+fn instrument(rng: &mut Rng) -> InstrumentCode {
+    let text = *rng.pick(&["CCER", "CEA-2020", "CEA-2097"]).unwrap_or(&"CCER");
+    InstrumentCode::parse(text).expect("a well-formed code")
+}
+
+fn trade(rng: &mut Rng, model: &Model) -> Trade {
+    let known =
+        model.dates().last().map_or(0, |date| crate::model::calendar::beijing_midnight_ms(*date));
+    Trade {
+        number: TradeNumber(rng.below(30)),
+        kind: if rng.chance(50) { TradeKind::Listed } else { TradeKind::Block },
+        instrument: instrument(rng),
+        buyer: account(rng, model),
+        seller: account(rng, model),
+        buyer_bank: bank(rng),
+        seller_bank: bank(rng),
+        quantity: Quantity(extreme(rng)),
+        price: Price(if rng.chance(80) { rng.between(3_000, 9_000) } else { extreme(rng) }),
+        traded_at: LedgerTime(if rng.chance(90) { known } else { extreme(rng) }),
+    }
+}

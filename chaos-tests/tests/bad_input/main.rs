@@ -1,0 +1,87 @@
+//! Everything malformed, unknown, out of range, out of order or duplicated
+//! gets a stable reason that names the field, and changes nothing.
+//!
+//! One cluster serves all tables: nothing in them may leave a trace, which is
+//! what each row checks.
+
+mod access;
+mod days;
+mod refusal;
+mod registration;
+mod stream;
+mod trades;
+
+use std::time::Duration;
+
+use registry_chaos_tests::cluster::{Cluster, Layout};
+use registry_chaos_tests::market::{self, Market, bank_of, open_day, opening_ms};
+use registry_chaos_tests::scratch;
+use registry_client::proto::{SettleTradeRequest, Trade, TradeKind};
+use registry_client::{ExchangeClient, RegistryClient};
+
+use refusal::Refusals;
+
+const DATE: &str = "2021-12-16";
+const TONNES_EACH: i64 = 50_000_000;
+const CASH_FEN_EACH: i64 = 1_000_000;
+
+/// A cluster with four firms, an open day, one trade settled at once and one
+/// chunk of two trades accepted.
+struct Bench {
+    cluster: Cluster,
+    registry: RegistryClient,
+    exchange: ExchangeClient,
+    refusals: Refusals,
+}
+
+impl Bench {
+    async fn start() -> anyhow::Result<Self> {
+        let plan = scratch::plan("bad-input", Layout::DualCity, |_| {})?;
+        let cluster = Cluster::start_bootstrapped(plan, Duration::from_millis(1)).await?;
+        let (registry, exchange) = (cluster.registry()?, cluster.exchange()?);
+        Market::set_up(&registry, 4, TONNES_EACH, CASH_FEN_EACH).await?;
+        registry.open_day(open_day(DATE)).await?;
+        exchange.settle_trade(immediate("first", trade(1))).await?;
+        let chunks = [vec![trade(101), trade(102)]];
+        exchange.submit_trades(DATE, chunks, &Default::default(), |_| {}).await?;
+        let refusals = Refusals::begin(&cluster).await?;
+        Ok(Self { cluster, registry, exchange, refusals })
+    }
+}
+
+/// A good listed trade of 10 t at 43.00 between firms 1 and 2.
+fn trade(trade_number: u64) -> Trade {
+    Trade {
+        trade_number,
+        kind: TradeKind::Listed.into(),
+        instrument: market::INSTRUMENT.to_owned(),
+        buyer_account: 2,
+        seller_account: 1,
+        buyer_bank: bank_of(2),
+        seller_bank: bank_of(1),
+        quantity_tco2e: 10,
+        price_yuan: "43.00".to_owned(),
+        traded_at_ms: opening_ms(DATE).expect("a date"),
+    }
+}
+
+fn immediate(request_id: &str, trade: Trade) -> SettleTradeRequest {
+    SettleTradeRequest {
+        request_id: request_id.to_owned(),
+        date: DATE.to_owned(),
+        trade: Some(trade),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_input_is_refused_by_reason_and_field_and_changes_nothing() -> anyhow::Result<()> {
+    let mut bench = Bench::start().await?;
+    registration::tables(&mut bench).await?;
+    trades::tables(&mut bench).await?;
+    stream::tables(&mut bench).await?;
+    days::tables(&mut bench).await?;
+    access::tables(&mut bench).await?;
+    // Last: it closes the day.
+    days::closed_day(&mut bench).await?;
+    bench.refusals.end(&bench.cluster).await
+}

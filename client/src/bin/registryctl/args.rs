@@ -1,0 +1,112 @@
+//! Flags that every command shares, and the command groups.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::commands::{
+    account::AccountCommand, bank::BankCommand, bank::CashCommand, cluster::ClusterCommand,
+    day::DayCommand, generate::GenerateDay, generate::GeneratePopulation,
+    instrument::InstrumentCommand, load::LoadPopulation, pki::PkiCommand, price::PriceCommand,
+    settle_day::SettleDay,
+};
+use crate::output::Format;
+
+/// Command line of the two-city carbon registry.
+#[derive(Debug, Parser)]
+#[command(name = "registryctl", version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Where the cluster is, who calls, and how to answer.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Global {
+    /// Client addresses of the nodes, host:port, comma separated, the nearest first.
+    #[arg(long, global = true, env = "REGISTRY_ENDPOINTS", value_delimiter = ',')]
+    pub(crate) endpoints: Vec<String>,
+    /// Identity from a folder made by `pki init`: DIR/USER, e.g. pki/exchange-sh.
+    /// Goes before --ca, --cert and --key.
+    #[arg(long, global = true, env = "REGISTRY_IDENTITY")]
+    pub(crate) identity: Option<PathBuf>,
+    /// PEM file of the client authority.
+    #[arg(long, global = true, env = "REGISTRY_CA")]
+    pub(crate) ca: Option<PathBuf>,
+    /// PEM file of the caller's certificate.
+    #[arg(long, global = true, env = "REGISTRY_CERT")]
+    pub(crate) cert: Option<PathBuf>,
+    /// PEM file of the caller's key.
+    #[arg(long, global = true, env = "REGISTRY_KEY")]
+    pub(crate) key: Option<PathBuf>,
+    /// Time for one call with all its retries, seconds.
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        default_value_t = 30,
+        value_parser = clap::value_parser!(u64).range(1..=3600)
+    )]
+    pub(crate) timeout: u64,
+    /// Request id of a write; give the one that an "outcome unknown" error named.
+    #[arg(long, global = true, value_parser = request_id)]
+    pub(crate) request_id: Option<String>,
+    /// Let the asked node answer reads from its own state, without a quorum.
+    #[arg(long, global = true)]
+    pub(crate) stale_ok: bool,
+    /// How to print the answer.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+}
+
+fn request_id(text: &str) -> Result<String, String> {
+    if registry_client::is_valid_request_id(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be 1 to 64 characters of [A-Za-z0-9._:-]".to_owned())
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Development certificates.
+    #[command(subcommand)]
+    Pki(PkiCommand),
+    /// The nodes and their cluster (operator).
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
+    /// Holding accounts (registry).
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Settlement banks (registry).
+    #[command(subcommand)]
+    Bank(BankCommand),
+    /// Money of accounts (registry).
+    #[command(subcommand)]
+    Cash(CashCommand),
+    /// Instruments and issuance (registry).
+    #[command(subcommand)]
+    Instrument(InstrumentCommand),
+    /// The settlement day, step by step (registry, exchange).
+    #[command(subcommand)]
+    Day(DayCommand),
+    /// The price board.
+    #[command(subcommand)]
+    Price(PriceCommand),
+    /// Make sample firms and their holdings.
+    GeneratePopulation(GeneratePopulation),
+    /// Make a day's trades from its published figures.
+    GenerateDay(GenerateDay),
+    /// Fill an empty registry with a population (registry).
+    LoadPopulation(LoadPopulation),
+    /// Settle a whole day (registry and exchange).
+    SettleDay(SettleDay),
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

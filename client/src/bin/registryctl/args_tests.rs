@@ -1,0 +1,118 @@
+//! Command lines that are taken, and those that are not.
+
+use clap::{CommandFactory as _, Parser as _};
+
+use super::*;
+
+fn parse(line: &str) -> Result<Cli, clap::Error> {
+    Cli::try_parse_from(std::iter::once("registryctl").chain(line.split_whitespace()))
+}
+
+#[test]
+fn the_definition_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_is_taken() {
+    let lines = [
+        "pki init --out pki",
+        "pki init --out pki --node 11:sh-1 --node 21:wh-1",
+        "pki issue --dir pki --role bank --name 102",
+        "pki issue --dir pki --role node --name sh-4 --id 14",
+        "cluster status",
+        "cluster status --at-index 7 --output json",
+        "cluster bootstrap --endpoints 127.0.0.1:7111,127.0.0.1:7112",
+        "account open --uscc 91330100799655058B --name Firm --kind institution",
+        "account get --account 1 --stale-ok",
+        "account list --after 100 --page-size 1000",
+        "account move --account 1 --instrument CEA-2020 --from registered --quantity 5",
+        "account move --account 1 --instrument CEA-2020 --from trading --quantity -5",
+        "bank open --bank 102 --name ICBC",
+        "bank list",
+        "cash deposit --account 1 --bank 102 --amount 12.50",
+        "cash deposit --account 1 --bank 102 --amount -1 --request-id a.b_c:d-e",
+        "instrument register --instrument CEA-2020 --reference-price 43.06",
+        "instrument issue --account 1 --instrument CEA-2020 --quantity 5 --document D",
+        "instrument list",
+        "day holidays --dates 2022-01-03,2022-01-31",
+        "day open --date 2021-12-16 --topup-window-ms 1000",
+        "day submit --date 2021-12-16 --trades t.csv --chunk-trades 8192 --run a",
+        "day manifest --date 2021-12-16 --trades t.csv",
+        "day clear --date 2021-12-16",
+        "day clearing --date 2021-12-16",
+        "day confirm --date 2021-12-16 --trades t.csv",
+        "day confirm --date 2021-12-16 --sha256 00",
+        "day amend --date 2021-12-16 --trade 7 --void --reason twice",
+        "day amend --date 2021-12-16 --trade 7 --replacement t.csv --reason wrong",
+        "day deliver --date 2021-12-16 --after 5",
+        "day held --date 2021-12-16",
+        "day retry-held --date 2021-12-16 --trades 1,2",
+        "day fail-held --date 2021-12-16 --trades 1",
+        "day trades --date 2021-12-16 --status held",
+        "day settle --date 2021-12-16 --trade t.csv",
+        "day statements --date 2021-12-16",
+        "day statement --date 2021-12-16 --account 1",
+        "day objection raise --date 2021-12-16 --account 1 --text no",
+        "day objection resolve --date 2021-12-16 --account 1 --text yes",
+        "day finalize --date 2021-12-16",
+        "day suspend --date 2021-12-16",
+        "day resume --date 2021-12-16",
+        "day show --date 2021-12-16",
+        "price show --instrument CEA-2020 --date 2021-12-16",
+        "price list --instrument CEA-2020 --from 2021-07-16",
+        "generate-population --firms 10 --out p.csv",
+        "generate-day --figures f.csv --date 2021-12-16 --population p.csv --out t.csv",
+        "load-population --population p.csv --reference-price 43.06 --trades t.csv --trades-out u.csv",
+        "settle-day --date 2021-12-16 --trades t.csv --registry-identity pki/registry-officer-1 \
+         --exchange-identity pki/exchange-sh --cover-shortfall",
+    ];
+    for line in lines {
+        if let Err(error) = parse(line) {
+            panic!("{line}: {error}");
+        }
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_meant_are_usage_errors() {
+    let lines = [
+        "",
+        "day",
+        "day open",
+        "pki init",
+        "pki init --out pki --node sh-1",
+        "pki issue --dir pki --role node --name sh-4",
+        "account move --account 1 --instrument CEA-2020 --from pledged --quantity 5",
+        "account get --account one",
+        "day confirm --date 2021-12-16",
+        "day confirm --date 2021-12-16 --trades t.csv --sha256 00",
+        "day amend --date 2021-12-16 --trade 7 --reason none",
+        "day amend --date 2021-12-16 --trade 7 --void --replacement t.csv --reason both",
+        "day submit --date 2021-12-16 --trades t.csv --chunk-trades 8193",
+        "load-population --population p.csv --reference-price 1 --trades-out u.csv",
+        "bank list --output yaml",
+        "bank list --timeout 0",
+        "bank list --request-id a/b",
+    ];
+    for line in lines {
+        let error = parse(line).expect_err(line);
+        assert_eq!(error.exit_code(), 2, "{line}");
+    }
+}
+
+#[test]
+fn endpoints_are_comma_separated_in_order() {
+    let cli = parse("bank list --endpoints a:1,b:2").expect("a good line");
+    assert_eq!(cli.global.endpoints, ["a:1", "b:2"]);
+}
+
+#[test]
+fn an_identity_or_three_files_are_needed() {
+    let cli = parse("bank list --endpoints a:1 --ca ca.pem --cert c.pem").expect("a good line");
+    if std::env::var_os("REGISTRY_IDENTITY").is_none() && std::env::var_os("REGISTRY_KEY").is_none()
+    {
+        let error = cli.global.connector().expect_err("no key");
+        assert_eq!(crate::exit::code(&error), 2, "{error:?}");
+    }
+}

@@ -1,0 +1,95 @@
+//! `instrument`: what is held and traded, and its issuance.
+
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use registry_client::proto::{IssueRequest, ListInstrumentsRequest, RegisterInstrumentRequest};
+
+use crate::args::Global;
+use crate::output::{Page, Record};
+use crate::views::{account, stamp};
+
+/// Instruments and issuance.
+#[derive(Debug, Subcommand)]
+pub(crate) enum InstrumentCommand {
+    /// Make an instrument known.
+    Register(Register),
+    /// Create units in an account's registered position.
+    Issue(Issue),
+    /// List instruments.
+    List,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Register {
+    /// CEA- and a vintage year, or CCER.
+    #[arg(long)]
+    instrument: String,
+    /// Base of the first day's price limits, yuan per tonne.
+    #[arg(long, allow_hyphen_values = true)]
+    reference_price: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Issue {
+    /// The account that receives.
+    #[arg(long)]
+    account: u64,
+    /// Of what.
+    #[arg(long)]
+    instrument: String,
+    /// Whole tonnes.
+    #[arg(long, allow_negative_numbers = true)]
+    quantity: i64,
+    /// Reference of the allocation decision.
+    #[arg(long)]
+    document: String,
+}
+
+impl InstrumentCommand {
+    pub(crate) async fn run(&self, global: &Global) -> Result<Page> {
+        match self {
+            Self::Register(register) => register.run(global).await,
+            Self::Issue(issue) => issue.run(global).await,
+            Self::List => list(global).await,
+        }
+    }
+}
+
+impl Register {
+    async fn run(&self, global: &Global) -> Result<Page> {
+        let request = RegisterInstrumentRequest {
+            request_id: global.write_id(),
+            instrument: self.instrument.clone(),
+            reference_price_yuan: self.reference_price.clone(),
+        };
+        let reply = global.registry()?.register_instrument(request).await?;
+        Ok(Page::default()
+            .one(Record::default().with("instrument", self.instrument.as_str()))
+            .stamp(stamp(reply.stamp)))
+    }
+}
+
+impl Issue {
+    async fn run(&self, global: &Global) -> Result<Page> {
+        let request = IssueRequest {
+            request_id: global.write_id(),
+            account_id: self.account,
+            instrument: self.instrument.clone(),
+            quantity_tco2e: self.quantity,
+            document: self.document.clone(),
+        };
+        let reply = global.registry()?.issue(request).await?;
+        let record = Record::default()
+            .with("account_id", self.account)
+            .and(account::holding(&reply.holding.unwrap_or_default()));
+        Ok(Page::default().one(record).stamp(stamp(reply.stamp)))
+    }
+}
+
+async fn list(global: &Global) -> Result<Page> {
+    let request = ListInstrumentsRequest { consistency: global.consistency() };
+    let reply = global.reads()?.list_instruments(request).await?;
+    Ok(Page::default()
+        .many("instruments", reply.instruments.iter().map(account::instrument).collect())
+        .stamp(stamp(reply.stamp)))
+}

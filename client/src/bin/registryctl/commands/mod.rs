@@ -1,0 +1,44 @@
+//! A file per command group.
+
+pub(crate) mod account;
+pub(crate) mod bank;
+pub(crate) mod cluster;
+pub(crate) mod day;
+pub(crate) mod files;
+pub(crate) mod generate;
+pub(crate) mod instrument;
+pub(crate) mod load;
+pub(crate) mod pki;
+pub(crate) mod price;
+pub(crate) mod progress;
+pub(crate) mod settle_day;
+
+use anyhow::Result;
+
+use crate::args::{Cli, Command};
+
+/// Runs what the command line says. Each command's future is boxed: the enum
+/// of all of them would be large.
+pub(crate) async fn run(cli: &Cli) -> Result<()> {
+    let global = &cli.global;
+    let page = match &cli.command {
+        Command::Pki(command) => command.run()?,
+        Command::Cluster(command) => Box::pin(command.run(global)).await?,
+        Command::Account(command) => Box::pin(command.run(global)).await?,
+        Command::Bank(command) => Box::pin(command.run(global)).await?,
+        Command::Cash(command) => Box::pin(command.run(global)).await?,
+        Command::Instrument(command) => Box::pin(command.run(global)).await?,
+        Command::Day(command) => Box::pin(command.run(global)).await?,
+        Command::Price(command) => Box::pin(command.run(global)).await?,
+        Command::GeneratePopulation(command) => command.run()?,
+        Command::GenerateDay(command) => command.run()?,
+        Command::LoadPopulation(command) => Box::pin(command.run(global)).await?,
+        Command::SettleDay(command) => Box::pin(command.run(global)).await?,
+    };
+    let alarm = page.alarm();
+    page.print(global.output)?;
+    match alarm {
+        Some(alarm) => Err(crate::exit::Alarm(alarm).into()),
+        None => Ok(()),
+    }
+}

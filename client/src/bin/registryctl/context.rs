@@ -1,0 +1,84 @@
+//! Connections made from the shared flags.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use registry_client::proto::Consistency;
+use registry_client::{
+    Cluster, Connector, ExchangeClient, Identity, OperatorClient, ReadClient, RegistryClient,
+};
+
+use crate::args::Global;
+use crate::exit::Usage;
+
+impl Global {
+    pub(crate) fn registry(&self) -> Result<RegistryClient> {
+        Ok(RegistryClient::new(self.connector()?))
+    }
+
+    pub(crate) fn exchange(&self) -> Result<ExchangeClient> {
+        Ok(ExchangeClient::new(self.connector()?))
+    }
+
+    pub(crate) fn operator(&self) -> Result<OperatorClient> {
+        Ok(OperatorClient::new(self.connector()?))
+    }
+
+    pub(crate) fn reads(&self) -> Result<ReadClient> {
+        Ok(ReadClient::new(self.connector()?))
+    }
+
+    /// The request id given, or none for a fresh one.
+    pub(crate) fn write_id(&self) -> String {
+        self.request_id.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn consistency(&self) -> i32 {
+        match self.stale_ok {
+            true => Consistency::StaleOk.into(),
+            false => Consistency::Linearizable.into(),
+        }
+    }
+
+    /// A connector with the caller's own identity.
+    pub(crate) fn connector(&self) -> Result<Connector> {
+        self.connector_as(self.own_identity()?)
+    }
+
+    /// A connector with the identity DIR/USER, for jobs that act for two parties.
+    pub(crate) fn connector_of(&self, identity: &Path) -> Result<Connector> {
+        self.connector_as(from_pki(identity)?)
+    }
+
+    fn connector_as(&self, identity: Identity) -> Result<Connector> {
+        if self.endpoints.is_empty() {
+            bail!(Usage("no endpoint: give --endpoints or set REGISTRY_ENDPOINTS".to_owned()));
+        }
+        let mut cluster = Cluster::new(self.endpoints.iter().cloned(), identity);
+        cluster.call_timeout = Duration::from_secs(self.timeout);
+        Ok(cluster.connector()?)
+    }
+
+    fn own_identity(&self) -> Result<Identity> {
+        if let Some(identity) = &self.identity {
+            return from_pki(identity);
+        }
+        let file = |path: &Option<PathBuf>, flag: &str| {
+            path.clone().ok_or_else(|| {
+                Usage(format!("no {flag}: give --identity DIR/USER, or --ca, --cert and --key"))
+            })
+        };
+        let (ca, cert, key) =
+            (file(&self.ca, "--ca")?, file(&self.cert, "--cert")?, file(&self.key, "--key")?);
+        Ok(Identity::from_files(&ca, &cert, &key)?)
+    }
+}
+
+fn from_pki(identity: &Path) -> Result<Identity> {
+    let user = identity.file_name().and_then(|name| name.to_str());
+    let (Some(user), Some(dir)) = (user, identity.parent()) else {
+        bail!(Usage(format!("identity {}: must be DIR/USER", identity.display())));
+    };
+    Identity::from_pki(dir, user).with_context(|| format!("identity {}", identity.display()))
+}

@@ -1,0 +1,25 @@
+//! Messages as records: the same keys in tables and JSON.
+
+pub(crate) mod account;
+pub(crate) mod day;
+pub(crate) mod market;
+
+use registry_client::proto::Stamp;
+
+use crate::output::Record;
+
+/// Where and when an answer holds.
+pub(crate) fn stamp(stamp: Option<Stamp>) -> Record {
+    let stamp = stamp.unwrap_or_default();
+    Record::default()
+        .with("term", stamp.term)
+        .with("log_index", stamp.log_index)
+        .with("ledger_time_ms", stamp.ledger_time_ms)
+        .with("served_by_node", stamp.served_by_node)
+        .with("stale", stamp.stale)
+}
+
+/// An enum's name on the wire without its prefix.
+pub(crate) fn word(name: &str, prefix: &str) -> String {
+    name.strip_prefix(prefix).unwrap_or(name).to_owned()
+}

@@ -1,0 +1,203 @@
+//! A node for unit tests: answers by script, remembers what it was asked.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+
+use registry_proto::registry::account_service_server::{AccountService, AccountServiceServer};
+use registry_proto::registry::settlement_service_server::{
+    SettlementService, SettlementServiceServer,
+};
+use registry_proto::registry::*;
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::transport::{Server, ServerTlsConfig};
+use tonic::{Code, Request, Response, Status, Streaming};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+type Opened = Box<dyn Fn(OpenAccountRequest) -> Result<OpenAccountReply, Status> + Send + Sync>;
+type Chunk = Box<dyn Fn(SubmitTradesRequest) -> Result<SubmitTradesReply, Status> + Send + Sync>;
+type Delivered =
+    Box<dyn Fn(DeliverDayRequest) -> Vec<Result<DeliverDayReply, Status>> + Send + Sync>;
+type Answer<'t, R> = Pin<Box<dyn Future<Output = Result<Response<R>, Status>> + Send + 't>>;
+
+/// What the node does.
+pub(crate) struct Script {
+    pub(crate) open_account: Opened,
+    pub(crate) submit_chunk: Chunk,
+    pub(crate) deliver_day: Delivered,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        let unused = || Status::unimplemented("not in this test");
+        Self {
+            open_account: Box::new(move |_| Err(unused())),
+            submit_chunk: Box::new(move |_| Err(unused())),
+            deliver_day: Box::new(move |_| vec![Err(unused())]),
+        }
+    }
+}
+
+/// A running node; it stops with the test's runtime.
+pub(crate) struct FakeNode {
+    pub(crate) address: String,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl FakeNode {
+    pub(crate) async fn start(script: Script) -> Self {
+        Self::serve(script, Server::builder()).await
+    }
+
+    /// With mutual TLS.
+    pub(crate) async fn start_tls(script: Script, tls: ServerTlsConfig) -> Self {
+        Self::serve(script, Server::builder().tls_config(tls).expect("good certificates")).await
+    }
+
+    async fn serve(script: Script, mut builder: Server) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("bound").to_string();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let service = Service { script: Arc::new(script), asked: Arc::clone(&asked) };
+        let server = builder
+            .add_service(AccountServiceServer::new(service.clone()))
+            .add_service(SettlementServiceServer::new(service))
+            .serve_with_incoming(TcpListenerStream::new(listener));
+        tokio::spawn(server);
+        Self { address, asked }
+    }
+
+    /// Request ids, or cursors, in the order in which they came.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().expect("no panic while held").clone()
+    }
+}
+
+/// A status as nodes send them.
+pub(crate) fn status(code: Code, reason: &str, metadata: &[(&str, &str)]) -> Status {
+    let metadata: std::collections::HashMap<String, String> =
+        metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let details = ErrorDetails::with_error_info(reason, "carbon-registry", metadata);
+    Status::with_error_details(code, "told by the test", details)
+}
+
+pub(crate) fn not_leader(leader_address: &str) -> Status {
+    let metadata = [("outcome", "not_applied"), ("leader_address", leader_address)];
+    status(Code::Unavailable, "NOT_LEADER", &metadata)
+}
+
+pub(crate) fn outcome_unknown() -> Status {
+    status(Code::Unavailable, "OUTCOME_UNKNOWN", &[("outcome", "unknown")])
+}
+
+#[derive(Clone)]
+struct Service {
+    script: Arc<Script>,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Service {
+    fn note(&self, what: &str) {
+        self.asked.lock().expect("no panic while held").push(what.to_owned());
+    }
+}
+
+/// Calls that no test here makes.
+macro_rules! unused {
+    ($($call:ident($request:ty) -> $reply:ty;)+) => {
+        $(fn $call<'s, 't>(&'s self, _: Request<$request>) -> Answer<'t, $reply>
+        where
+            's: 't,
+            Self: 't,
+        {
+            Box::pin(async { Err(Status::unimplemented("not in this test")) })
+        })+
+    };
+}
+
+impl AccountService for Service {
+    fn open_account<'s, 't>(
+        &'s self,
+        request: Request<OpenAccountRequest>,
+    ) -> Answer<'t, OpenAccountReply>
+    where
+        's: 't,
+        Self: 't,
+    {
+        let request = request.into_inner();
+        self.note(&request.request_id);
+        let answer = (self.script.open_account)(request);
+        Box::pin(async { answer.map(Response::new) })
+    }
+
+    unused! {
+        move_holding(MoveHoldingRequest) -> MoveHoldingReply;
+        get_account(GetAccountRequest) -> GetAccountReply;
+        list_accounts(ListAccountsRequest) -> ListAccountsReply;
+    }
+}
+
+impl SettlementService for Service {
+    type SubmitTradesStream = ReceiverStream<Result<SubmitTradesReply, Status>>;
+    type DeliverDayStream = tokio_stream::Iter<std::vec::IntoIter<Result<DeliverDayReply, Status>>>;
+
+    fn submit_trades<'s, 't>(
+        &'s self,
+        request: Request<Streaming<SubmitTradesRequest>>,
+    ) -> Answer<'t, Self::SubmitTradesStream>
+    where
+        's: 't,
+        Self: 't,
+    {
+        let (service, mut chunks) = (self.clone(), request.into_inner());
+        let (answers, receiver) = tokio::sync::mpsc::channel(1);
+        tokio::spawn(async move {
+            while let Ok(Some(chunk)) = chunks.message().await {
+                service.note(&chunk.request_id);
+                let answer = (service.script.submit_chunk)(chunk);
+                let failed = answer.is_err();
+                if answers.send(answer).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Box::pin(async { Ok(Response::new(ReceiverStream::new(receiver))) })
+    }
+
+    fn deliver_day<'s, 't>(
+        &'s self,
+        request: Request<DeliverDayRequest>,
+    ) -> Answer<'t, Self::DeliverDayStream>
+    where
+        's: 't,
+        Self: 't,
+    {
+        let request = request.into_inner();
+        self.note(&request.after_sequence.to_string());
+        let replies = (self.script.deliver_day)(request);
+        Box::pin(async { Ok(Response::new(tokio_stream::iter(replies))) })
+    }
+
+    unused! {
+        set_holidays(SetHolidaysRequest) -> DayReply;
+        open_day(OpenDayRequest) -> DayReply;
+        submit_manifest(SubmitManifestRequest) -> DayReply;
+        clear_day(DayRequest) -> ClearingReply;
+        get_clearing(GetDayRequest) -> ClearingReply;
+        confirm_clearing(ConfirmClearingRequest) -> DayReply;
+        amend_trade(AmendTradeRequest) -> DayReply;
+        retry_held(HeldTradesRequest) -> TradeResultsReply;
+        fail_held(HeldTradesRequest) -> TradeResultsReply;
+        issue_statements(DayRequest) -> DayReply;
+        get_statement(GetStatementRequest) -> GetStatementReply;
+        raise_objection(RaiseObjectionRequest) -> DayReply;
+        resolve_objection(ResolveObjectionRequest) -> DayReply;
+        finalize_day(DayRequest) -> DayReply;
+        suspend_day(DayRequest) -> DayReply;
+        resume_day(DayRequest) -> DayReply;
+        settle_trade(SettleTradeRequest) -> SettleTradeReply;
+        get_day(GetDayRequest) -> DayReply;
+        list_trades(ListTradesRequest) -> ListTradesReply;
+    }
+}

@@ -1,0 +1,179 @@
+//! The retry loop of every call: find the leader, follow it when it changes,
+//! keep the request id, stop at the deadline.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tonic::transport::Channel;
+use tonic::{Response, Status};
+
+use crate::connect::{Connector, Route};
+use crate::error::{ClientError, Failure, Retry, classify};
+use crate::retry::Backoff;
+
+/// Names a call in errors; writes have a request id.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    name: &'static str,
+    request_id: Option<String>,
+    /// Not to be repeated once it may have been applied.
+    once: bool,
+}
+
+impl Call {
+    pub(crate) fn read(name: &'static str) -> Self {
+        Self { name, request_id: None, once: false }
+    }
+
+    pub(crate) fn write(name: &'static str, request_id: &str) -> Self {
+        Self { name, request_id: Some(request_id.to_owned()), once: false }
+    }
+
+    /// A call without a request id: asking again would not tell what became of it.
+    pub(crate) fn once(name: &'static str) -> Self {
+        Self { name, request_id: Some(String::new()), once: true }
+    }
+}
+
+/// One try at one node.
+#[derive(Clone, Debug)]
+pub(crate) struct Attempt {
+    node: usize,
+    pub(crate) channel: Channel,
+    pub(crate) timeout: Duration,
+}
+
+impl Attempt {
+    /// The message with the attempt's timeout in its header, so that a node
+    /// stops working on what nobody waits for.
+    pub(crate) fn message<M>(&self, message: M) -> tonic::Request<M> {
+        let mut request = tonic::Request::new(message);
+        request.set_timeout(self.timeout);
+        request
+    }
+}
+
+/// What is known over all attempts of one call.
+#[derive(Debug)]
+pub(crate) struct Attempts<'a> {
+    connector: &'a Connector,
+    call: Call,
+    route: Route,
+    deadline: Instant,
+    backoff: Backoff,
+    wait: Duration,
+    followed: bool,
+    outcome_unknown: bool,
+    cause: String,
+}
+
+impl<'a> Attempts<'a> {
+    pub(crate) fn new(connector: &'a Connector, call: Call, route: Route) -> Self {
+        Self {
+            deadline: Instant::now() + connector.call_timeout(),
+            connector,
+            call,
+            route,
+            backoff: Backoff::new(),
+            wait: Duration::ZERO,
+            followed: false,
+            outcome_unknown: false,
+            cause: "no attempt was made".to_owned(),
+        }
+    }
+
+    /// Waits as long as the back-off says, then names the node to try.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Unknown` once the deadline has passed, or at once when
+    /// the call must not be repeated.
+    pub(crate) async fn next(&mut self) -> Result<Attempt, ClientError> {
+        if self.wait > Duration::ZERO {
+            tokio::time::sleep_until((Instant::now() + self.wait).min(self.deadline)).await;
+        }
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() || (self.call.once && self.outcome_unknown) {
+            return Err(self.deadline_error());
+        }
+        let (node, channel) = self.connector.pick(self.route);
+        Ok(Attempt { node, channel, timeout: left.min(self.connector.attempt_timeout()) })
+    }
+
+    /// Notes a failed attempt.
+    ///
+    /// # Errors
+    /// The call's final error, when another attempt cannot help.
+    pub(crate) fn failed(&mut self, attempt: &Attempt, status: &Status) -> Result<(), ClientError> {
+        match classify(status) {
+            Failure::Final(error) => Err(error),
+            Failure::Retry(retry) => {
+                self.retry(attempt, retry);
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes an attempt that gave no answer in time.
+    pub(crate) fn silent(&mut self, attempt: &Attempt) {
+        let cause = format!("no answer within {} ms", attempt.timeout.as_millis());
+        let retry = Retry { not_applied: false, leader_address: None, same_node: false, cause };
+        self.retry(attempt, retry);
+    }
+
+    /// A stream moved on: its time starts anew, and what is known was answered.
+    pub(crate) fn progressed(&mut self, request_id: Option<&str>) {
+        self.deadline = Instant::now() + self.connector.call_timeout();
+        self.backoff = Backoff::new();
+        self.wait = Duration::ZERO;
+        self.followed = false;
+        self.outcome_unknown = false;
+        self.call.request_id = request_id.map(str::to_owned);
+    }
+
+    fn retry(&mut self, attempt: &Attempt, retry: Retry) {
+        tracing::debug!(call = self.call.name, cause = retry.cause, "attempt failed");
+        self.outcome_unknown |= !retry.not_applied;
+        self.cause = retry.cause;
+        let named = !retry.same_node
+            && self.connector.turn(self.route, attempt.node, retry.leader_address.as_deref());
+        // The first hint is followed at once; two nodes that name each other wait.
+        self.wait = if named && !self.followed { Duration::ZERO } else { self.backoff.next_wait() };
+        self.followed = named && !self.followed;
+    }
+
+    fn deadline_error(&self) -> ClientError {
+        match &self.call.request_id {
+            Some(request_id) if self.outcome_unknown => ClientError::Unknown {
+                call: self.call.name,
+                request_id: request_id.clone(),
+                cause: self.cause.clone(),
+            },
+            _ => ClientError::Unavailable { call: self.call.name, cause: self.cause.clone() },
+        }
+    }
+}
+
+impl Connector {
+    /// Runs a unary call until it is answered, refused or late.
+    pub(crate) async fn call<T, C, F>(
+        &self,
+        call: Call,
+        route: Route,
+        send: C,
+    ) -> Result<T, ClientError>
+    where
+        C: Fn(Attempt) -> F,
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut attempts = Attempts::new(self, call, route);
+        loop {
+            let attempt = attempts.next().await?;
+            match tokio::time::timeout(attempt.timeout, Box::pin(send(attempt.clone()))).await {
+                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Err(status)) => attempts.failed(&attempt, &status)?,
+                Err(_) => attempts.silent(&attempt),
+            }
+        }
+    }
+}

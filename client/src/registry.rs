@@ -1,0 +1,90 @@
+//! The registry officer's side: accounts, banks, instruments and the day's commands.
+
+use registry_proto::registry::account_service_client::AccountServiceClient;
+use registry_proto::registry::cash_service_client::CashServiceClient;
+use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
+use registry_proto::registry::settlement_service_client::SettlementServiceClient;
+use registry_proto::registry::{
+    ClearingReply, DayReply, DayRequest, DeliverDayReply, DepositReply, DepositRequest,
+    HeldTradesRequest, IssueReply, IssueRequest, MoveHoldingReply, MoveHoldingRequest,
+    OpenAccountReply, OpenAccountRequest, OpenBankReply, OpenBankRequest, OpenDayRequest,
+    RaiseObjectionRequest, RegisterInstrumentReply, RegisterInstrumentRequest,
+    ResolveObjectionRequest, SetHolidaysRequest, TradeResultsReply,
+};
+
+use crate::calls::{role_client, write_calls};
+use crate::connect::Connector;
+use crate::deliver::{self, DeliveryReport};
+use crate::error::ClientError;
+use crate::reads::ReadClient;
+
+/// Calls with a registry officer's identity.
+#[derive(Clone, Debug)]
+pub struct RegistryClient {
+    connector: Connector,
+    reads: ReadClient,
+}
+
+role_client!(RegistryClient);
+
+impl RegistryClient {
+    write_calls! { AccountServiceClient:
+        /// Opens the account of a legal entity.
+        open_account(OpenAccountRequest) -> OpenAccountReply;
+        /// Moves allowances between the registered and the trading position (划转).
+        move_holding(MoveHoldingRequest) -> MoveHoldingReply;
+    }
+
+    write_calls! { CashServiceClient:
+        /// Admits a settlement bank.
+        open_bank(OpenBankRequest) -> OpenBankReply;
+        /// Credits money that a bank reports as received for an account.
+        deposit(DepositRequest) -> DepositReply;
+    }
+
+    write_calls! { InstrumentServiceClient:
+        /// Makes an instrument known.
+        register_instrument(RegisterInstrumentRequest) -> RegisterInstrumentReply;
+        /// Creates units in an account's registered position.
+        issue(IssueRequest) -> IssueReply;
+    }
+
+    write_calls! { SettlementServiceClient:
+        /// Replaces the list of holidays.
+        set_holidays(SetHolidaysRequest) -> DayReply;
+        /// Opens a settlement day.
+        open_day(OpenDayRequest) -> DayReply;
+        /// Computes what every entity and bank owes.
+        clear_day(DayRequest) -> ClearingReply;
+        /// Tries held trades again.
+        retry_held(HeldTradesRequest) -> TradeResultsReply;
+        /// Ends held trades after the top-up deadline.
+        fail_held(HeldTradesRequest) -> TradeResultsReply;
+        /// Issues the day's statements.
+        issue_statements(DayRequest) -> DayReply;
+        /// Records an entity's objection to its statement.
+        raise_objection(RaiseObjectionRequest) -> DayReply;
+        /// Answers an objection.
+        resolve_objection(ResolveObjectionRequest) -> DayReply;
+        /// Makes the day final.
+        finalize_day(DayRequest) -> DayReply;
+        /// Asks for, or as second officer confirms, a suspension.
+        suspend_day(DayRequest) -> DayReply;
+        /// Asks for, or as second officer confirms, the end of a suspension.
+        resume_day(DayRequest) -> DayReply;
+    }
+
+    /// Delivers a confirmed day and hands over each result once, in the order
+    /// of acceptance, across broken streams and leader changes.
+    ///
+    /// # Errors
+    /// Any [`ClientError`]; calling again goes on where the day stands.
+    pub async fn deliver_day(
+        &self,
+        date: &str,
+        after_sequence: u64,
+        on_results: impl FnMut(&DeliverDayReply),
+    ) -> Result<DeliveryReport, ClientError> {
+        Box::pin(deliver::deliver_day(&self.connector, date, after_sequence, on_results)).await
+    }
+}

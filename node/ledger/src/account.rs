@@ -1,0 +1,190 @@
+//! Accounts: one per legal entity, with its holdings and its cash.
+
+use crate::ledger::Ledger;
+use crate::receipt::{CashBalance, Holding, Receipt};
+use crate::records::RecordKey;
+use crate::rejection::{Reason, Rejection};
+use crate::text;
+use crate::types::{AccountId, AccountKind, BankId, FreePosition, InstrumentCode, Quantity};
+use crate::uscc;
+
+/// One holding account (登记账户).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) uscc: [u8; uscc::LENGTH],
+    pub(crate) name: String,
+    pub(crate) kind: AccountKind,
+    /// In order of instrument; an account holds few.
+    pub(crate) holdings: Vec<(InstrumentCode, Holding)>,
+    /// In order of bank; an account uses few.
+    pub(crate) cash: Vec<(BankId, CashBalance)>,
+}
+
+impl Account {
+    pub(crate) fn holding(&self, instrument: InstrumentCode) -> Holding {
+        find(&self.holdings, instrument)
+    }
+
+    pub(crate) fn set_holding(&mut self, instrument: InstrumentCode, holding: Holding) {
+        set(&mut self.holdings, instrument, holding);
+    }
+
+    pub(crate) fn cash(&self, bank: BankId) -> CashBalance {
+        find(&self.cash, bank)
+    }
+
+    pub(crate) fn set_cash(&mut self, bank: BankId, balance: CashBalance) {
+        set(&mut self.cash, bank, balance);
+    }
+
+    /// The credit code as text.
+    pub(crate) fn uscc_text(&self) -> String {
+        self.uscc.iter().copied().map(char::from).collect()
+    }
+}
+
+fn find<K: Ord + Copy, V: Copy + Default>(entries: &[(K, V)], key: K) -> V {
+    entries
+        .binary_search_by_key(&key, |(k, _)| *k)
+        .ok()
+        .and_then(|place| entries.get(place))
+        .map(|(_, value)| *value)
+        .unwrap_or_default()
+}
+
+fn set<K: Ord + Copy, V>(entries: &mut Vec<(K, V)>, key: K, value: V) {
+    match entries.binary_search_by_key(&key, |(k, _)| *k) {
+        Ok(place) => {
+            if let Some(entry) = entries.get_mut(place) {
+                entry.1 = value;
+            }
+        }
+        Err(place) => entries.insert(place, (key, value)),
+    }
+}
+
+impl Holding {
+    /// Sum of all positions; `None` if it overflows.
+    #[must_use]
+    pub fn total(&self) -> Option<Quantity> {
+        [self.trading, self.pending_in, self.pledged, self.frozen, self.pending_out]
+            .into_iter()
+            .try_fold(self.registered, Quantity::checked_add)
+    }
+}
+
+impl Ledger {
+    pub(crate) fn account_at(&self, id: AccountId) -> Option<&Account> {
+        self.accounts.get(place(id)?)
+    }
+
+    pub(crate) fn account_mut(&mut self, id: AccountId) -> Option<&mut Account> {
+        self.accounts.get_mut(place(id)?)
+    }
+
+    /// The account, or a rejection that names the field.
+    pub(crate) fn known_account(&self, id: AccountId, field: &str) -> Result<&Account, Rejection> {
+        self.account_at(id).ok_or_else(|| {
+            Rejection::new(Reason::UnknownAccount, field, format!("no account {}", id.0))
+        })
+    }
+
+    pub(crate) fn open_account(
+        &mut self,
+        uscc: &str,
+        name: &str,
+        kind: AccountKind,
+    ) -> Result<Receipt, Rejection> {
+        let code = uscc::check(uscc)?;
+        text::check_line(name, "name")?;
+        if let Some(existing) = self.by_uscc.get(&code) {
+            return Err(Rejection::new(
+                Reason::AccountExists,
+                "uscc",
+                format!("{uscc} has account {} already", existing.0),
+            ));
+        }
+        let number = self.accounts.len().checked_add(1).and_then(|n| u32::try_from(n).ok());
+        let Some(id) = number.map(AccountId) else {
+            return Err(Rejection::new(Reason::OutOfRange, "", "all account numbers are used"));
+        };
+
+        self.touch(RecordKey::Account(id));
+        self.touch(RecordKey::Balances(id));
+        self.accounts.push(Account {
+            uscc: code,
+            name: name.to_owned(),
+            kind,
+            holdings: Vec::new(),
+            cash: Vec::new(),
+        });
+        self.by_uscc.insert(code, id);
+        Ok(Receipt::AccountOpened(id))
+    }
+
+    pub(crate) fn move_holding(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentCode,
+        from: FreePosition,
+        quantity: Quantity,
+    ) -> Result<Receipt, Rejection> {
+        let before = self.known_account(account, "account_id")?.holding(instrument);
+        self.known_instrument(instrument, "instrument")?;
+        positive_quantity(quantity, "quantity_tco2e")?;
+        let (available, receiving) = match from {
+            FreePosition::Registered => (before.registered, before.trading),
+            FreePosition::Trading => (before.trading, before.registered),
+        };
+        if available < quantity {
+            return Err(Rejection::new(
+                Reason::InsufficientHolding,
+                "quantity_tco2e",
+                format!(
+                    "account {} has {} t of {instrument} in that position, {} t were asked",
+                    account.0, available.0, quantity.0
+                ),
+            ));
+        }
+        let (Some(less), Some(more)) =
+            (available.checked_sub(quantity), receiving.checked_add(quantity))
+        else {
+            return Err(overflow("quantity_tco2e"));
+        };
+        let mut after = before;
+        match from {
+            FreePosition::Registered => (after.registered, after.trading) = (less, more),
+            FreePosition::Trading => (after.trading, after.registered) = (less, more),
+        }
+
+        self.touch(RecordKey::Balances(account));
+        if let Some(holder) = self.account_mut(account) {
+            holder.set_holding(instrument, after);
+        }
+        Ok(Receipt::Holding(instrument, after))
+    }
+}
+
+/// Place of an account in the dense list.
+fn place(id: AccountId) -> Option<usize> {
+    usize::try_from(id.0.checked_sub(1)?).ok()
+}
+
+pub(crate) fn positive_quantity(quantity: Quantity, field: &str) -> Result<(), Rejection> {
+    if quantity.0 > 0 {
+        return Ok(());
+    }
+    Err(Rejection::new(
+        Reason::NotPositive,
+        field,
+        format!("{field} is {} t, it must be at least 1 t", quantity.0),
+    ))
+}
+
+pub(crate) fn overflow(field: &str) -> Rejection {
+    Rejection::new(
+        Reason::OutOfRange,
+        field,
+        format!("{field} makes a product or a sum larger than the registry can hold"),
+    )
+}

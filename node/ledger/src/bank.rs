@@ -1,0 +1,88 @@
+//! Settlement banks and the money they report.
+
+use crate::account::overflow;
+use crate::amount::format_yuan;
+use crate::ledger::Ledger;
+use crate::receipt::Receipt;
+use crate::records::RecordKey;
+use crate::rejection::{Reason, Rejection};
+use crate::text;
+use crate::types::{AccountId, BankId, Fen};
+
+/// One settlement bank (结算银行): it must hold `deposited + interbank`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bank {
+    pub(crate) name: String,
+    /// From outside the market.
+    pub(crate) deposited: Fen,
+    /// Net received from the other settlement banks; sums to 0 over all banks.
+    pub(crate) interbank: Fen,
+}
+
+impl Ledger {
+    /// The bank, or a rejection that names the field.
+    pub(crate) fn known_bank(&self, bank: BankId, field: &str) -> Result<&Bank, Rejection> {
+        self.banks.get(&bank).ok_or_else(|| {
+            Rejection::new(Reason::UnknownBank, field, format!("no settlement bank {}", bank.0))
+        })
+    }
+
+    pub(crate) fn open_bank(&mut self, bank: BankId, name: &str) -> Result<Receipt, Rejection> {
+        if !(100..=999).contains(&bank.0) {
+            return Err(Rejection::new(
+                Reason::OutOfRange,
+                "bank_id",
+                format!("bank_id is {}, interbank codes are 100 to 999", bank.0),
+            ));
+        }
+        text::check_line(name, "name")?;
+        if let Some(existing) = self.banks.get(&bank) {
+            return Err(Rejection::new(
+                Reason::BankExists,
+                "bank_id",
+                format!("bank {} is admitted already as {}", bank.0, existing.name),
+            ));
+        }
+
+        self.touch(RecordKey::Bank(bank));
+        let admitted = Bank { name: name.to_owned(), deposited: Fen(0), interbank: Fen(0) };
+        self.banks.insert(bank, admitted);
+        Ok(Receipt::Done)
+    }
+
+    pub(crate) fn deposit(
+        &mut self,
+        account: AccountId,
+        bank: BankId,
+        amount: Fen,
+    ) -> Result<Receipt, Rejection> {
+        const FIELD: &str = "amount_yuan";
+        let mut balance = self.known_account(account, "account_id")?.cash(bank);
+        let deposited = self.known_bank(bank, "bank_id")?.deposited;
+        if amount.0 <= 0 {
+            return Err(Rejection::new(
+                Reason::NotPositive,
+                FIELD,
+                format!("{FIELD} is {}, it must be at least 0.01", format_yuan(amount)),
+            ));
+        }
+        // All money of the market fits one number, so no move between
+        // accounts or banks can overflow later.
+        self.banks
+            .values()
+            .try_fold(amount, |sum, bank| sum.checked_add(bank.deposited))
+            .ok_or_else(|| overflow(FIELD))?;
+        let deposited = deposited.checked_add(amount).ok_or_else(|| overflow(FIELD))?;
+        balance.available = balance.available.checked_add(amount).ok_or_else(|| overflow(FIELD))?;
+
+        self.touch(RecordKey::Bank(bank));
+        self.touch(RecordKey::Balances(account));
+        if let Some(bank) = self.banks.get_mut(&bank) {
+            bank.deposited = deposited;
+        }
+        if let Some(holder) = self.account_mut(account) {
+            holder.set_cash(bank, balance);
+        }
+        Ok(Receipt::Cash(bank, balance))
+    }
+}

@@ -1,0 +1,223 @@
+//! What the log replicates: who asked for what, and when the leader stamped it.
+
+use crate::types::{
+    AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
+    Quantity, Trade, TradeNumber,
+};
+
+/// One command with its place in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Raft term of the log entry.
+    pub term: u64,
+    /// Index of the log entry; several commands may share it.
+    pub log_index: u64,
+    /// The leader's clock when it proposed; ledger time is the greatest seen.
+    pub proposed_at: LedgerTime,
+    /// Who asked, from the certificate, e.g. `exchange/sh`.
+    pub actor: String,
+    /// The client's request id and content; `None` for commands a leader
+    /// proposes itself, which are idempotent by their own content.
+    pub request: Option<Request>,
+    /// What to do.
+    pub command: Command,
+}
+
+/// Identifies a client's request: same actor and id, same answer for ever.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// 1 to 64 characters of `[A-Za-z0-9._:-]`.
+    pub id: String,
+    /// SHA-256 of the request's bytes; other content under the same id is refused.
+    pub fingerprint: [u8; 32],
+}
+
+/// Everything a client or a leader can ask of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// First command of a cluster's life; everything else is refused before it.
+    Genesis(Genesis),
+    /// Opens the account of a legal entity.
+    OpenAccount {
+        /// Unified social credit code, as sent.
+        uscc: String,
+        /// Legal name, 1 to 200 bytes.
+        name: String,
+        /// Kind of holder.
+        kind: AccountKind,
+    },
+    /// Moves allowances between the two free positions of one account (划转).
+    MoveHolding {
+        /// Whose.
+        account: AccountId,
+        /// Of what.
+        instrument: InstrumentCode,
+        /// The other position receives.
+        from: FreePosition,
+        /// How much, > 0.
+        quantity: Quantity,
+    },
+    /// Admits a settlement bank.
+    OpenBank {
+        /// Its interbank category code.
+        bank: BankId,
+        /// 1 to 200 bytes.
+        name: String,
+    },
+    /// Credits money that arrived at a bank for an account.
+    Deposit {
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        bank: BankId,
+        /// How much, > 0.
+        amount: Fen,
+    },
+    /// Makes an instrument known.
+    RegisterInstrument {
+        /// Its code.
+        instrument: InstrumentCode,
+        /// Base of the first day's price limits, > 0.
+        reference_price: Price,
+    },
+    /// Creates units in an account's registered position.
+    Issue {
+        /// Who receives.
+        account: AccountId,
+        /// Of what.
+        instrument: InstrumentCode,
+        /// How much, > 0.
+        quantity: Quantity,
+        /// Reference of the decision, 1 to 200 bytes.
+        document: String,
+    },
+    /// Replaces the list of holidays (at most 400).
+    SetHolidays(Vec<Date>),
+    /// Opens a settlement day.
+    OpenDay {
+        /// Which.
+        date: Date,
+        /// Time for top-ups after delivery, ms, > 0.
+        topup_window_ms: i64,
+    },
+    /// Takes the next chunk of the day's trades, all or none.
+    SubmitTrades(Chunk),
+    /// Closes the day's stream.
+    SubmitManifest {
+        /// Which day.
+        date: Date,
+        /// What the exchange sent.
+        manifest: Manifest,
+    },
+    /// Computes what every entity and bank owes.
+    ClearDay(Date),
+    /// The exchange's view of the clearing.
+    ConfirmClearing {
+        /// Which day.
+        date: Date,
+        /// Its own hash of the clearing.
+        clearing_sha256: [u8; 32],
+    },
+    /// While disputed: replaces or voids one trade.
+    AmendTrade {
+        /// Which day.
+        date: Date,
+        /// Which trade.
+        number: TradeNumber,
+        /// `None` voids it; otherwise the same number with other content.
+        replacement: Option<Trade>,
+        /// 1 to 200 bytes.
+        reason: String,
+    },
+    /// Delivers the next trades in the order of acceptance.
+    DeliverTrades {
+        /// Which day.
+        date: Date,
+        /// First trade, from 1; never beyond the day's cursor.
+        from_sequence: u64,
+        /// At most so many.
+        max_trades: u32,
+    },
+    /// Tries held trades again.
+    RetryHeld {
+        /// Which day.
+        date: Date,
+        /// Which trades, 1 to 1,000.
+        numbers: Vec<TradeNumber>,
+    },
+    /// Ends held trades after the deadline.
+    FailHeld {
+        /// Which day.
+        date: Date,
+        /// Which trades, 1 to 1,000.
+        numbers: Vec<TradeNumber>,
+    },
+    /// Statements were sent to the day's entities.
+    IssueStatements(Date),
+    /// An entity objects to its statement in writing.
+    RaiseObjection {
+        /// Which day.
+        date: Date,
+        /// Whose.
+        account: AccountId,
+        /// 1 to 1,000 bytes.
+        text: String,
+    },
+    /// The registry answers an objection.
+    ResolveObjection {
+        /// Which day.
+        date: Date,
+        /// Whose.
+        account: AccountId,
+        /// 1 to 1,000 bytes.
+        resolution: String,
+    },
+    /// Makes the day final.
+    FinalizeDay(Date),
+    /// Asks for, or as second officer confirms, a suspension.
+    SuspendDay(Date),
+    /// Asks for, or as second officer confirms, the end of a suspension.
+    ResumeDay(Date),
+    /// One trade of an open day, delivered at once or refused.
+    SettleTrade {
+        /// Which day.
+        date: Date,
+        /// The trade.
+        trade: Trade,
+    },
+}
+
+/// What a cluster is, fixed for its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Genesis {
+    /// Name that every peer call carries.
+    pub cluster_id: String,
+    /// `dual-city` or `single-city`.
+    pub layout: String,
+    /// Name and node ids of each city.
+    pub cities: Vec<(String, Vec<u64>)>,
+}
+
+/// A numbered part of a day's trades.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// Which day.
+    pub date: Date,
+    /// From 1, without gaps.
+    pub number: u32,
+    /// 1 to 8,192 trades.
+    pub trades: Vec<Trade>,
+}
+
+/// What the exchange says it sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Manifest {
+    /// Trades in the stream.
+    pub trade_count: u64,
+    /// Sum of their tonnes.
+    pub quantity: Quantity,
+    /// Sum of price x quantity.
+    pub amount: Fen,
+    /// Over all trades in order: `docs/formats.md`.
+    pub trades_sha256: [u8; 32],
+}

@@ -1,0 +1,232 @@
+//! What must hold after every entry, checked from scratch.
+
+use std::collections::BTreeMap;
+
+use crate::ledger::Ledger;
+use crate::settlement::clearing::check_balance;
+use crate::settlement::day::{Day, Totals, state_name};
+use crate::settlement::price::PriceLine;
+use crate::types::{DayState, Quantity, TradeStatus};
+
+/// How much was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InvariantReport {
+    /// Accounts whose positions and cash were added up.
+    pub accounts: u64,
+    /// Holdings in one instrument.
+    pub holdings: u64,
+    /// Instruments whose issued tonnes are all held.
+    pub instruments: u64,
+    /// Banks whose balance is the sum of their sub-ledgers.
+    pub banks: u64,
+    /// Days whose counters agree with their trades.
+    pub days: u64,
+    /// Trades behind those counters.
+    pub trades: u64,
+    /// Remembered answers that decode and are indexed.
+    pub answers: u64,
+}
+
+/// An invariant that does not hold: the ledger must not go on.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("broken invariant: {0}")]
+pub struct BrokenInvariant(pub String);
+
+impl Ledger {
+    /// Checks every invariant over the whole state.
+    ///
+    /// # Errors
+    /// The first invariant that does not hold.
+    pub fn check_invariants(&self) -> Result<InvariantReport, BrokenInvariant> {
+        let mut report = InvariantReport::default();
+        self.check_holdings(&mut report)?;
+        self.check_money(&mut report)?;
+        for day in self.days.values() {
+            check_day(day)?;
+            count(&mut report.days);
+            report.trades = report.trades.saturating_add(day.last_sequence());
+        }
+        self.check_days_in_order()?;
+        self.check_answers(&mut report)?;
+        Ok(report)
+    }
+
+    /// Issued = held; no position is negative.
+    fn check_holdings(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
+        let mut held: BTreeMap<_, i128> = BTreeMap::new();
+        for (number, account) in (1_u32..).zip(&self.accounts) {
+            count(&mut report.accounts);
+            for (instrument, holding) in &account.holdings {
+                count(&mut report.holdings);
+                let parts = [
+                    holding.registered,
+                    holding.trading,
+                    holding.pending_in,
+                    holding.pledged,
+                    holding.frozen,
+                    holding.pending_out,
+                ];
+                let total = holding.total();
+                ensure(parts.iter().all(|part| part.0 >= 0) && total.is_some(), || {
+                    format!("account {number} holds {instrument} {holding:?}")
+                })?;
+                let sum = held.entry(*instrument).or_default();
+                *sum = sum.saturating_add(i128::from(total.unwrap_or_default().0));
+                let listed = self.pending_in.contains(&(crate::AccountId(number), *instrument));
+                ensure(listed == (holding.pending_in > Quantity(0)), || {
+                    format!("pending_in of account {number} in {instrument} is not indexed")
+                })?;
+            }
+        }
+        for (code, instrument) in &self.instruments {
+            count(&mut report.instruments);
+            let sum = held.remove(code).unwrap_or_default();
+            ensure(instrument.issued == instrument.held, || {
+                format!("{code}: issued {} t, held {} t", instrument.issued.0, instrument.held.0)
+            })?;
+            ensure(i128::from(instrument.held.0) == sum, || {
+                format!("{code}: held {} t, accounts hold {sum} t", instrument.held.0)
+            })?;
+        }
+        ensure(held.is_empty(), || format!("unregistered instruments are held: {held:?}"))
+    }
+
+    /// Deposited + interbank = sum of sub-ledgers; interbank sums to zero.
+    fn check_money(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
+        let mut sums: BTreeMap<_, i128> = BTreeMap::new();
+        for (number, account) in (1_u32..).zip(&self.accounts) {
+            for (bank, balance) in &account.cash {
+                ensure(balance.available.0 >= 0 && balance.pending_out.0 >= 0, || {
+                    format!("account {number} has {balance:?} at bank {}", bank.0)
+                })?;
+                let sum = sums.entry(*bank).or_default();
+                *sum = sum
+                    .saturating_add(i128::from(balance.available.0))
+                    .saturating_add(i128::from(balance.pending_out.0));
+            }
+        }
+        let mut interbank: i128 = 0;
+        for (id, bank) in &self.banks {
+            count(&mut report.banks);
+            interbank = interbank.saturating_add(i128::from(bank.interbank.0));
+            let balance = i128::from(bank.deposited.0).saturating_add(i128::from(bank.interbank.0));
+            let sum = sums.remove(id).unwrap_or_default();
+            ensure(balance == sum, || {
+                format!("bank {}: balance {balance} fen, sub-ledgers {sum} fen", id.0)
+            })?;
+        }
+        ensure(interbank == 0, || format!("interbank positions sum to {interbank} fen"))?;
+        ensure(sums.is_empty(), || format!("money at unknown banks: {sums:?}"))
+    }
+
+    /// Only the last day may be unresolved.
+    fn check_days_in_order(&self) -> Result<(), BrokenInvariant> {
+        let Some((last, _)) = self.days.last_key_value() else { return Ok(()) };
+        for (date, day) in self.days.range(..last) {
+            ensure(day.state == DayState::Final, || {
+                format!("{date} is {} while {last} exists", state_name(day.state))
+            })?;
+        }
+        Ok(())
+    }
+
+    fn check_answers(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
+        let indexed = self.answers.by_request.values().map(BTreeMap::len).sum::<usize>();
+        ensure(indexed == self.answers.records.len(), || {
+            format!("{indexed} answers indexed, {} remembered", self.answers.records.len())
+        })?;
+        for (ordinal, record) in &self.answers.records {
+            count(&mut report.answers);
+            let stored = crate::records::answer::StoredAnswer::decode(record)
+                .map_err(|problem| BrokenInvariant(format!("answer {ordinal}: {problem}")))?;
+            let found = self
+                .answers
+                .by_request
+                .get(&stored.actor)
+                .and_then(|ids| ids.get(&stored.request_id));
+            ensure(found == Some(ordinal) && *ordinal < self.answers.next_ordinal, || {
+                format!("answer {ordinal} is not found under its request id")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+/// The day's counters, totals and price lines agree with its trades, and no
+/// trade was tried out of turn.
+fn check_day(day: &Day) -> Result<(), BrokenInvariant> {
+    let date = day.date;
+    let (mut stream, mut immediate) = (Totals::default(), Totals::default());
+    let (mut delivered, mut held, mut failed) = (0_u64, 0_u64, 0_u64);
+    let mut lines: BTreeMap<_, _> = day
+        .prices
+        .iter()
+        .map(|(code, line)| {
+            (*code, PriceLine { settled: line.settled, ..PriceLine::new(line.previous_close) })
+        })
+        .collect();
+    for (place, slot) in (0_u32..).zip(&day.slots) {
+        let number = slot.trade.number;
+        ensure(day.place_of(number) == Some(place), || {
+            format!("trade {} of {date} is not found by its number", number.0)
+        })?;
+        let tried = match slot.status {
+            TradeStatus::Accepted => false,
+            TradeStatus::Delivered => count(&mut delivered),
+            TradeStatus::Held(_) => count(&mut held),
+            TradeStatus::Failed(_) => count(&mut failed),
+            TradeStatus::Voided => continue,
+        };
+        let due = slot.immediate || u64::from(place) < day.cursor;
+        ensure(tried == due, || {
+            format!("trade {} of {date} is {:?} at cursor {}", number.0, slot.status, day.cursor)
+        })?;
+        let totals = if slot.immediate { &mut immediate } else { &mut stream };
+        *totals = totals.with(&slot.trade).ok_or_else(|| too_large(day))?;
+        let line = lines
+            .get_mut(&slot.trade.instrument)
+            .ok_or_else(|| BrokenInvariant(format!("trade {} has no price line", number.0)))?;
+        *line = line.with(&slot.trade).ok_or_else(|| too_large(day))?;
+    }
+    ensure((stream, immediate) == (day.stream, day.immediate), || {
+        format!(
+            "totals of {date} are {:?} and {:?}, trades give {stream:?} and {immediate:?}",
+            day.stream, day.immediate
+        )
+    })?;
+    ensure((delivered, held, failed) == (day.delivered, day.held, day.failed), || {
+        format!("counters of {date} differ from its trades: {delivered}, {held}, {failed}")
+    })?;
+    ensure(lines == day.prices, || format!("price lines of {date} differ from its trades"))?;
+    ensure(day.numbers.len() == day.slots.len(), || format!("trade numbers of {date} repeat"))?;
+    if let Some(clearing) = &day.clearing {
+        check_balance(&clearing.banks).map_err(|r| BrokenInvariant(r.message))?;
+        let pays: i128 = clearing.banks.iter().map(|line| i128::from(line.pays.0)).sum();
+        let amount = i128::from(stream.amount.0).checked_add(i128::from(immediate.amount.0));
+        ensure(Some(pays) == amount, || format!("clearing of {date} differs from its trades"))?;
+    }
+    let done = matches!(day.state, DayState::Delivered | DayState::Final);
+    ensure(!done || day.cursor == day.last_sequence(), || {
+        format!("{date} is {} at cursor {}", state_name(day.state), day.cursor)
+    })?;
+    ensure(day.state != DayState::Final || day.held == 0, || {
+        format!("{date} is FINAL with held trades")
+    })?;
+    ensure((day.state == DayState::Suspended) == day.suspended_from.is_some(), || {
+        format!("{date} is {} from {:?}", state_name(day.state), day.suspended_from)
+    })
+}
+
+fn too_large(day: &Day) -> BrokenInvariant {
+    BrokenInvariant(format!("totals of {} overflow", day.date))
+}
+
+/// Counts one; says so.
+fn count(counter: &mut u64) -> bool {
+    *counter = counter.saturating_add(1);
+    true
+}
+
+fn ensure(holds: bool, problem: impl FnOnce() -> String) -> Result<(), BrokenInvariant> {
+    if holds { Ok(()) } else { Err(BrokenInvariant(problem())) }
+}

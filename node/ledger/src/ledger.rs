@@ -1,0 +1,277 @@
+//! The ledger itself: applying entries in order and sealing what they changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::account::Account;
+use crate::bank::Bank;
+use crate::command::{Command, Entry, Genesis};
+use crate::digest::{Digest, HashSum, record_hash};
+use crate::instrument::Instrument;
+use crate::receipt::{Answer, Receipt};
+use crate::records::RecordKey;
+use crate::rejection::{Reason, Rejection};
+use crate::requests::Answers;
+use crate::settlement::day::Day;
+use crate::text;
+use crate::types::{AccountId, BankId, Date, InstrumentCode, LedgerTime};
+
+/// The whole state of the registry.
+///
+/// Everything that [`Ledger::apply`] reads is part of [`Ledger::records`];
+/// indexes beside it are rebuilt by [`Ledger::load`].
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    pub(crate) genesis: Option<Genesis>,
+    /// Greatest time any leader has stamped.
+    pub(crate) now: LedgerTime,
+    /// An account's place is its number less one.
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) banks: BTreeMap<BankId, Bank>,
+    pub(crate) instruments: BTreeMap<InstrumentCode, Instrument>,
+    pub(crate) holidays: BTreeSet<Date>,
+    pub(crate) days: BTreeMap<Date, Day>,
+    pub(crate) answers: Answers,
+
+    /// Index: who has the account of a legal entity.
+    pub(crate) by_uscc: BTreeMap<[u8; crate::uscc::LENGTH], AccountId>,
+    /// Index: holdings with something in `pending_in`.
+    pub(crate) pending_in: BTreeSet<(AccountId, InstrumentCode)>,
+
+    /// Records changed since the last seal; their old hashes are out of the sums.
+    touched: BTreeSet<RecordKey>,
+    sums: Sums,
+    sealed: Sums,
+}
+
+/// Sums of record hashes: the state, and the answers with ledger time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sums {
+    state: HashSum,
+    answers: HashSum,
+}
+
+/// What one log entry did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Digest of the state; a rejection leaves it as it was.
+    pub state_digest: Digest,
+    /// Digest of remembered answers and ledger time.
+    pub answers_digest: Digest,
+    /// Changed records in key order.
+    pub changes: Vec<Change>,
+}
+
+/// A record to store, or to delete when `value` is `None`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Canonical key.
+    pub key: Vec<u8>,
+    /// Canonical value.
+    pub value: Option<Vec<u8>>,
+}
+
+impl Ledger {
+    /// An empty ledger, before its genesis.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Applies one committed entry: same state and entry, same answer on every node.
+    ///
+    /// A rejection is a replicated answer, not a fault; it moves nothing.
+    pub fn apply(&mut self, entry: &Entry) -> Answer {
+        self.advance_time(entry.proposed_at);
+        self.forget_expired_answers();
+        let known = match &entry.request {
+            Some(request) => self.remembered_answer(&entry.actor, request),
+            None => Ok(None),
+        };
+        match known {
+            Ok(Some(answer)) => answer,
+            // Not remembered: the id belongs to another content, or is no id.
+            Err(rejection) => self.answer(entry, Err(rejection)),
+            Ok(None) => {
+                let outcome = self.carry_out(entry);
+                let answer = self.answer(entry, outcome);
+                // Before the genesis there is no registry that could remember:
+                // the same request succeeds once there is one.
+                if let Some(request) = &entry.request
+                    && self.genesis.is_some()
+                {
+                    self.remember(&entry.actor, request, &answer);
+                }
+                answer
+            }
+        }
+    }
+
+    /// Brings the digests up to date and hands out what changed since the last seal.
+    pub fn seal(&mut self) -> Sealed {
+        let touched = std::mem::take(&mut self.touched);
+        let mut changes = Vec::with_capacity(touched.len());
+        for record in touched {
+            let key = record.to_bytes();
+            let value = self.encode(record);
+            if let Some(value) = &value {
+                self.sums.of(record).add(&record_hash(&key, value));
+            }
+            changes.push(Change { key, value });
+        }
+        self.sealed = self.sums;
+        Sealed { state_digest: self.state_digest(), answers_digest: self.answers_digest(), changes }
+    }
+
+    /// Digest of the state as of the last seal, without answers and ledger time.
+    #[must_use]
+    pub fn state_digest(&self) -> Digest {
+        self.sealed.state.digest()
+    }
+
+    /// Digest of remembered answers and ledger time as of the last seal.
+    #[must_use]
+    pub fn answers_digest(&self) -> Digest {
+        self.sealed.answers.digest()
+    }
+
+    /// Both digests of the state as it is, computed from every record.
+    #[must_use]
+    pub fn recompute_digests(&self) -> (Digest, Digest) {
+        let mut sums = Sums::default();
+        for record in self.record_keys() {
+            if let Some(value) = self.encode(record) {
+                sums.of(record).add(&record_hash(&record.to_bytes(), &value));
+            }
+        }
+        (sums.state.digest(), sums.answers.digest())
+    }
+
+    /// Greatest time any leader has stamped.
+    #[must_use]
+    pub fn ledger_time(&self) -> LedgerTime {
+        self.now
+    }
+
+    /// What this cluster is; `None` before the first command.
+    #[must_use]
+    pub fn genesis(&self) -> Option<&Genesis> {
+        self.genesis.as_ref()
+    }
+
+    /// Notes that a record is about to change. Every change of state is
+    /// preceded by this, or digests and store would not see it.
+    pub(crate) fn touch(&mut self, record: RecordKey) {
+        if self.touched.insert(record)
+            && let Some(value) = self.encode(record)
+        {
+            self.sums.of(record).subtract(&record_hash(&record.to_bytes(), &value));
+        }
+    }
+
+    /// Takes sums computed while loading.
+    pub(crate) fn set_sealed(&mut self, sums: Sums) {
+        self.sums = sums;
+        self.sealed = sums;
+        self.touched.clear();
+    }
+
+    fn advance_time(&mut self, proposed_at: LedgerTime) {
+        // A new leader's clock may run behind.
+        if proposed_at > self.now {
+            self.touch(RecordKey::Clock);
+            self.now = proposed_at;
+        }
+    }
+
+    fn answer(&self, entry: &Entry, outcome: Result<Receipt, Rejection>) -> Answer {
+        Answer { term: entry.term, log_index: entry.log_index, ledger_time: self.now, outcome }
+    }
+
+    fn carry_out(&mut self, entry: &Entry) -> Result<Receipt, Rejection> {
+        let command = &entry.command;
+        if let Command::Genesis(genesis) = command {
+            return self.found(genesis);
+        }
+        if self.genesis.is_none() {
+            return Err(Rejection::new(
+                Reason::NotBootstrapped,
+                "",
+                "the cluster has no genesis yet; bootstrap it first",
+            ));
+        }
+        match command {
+            Command::Genesis(genesis) => self.found(genesis),
+            Command::OpenAccount { uscc, name, kind } => self.open_account(uscc, name, *kind),
+            Command::MoveHolding { account, instrument, from, quantity } => {
+                self.move_holding(*account, *instrument, *from, *quantity)
+            }
+            Command::OpenBank { bank, name } => self.open_bank(*bank, name),
+            Command::Deposit { account, bank, amount } => self.deposit(*account, *bank, *amount),
+            Command::RegisterInstrument { instrument, reference_price } => {
+                self.register_instrument(*instrument, *reference_price)
+            }
+            Command::Issue { account, instrument, quantity, document } => {
+                self.issue(*account, *instrument, *quantity, document)
+            }
+            Command::SetHolidays(dates) => self.set_holidays(dates),
+            Command::OpenDay { date, topup_window_ms } => self.open_day(*date, *topup_window_ms),
+            Command::SubmitTrades(chunk) => self.submit_trades(chunk),
+            Command::SubmitManifest { date, manifest } => self.submit_manifest(*date, manifest),
+            Command::ClearDay(date) => self.clear_day(*date),
+            Command::ConfirmClearing { date, clearing_sha256 } => {
+                self.confirm_clearing(*date, clearing_sha256)
+            }
+            Command::AmendTrade { date, number, replacement, reason } => {
+                self.amend_trade(*date, *number, replacement.as_ref(), reason)
+            }
+            Command::DeliverTrades { date, from_sequence, max_trades } => {
+                self.deliver_trades(*date, *from_sequence, *max_trades)
+            }
+            Command::RetryHeld { date, numbers } => self.retry_held(*date, numbers),
+            Command::FailHeld { date, numbers } => self.fail_held(*date, numbers),
+            Command::IssueStatements(date) => self.issue_statements(*date),
+            Command::RaiseObjection { date, account, text } => {
+                self.raise_objection(*date, *account, text)
+            }
+            Command::ResolveObjection { date, account, resolution } => {
+                self.resolve_objection(*date, *account, resolution)
+            }
+            Command::FinalizeDay(date) => self.finalize_day(*date),
+            Command::SuspendDay(date) => self.suspend_day(*date, &entry.actor),
+            Command::ResumeDay(date) => self.resume_day(*date, &entry.actor),
+            Command::SettleTrade { date, trade } => self.settle_trade(*date, trade),
+        }
+    }
+
+    fn found(&mut self, genesis: &Genesis) -> Result<Receipt, Rejection> {
+        if let Some(existing) = &self.genesis {
+            return Err(Rejection::new(
+                Reason::AlreadyBootstrapped,
+                "",
+                format!("the cluster is {} since its genesis", existing.cluster_id),
+            ));
+        }
+        text::check_line(&genesis.cluster_id, "cluster_id")?;
+        text::check_line(&genesis.layout, "layout")?;
+        if genesis.cities.is_empty() || genesis.cities.iter().any(|(_, nodes)| nodes.is_empty()) {
+            return Err(Rejection::new(
+                Reason::FieldMissing,
+                "cities",
+                "genesis needs at least one city, and nodes in each",
+            ));
+        }
+        for (city, _) in &genesis.cities {
+            text::check_line(city, "cities")?;
+        }
+        self.touch(RecordKey::Genesis);
+        self.genesis = Some(genesis.clone());
+        Ok(Receipt::Done)
+    }
+}
+
+impl Sums {
+    /// The sum that a record belongs to.
+    pub(crate) fn of(&mut self, record: RecordKey) -> &mut HashSum {
+        if record.is_of_answers() { &mut self.answers } else { &mut self.state }
+    }
+}

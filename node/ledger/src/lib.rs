@@ -1,0 +1,66 @@
+//! The registry's rules as a deterministic state machine.
+//!
+//! [`Ledger::apply`] takes one committed [`Entry`] and gives an [`Answer`];
+//! the same entries in the same order give the same state and the same answers
+//! on every node. Nothing here reads a clock, a file, the network or a hash
+//! map's order; money and tonnes are integers, and every sum is checked.
+//!
+//! Reading order: [`types`](Trade), [`command`](Command), [`receipt`](Receipt)
+//! and [`rejection`](Reason) are the vocabulary; `ledger` applies and seals;
+//! `account`, `instrument` and `settlement` hold the rules; `records` and
+//! `digest` say how state is stored and compared; `invariants` what must
+//! always hold.
+
+#![deny(clippy::float_arithmetic, clippy::arithmetic_side_effects, clippy::wildcard_enum_match_arm)]
+#![cfg_attr(
+    test,
+    allow(
+        clippy::arithmetic_side_effects,
+        clippy::unwrap_used,
+        reason = "tests compute with small known numbers and may stop at a surprise"
+    )
+)]
+
+mod account;
+pub mod amount;
+mod bank;
+pub mod calendar;
+mod codec;
+mod command;
+mod digest;
+pub mod formats;
+mod instrument;
+mod invariants;
+mod ledger;
+mod queries;
+mod receipt;
+mod records;
+mod rejection;
+mod requests;
+mod settlement;
+mod text;
+mod types;
+pub mod uscc;
+mod views;
+
+pub use codec::CorruptRecord;
+pub use command::{Chunk, Command, Entry, Genesis, Manifest, Request};
+pub use digest::Digest;
+pub use invariants::{BrokenInvariant, InvariantReport};
+pub use ledger::{Change, Ledger, Sealed};
+pub use receipt::{
+    Answer, BankClearing, CashBalance, Clearing, DaySummary, Holding, Receipt, TradeResult,
+};
+pub use rejection::{Reason, Rejection};
+pub use requests::ANSWER_RETENTION_MS;
+pub use settlement::limits::{
+    DELIVERY_STEP_LIMIT, HELD_TRADES_LIMIT, HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS,
+    TRADES_PER_CHUNK_LIMIT,
+};
+pub use types::{
+    AccountId, AccountKind, BankId, Date, DayState, Fen, FreePosition, HeldReason, InstrumentCode,
+    LedgerTime, Price, Quantity, Trade, TradeKind, TradeNumber, TradeStatus,
+};
+pub use views::{
+    AccountView, BankView, DailyPrice, InstrumentView, Statement, StatusFilter, TradeRecord,
+};

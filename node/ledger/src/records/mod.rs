@@ -1,0 +1,216 @@
+//! Every piece of state is a record: a key and a value of canonical bytes.
+//! Digests are sums over them and the store keeps them: `docs/formats.md`.
+
+pub(crate) mod answer;
+mod days;
+mod load;
+mod standing;
+
+use crate::codec::{Problem, Reader, Writer, known};
+use crate::ledger::Ledger;
+use crate::types::{AccountId, BankId, Date, InstrumentCode};
+
+/// First byte of every value written here.
+pub(crate) const FORMAT: u8 = 1;
+/// Trade statuses in one record, so that delivery rewrites few records.
+pub(crate) const STATUSES_PER_RECORD: u32 = 64;
+
+/// Names a record. Ordered as its bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum RecordKey {
+    Genesis,
+    /// Ledger time and the next answer's ordinal.
+    Clock,
+    Holidays,
+    Instrument(InstrumentCode),
+    Bank(BankId),
+    /// Who an account belongs to; never changes.
+    Account(AccountId),
+    /// What an account holds.
+    Balances(AccountId),
+    Day(Date),
+    /// Trades accepted together, by the place of the first.
+    Batch(Date, u32),
+    /// 64 trades' statuses, by page.
+    Statuses(Date, u32),
+    Price(Date, InstrumentCode),
+    Clearing(Date),
+    Objection(Date, AccountId, u32),
+    /// By ordinal.
+    Answer(u64),
+}
+
+impl RecordKey {
+    /// Whether the record counts in the digest of answers, not of state.
+    pub(crate) fn is_of_answers(self) -> bool {
+        matches!(self, Self::Clock | Self::Answer(_))
+    }
+
+    pub(crate) fn to_bytes(self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        match self {
+            Self::Genesis => writer.u8(1),
+            Self::Clock => writer.u8(2),
+            Self::Holidays => writer.u8(3),
+            Self::Instrument(code) => {
+                writer.u8(4);
+                writer.raw(&code.to_bytes());
+            }
+            Self::Bank(bank) => {
+                writer.u8(5);
+                writer.u16(bank.0);
+            }
+            Self::Account(id) => {
+                writer.u8(6);
+                writer.u32(id.0);
+            }
+            Self::Balances(id) => {
+                writer.u8(7);
+                writer.u32(id.0);
+            }
+            Self::Day(date) => {
+                writer.u8(8);
+                writer.date(date);
+            }
+            Self::Batch(date, place) => {
+                writer.u8(9);
+                writer.date(date);
+                writer.u32(place);
+            }
+            Self::Statuses(date, page) => {
+                writer.u8(10);
+                writer.date(date);
+                writer.u32(page);
+            }
+            Self::Price(date, code) => {
+                writer.u8(11);
+                writer.date(date);
+                writer.raw(&code.to_bytes());
+            }
+            Self::Clearing(date) => {
+                writer.u8(12);
+                writer.date(date);
+            }
+            Self::Objection(date, account, number) => {
+                writer.u8(13);
+                writer.date(date);
+                writer.u32(account.0);
+                writer.u32(number);
+            }
+            Self::Answer(ordinal) => {
+                writer.u8(14);
+                writer.u64(ordinal);
+            }
+        }
+        writer.finish()
+    }
+
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Problem> {
+        let mut reader = Reader::new(bytes);
+        let key = match reader.u8()? {
+            1 => Self::Genesis,
+            2 => Self::Clock,
+            3 => Self::Holidays,
+            4 => Self::Instrument(reader.instrument()?),
+            5 => Self::Bank(BankId(reader.u16()?)),
+            6 => Self::Account(AccountId(reader.u32()?)),
+            7 => Self::Balances(AccountId(reader.u32()?)),
+            8 => Self::Day(reader.date()?),
+            9 => Self::Batch(reader.date()?, reader.u32()?),
+            10 => Self::Statuses(reader.date()?, reader.u32()?),
+            11 => Self::Price(reader.date()?, reader.instrument()?),
+            12 => Self::Clearing(reader.date()?),
+            13 => Self::Objection(reader.date()?, AccountId(reader.u32()?), reader.u32()?),
+            14 => Self::Answer(reader.u64()?),
+            other => return Err(format!("unknown kind {other}")),
+        };
+        reader.finish()?;
+        Ok(key)
+    }
+}
+
+impl Writer {
+    pub(crate) fn date(&mut self, date: Date) {
+        self.u32(date.yyyymmdd());
+    }
+}
+
+impl Reader<'_> {
+    pub(crate) fn date(&mut self) -> Result<Date, Problem> {
+        known(Date::from_yyyymmdd(self.u32()?), "date")
+    }
+
+    pub(crate) fn instrument(&mut self) -> Result<InstrumentCode, Problem> {
+        let bytes: [u8; 8] = self.array()?;
+        let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+        let code = std::str::from_utf8(&bytes[..end]).ok().and_then(InstrumentCode::parse);
+        known(code.filter(|code| code.to_bytes() == bytes), "instrument")
+    }
+}
+
+impl Ledger {
+    /// The whole state in key order.
+    #[must_use]
+    pub fn records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        self.record_keys()
+            .filter_map(|record| Some((record.to_bytes(), self.encode(record)?)))
+            .collect()
+    }
+
+    /// The record's value; `None` when there is no such record.
+    pub(crate) fn encode(&self, record: RecordKey) -> Option<Vec<u8>> {
+        match record {
+            RecordKey::Genesis => self.genesis.as_ref().map(standing::genesis),
+            RecordKey::Clock => self.encode_clock(),
+            RecordKey::Holidays => self.encode_holidays(),
+            RecordKey::Instrument(code) => self.instruments.get(&code).map(standing::instrument),
+            RecordKey::Bank(bank) => self.banks.get(&bank).map(standing::bank),
+            RecordKey::Account(id) => self.account_at(id).map(standing::account),
+            RecordKey::Balances(id) => self.account_at(id).map(standing::balances),
+            RecordKey::Day(date) => self.days.get(&date).map(days::day),
+            RecordKey::Batch(date, place) => days::batch(self.days.get(&date)?, place),
+            RecordKey::Statuses(date, page) => days::statuses(self.days.get(&date)?, page),
+            RecordKey::Price(date, code) => {
+                self.days.get(&date)?.prices.get(&code).map(days::price)
+            }
+            RecordKey::Clearing(date) => {
+                self.days.get(&date)?.clearing.as_ref().map(days::clearing_record)
+            }
+            RecordKey::Objection(date, account, number) => {
+                self.days.get(&date)?.objections.get(&(account, number)).map(days::objection)
+            }
+            RecordKey::Answer(ordinal) => {
+                self.answers.records.get(&ordinal).map(|record| record.to_vec())
+            }
+        }
+    }
+
+    /// Keys of all records that may exist, in order.
+    pub(crate) fn record_keys(&self) -> impl Iterator<Item = RecordKey> {
+        let accounts = || (1..).zip(&self.accounts).map(|(number, _)| AccountId(number));
+        let days = || self.days.iter();
+        [RecordKey::Genesis, RecordKey::Clock, RecordKey::Holidays]
+            .into_iter()
+            .chain(self.instruments.keys().map(|code| RecordKey::Instrument(*code)))
+            .chain(self.banks.keys().map(|bank| RecordKey::Bank(*bank)))
+            .chain(accounts().map(RecordKey::Account))
+            .chain(accounts().map(RecordKey::Balances))
+            .chain(self.days.keys().map(|date| RecordKey::Day(*date)))
+            .chain(days().flat_map(|(date, day)| {
+                day.batches.iter().map(|batch| RecordKey::Batch(*date, batch.first))
+            }))
+            .chain(days().flat_map(|(date, day)| {
+                (0..)
+                    .zip(day.slots.chunks(STATUSES_PER_RECORD as usize))
+                    .map(|(page, _)| RecordKey::Statuses(*date, page))
+            }))
+            .chain(days().flat_map(|(date, day)| {
+                day.prices.keys().map(|code| RecordKey::Price(*date, *code))
+            }))
+            .chain(self.days.keys().map(|date| RecordKey::Clearing(*date)))
+            .chain(days().flat_map(|(date, day)| {
+                day.objections.keys().map(|(id, number)| RecordKey::Objection(*date, *id, *number))
+            }))
+            .chain(self.answers.records.keys().map(|ordinal| RecordKey::Answer(*ordinal)))
+    }
+}

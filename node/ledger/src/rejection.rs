@@ -1,0 +1,164 @@
+//! Why a command is refused. Codes are stable: `docs/errors.md` lists each.
+
+/// A replicated "no": it moves nothing, and the same request id gets it again.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Rejection {
+    /// Stable code.
+    pub reason: Reason,
+    /// Request field at fault, e.g. `chunk.trades[17].price_yuan`; empty when none is.
+    pub field: String,
+    /// A sentence that names what was asked, what stands, and what to do.
+    pub message: String,
+}
+
+impl Rejection {
+    /// A rejection of `field` with a sentence for a person.
+    pub fn new(reason: Reason, field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { reason, field: field.into(), message: message.into() }
+    }
+
+    /// The same rejection of a field that lies inside another.
+    pub(crate) fn inside(self, outer: &str) -> Self {
+        Self { field: format!("{outer}.{}", self.field), ..self }
+    }
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])+ $name:ident = $number:literal, $code:literal;)+) => {
+        /// Stable reason codes. Numbers are stored, never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Reason { $($(#[$doc])+ $name = $number,)+ }
+
+        impl Reason {
+            /// Every reason, for documentation and tests.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The code that clients see.
+            #[must_use]
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)+ }
+            }
+
+            /// The stored number.
+            #[must_use]
+            pub fn number(self) -> u16 {
+                match self { $(Self::$name => $number,)+ }
+            }
+
+            /// The reason with a stored number.
+            #[must_use]
+            pub fn from_number(number: u16) -> Option<Self> {
+                match number { $($number => Some(Self::$name),)+ _ => None }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A mandatory field is absent or empty.
+    FieldMissing = 1, "FIELD_MISSING";
+    /// Not a plain decimal number of ASCII digits with at most one point.
+    NotADecimal = 2, "NOT_A_DECIMAL";
+    /// More decimals than the unit has.
+    TooManyDecimals = 3, "TOO_MANY_DECIMALS";
+    /// Zero or negative where a positive number is needed.
+    NotPositive = 4, "NOT_POSITIVE";
+    /// Outside the field's range, or a sum or product would overflow.
+    OutOfRange = 5, "OUT_OF_RANGE";
+    /// Text too long, or a list too long.
+    TooLong = 6, "TOO_LONG";
+    /// A character the field does not allow.
+    BadCharacter = 7, "BAD_CHARACTER";
+    /// Not `YYYY-MM-DD` or no such day.
+    BadDate = 8, "BAD_DATE";
+    /// The credit code's check character is wrong.
+    CheckCharacter = 9, "CHECK_CHARACTER";
+    /// Bytes that do not decode, or an unknown enum value.
+    Malformed = 10, "MALFORMED";
+
+    /// The cluster has no genesis yet.
+    NotBootstrapped = 20, "NOT_BOOTSTRAPPED";
+    /// The cluster has its genesis already.
+    AlreadyBootstrapped = 21, "ALREADY_BOOTSTRAPPED";
+    /// The request id was used with other content.
+    RequestIdReused = 22, "REQUEST_ID_REUSED";
+
+    /// No such account.
+    UnknownAccount = 30, "UNKNOWN_ACCOUNT";
+    /// The entity has an account already.
+    AccountExists = 31, "ACCOUNT_EXISTS";
+    /// No such settlement bank.
+    UnknownBank = 32, "UNKNOWN_BANK";
+    /// The bank was admitted already.
+    BankExists = 33, "BANK_EXISTS";
+    /// No such instrument, or another vintage.
+    WrongInstrument = 34, "WRONG_INSTRUMENT";
+    /// The instrument is registered already.
+    InstrumentExists = 35, "INSTRUMENT_EXISTS";
+    /// The position is smaller than asked.
+    InsufficientHolding = 36, "INSUFFICIENT_HOLDING";
+
+    /// Saturday, Sunday or holiday.
+    NotTradingDay = 50, "NOT_TRADING_DAY";
+    /// The previous settlement day is not final.
+    PreviousDayUnresolved = 51, "PREVIOUS_DAY_UNRESOLVED";
+    /// The day lies after ledger time's date in Beijing.
+    FutureDay = 52, "FUTURE_DAY";
+    /// The day is not later than the last one.
+    DayOrder = 53, "DAY_ORDER";
+    /// No such settlement day.
+    UnknownDay = 54, "UNKNOWN_DAY";
+    /// The day's state does not allow this.
+    DayState = 55, "DAY_STATE";
+    /// The day is not open for trades.
+    DayClosed = 56, "DAY_CLOSED";
+    /// The chunk is not the next one.
+    ChunkGap = 57, "CHUNK_GAP";
+    /// The chunk number was used with other content.
+    ChunkConflict = 58, "CHUNK_CONFLICT";
+    /// The trade number was used with other content.
+    TradeConflict = 59, "TRADE_CONFLICT";
+    /// The same trade was received already.
+    TradeDuplicate = 60, "TRADE_DUPLICATE";
+    /// The price is not a whole number of ticks.
+    Tick = 61, "TICK";
+    /// The price is outside the day's limits.
+    PriceLimit = 62, "PRICE_LIMIT";
+    /// Listed trades are below 100,000 t, block trades are not.
+    TradeSize = 63, "TRADE_SIZE";
+    /// Buyer and seller are the same account.
+    SelfTrade = 64, "SELF_TRADE";
+    /// The manifest differs from what was received.
+    ManifestMismatch = 65, "MANIFEST_MISMATCH";
+    /// Receives and pays differ.
+    ClearingImbalance = 66, "CLEARING_IMBALANCE";
+    /// No such trade on this day.
+    UnknownTrade = 67, "UNKNOWN_TRADE";
+    /// The trade is not held.
+    TradeNotHeld = 68, "TRADE_NOT_HELD";
+    /// The seller's trading position is too small.
+    GoodsShort = 69, "GOODS_SHORT";
+    /// The buyer's available cash is too small.
+    CashShort = 70, "CASH_SHORT";
+    /// The time for top-ups is over.
+    TopupDeadline = 71, "TOPUP_DEADLINE";
+    /// The time for top-ups is not over yet.
+    TopupOpen = 72, "TOPUP_OPEN";
+    /// Trades are still held.
+    TradesHeld = 73, "TRADES_HELD";
+    /// Statements have not been issued.
+    StatementsMissing = 74, "STATEMENTS_MISSING";
+    /// Objections after the day is final are late.
+    ObjectionLate = 75, "OBJECTION_LATE";
+    /// An objection is without an answer.
+    ObjectionOpen = 76, "OBJECTION_OPEN";
+    /// No such objection.
+    UnknownObjection = 77, "UNKNOWN_OBJECTION";
+    /// A delivery step starts beyond the day's cursor.
+    DeliveryGap = 78, "DELIVERY_GAP";
+    /// The second officer must be another person than the first.
+    SelfApproval = 79, "SELF_APPROVAL";
+    /// A trade time outside the day.
+    TradeTime = 80, "TRADE_TIME";
+}

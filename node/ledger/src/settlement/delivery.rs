@@ -1,0 +1,212 @@
+//! Delivery versus payment (货银对付), trade by trade and gross: each trade's
+//! tonnes and money move together or not at all.
+
+use crate::ledger::Ledger;
+use crate::receipt::{CashBalance, Holding, Receipt, TradeResult};
+use crate::records::{RecordKey, STATUSES_PER_RECORD};
+use crate::rejection::{Reason, Rejection};
+use crate::settlement::day::Day;
+use crate::settlement::limits::DELIVERY_STEP_LIMIT;
+use crate::types::{Date, DayState, Fen, HeldReason, LedgerTime, Trade, TradeStatus};
+
+/// Both legs of one trade, computed before anything moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Legs {
+    seller_holding: Holding,
+    buyer_holding: Holding,
+    seller_cash: CashBalance,
+    buyer_cash: CashBalance,
+    /// New interbank positions of the paying and the receiving bank, if they differ.
+    interbank: Option<(Fen, Fen)>,
+}
+
+impl Ledger {
+    pub(crate) fn deliver_trades(
+        &mut self,
+        date: Date,
+        from_sequence: u64,
+        max_trades: u32,
+    ) -> Result<Receipt, Rejection> {
+        let day = self.known_day(date)?.running()?;
+        check_step(day, from_sequence, max_trades)?;
+        let first = from_sequence.saturating_sub(1);
+        let end = first.saturating_add(u64::from(max_trades)).min(day.last_sequence());
+        let trade_count = day.last_sequence();
+        let mut results = Vec::new();
+        for place in (first..end).filter_map(|place| u32::try_from(place).ok()) {
+            results.extend(self.try_in_turn(date, place));
+        }
+        self.advance_cursor(date, end);
+        Ok(Receipt::Delivered { from_sequence, trade_count, results })
+    }
+
+    /// Tries a trade unless it was tried before; says how it stands.
+    fn try_in_turn(&mut self, date: Date, place: u32) -> Option<TradeResult> {
+        let slot = *self.days.get(&date)?.slot(place)?;
+        let status = match slot.status {
+            TradeStatus::Accepted => {
+                let status = self.try_delivery(&slot.trade);
+                self.set_status(date, place, status);
+                status
+            }
+            TradeStatus::Delivered
+            | TradeStatus::Held(_)
+            | TradeStatus::Failed(_)
+            | TradeStatus::Voided => slot.status,
+        };
+        Some(TradeResult { number: slot.trade.number, status })
+    }
+
+    fn advance_cursor(&mut self, date: Date, end: u64) {
+        let now = self.now;
+        let Some(day) = self.days.get(&date) else { return };
+        if day.state != DayState::Confirmed {
+            return;
+        }
+        self.touch(RecordKey::Day(date));
+        let Some(day) = self.days.get_mut(&date) else { return };
+        day.cursor = day.cursor.max(end);
+        if day.cursor == day.last_sequence() {
+            day.state = DayState::Delivered;
+            day.topup_deadline = Some(LedgerTime(now.0.saturating_add(day.topup_window_ms)));
+        }
+    }
+
+    /// Moves both legs, or nothing when one falls short.
+    pub(crate) fn try_delivery(&mut self, trade: &Trade) -> TradeStatus {
+        match self.legs(trade) {
+            Ok(legs) => {
+                self.post(trade, &legs);
+                TradeStatus::Delivered
+            }
+            Err(reason) => TradeStatus::Held(reason),
+        }
+    }
+
+    /// What both legs lead to; reads only.
+    pub(crate) fn legs(&self, trade: &Trade) -> Result<Legs, HeldReason> {
+        let (goods, cash) = (HeldReason::GoodsShort, HeldReason::CashShort);
+        let seller = self.account_at(trade.seller).ok_or(goods)?;
+        let buyer = self.account_at(trade.buyer).ok_or(cash)?;
+        let mut seller_holding = seller.holding(trade.instrument);
+        let mut buyer_holding = buyer.holding(trade.instrument);
+        let mut seller_cash = seller.cash(trade.seller_bank);
+        let mut buyer_cash = buyer.cash(trade.buyer_bank);
+        let amount = trade.amount().ok_or(cash)?;
+        if seller_holding.trading < trade.quantity {
+            return Err(goods);
+        }
+        if buyer_cash.available < amount {
+            return Err(cash);
+        }
+        // From here on nothing can overflow: all positions together are what
+        // was issued, all money together is what was deposited.
+        let sub = |from: Fen| from.checked_sub(amount).ok_or(cash);
+        let add = |to: Fen| to.checked_add(amount).ok_or(cash);
+        seller_holding.trading = seller_holding.trading.checked_sub(trade.quantity).ok_or(goods)?;
+        buyer_holding.pending_in =
+            buyer_holding.pending_in.checked_add(trade.quantity).ok_or(goods)?;
+        buyer_cash.available = sub(buyer_cash.available)?;
+        seller_cash.available = add(seller_cash.available)?;
+        let interbank = if trade.buyer_bank == trade.seller_bank {
+            None
+        } else {
+            let paying = self.banks.get(&trade.buyer_bank).ok_or(cash)?;
+            let receiving = self.banks.get(&trade.seller_bank).ok_or(cash)?;
+            Some((sub(paying.interbank)?, add(receiving.interbank)?))
+        };
+        Ok(Legs { seller_holding, buyer_holding, seller_cash, buyer_cash, interbank })
+    }
+
+    /// Writes both legs; cannot fail.
+    pub(crate) fn post(&mut self, trade: &Trade, legs: &Legs) {
+        self.touch(RecordKey::Balances(trade.seller));
+        self.touch(RecordKey::Balances(trade.buyer));
+        if let Some(seller) = self.account_mut(trade.seller) {
+            seller.set_holding(trade.instrument, legs.seller_holding);
+            seller.set_cash(trade.seller_bank, legs.seller_cash);
+        }
+        if let Some(buyer) = self.account_mut(trade.buyer) {
+            buyer.set_holding(trade.instrument, legs.buyer_holding);
+            buyer.set_cash(trade.buyer_bank, legs.buyer_cash);
+        }
+        self.pending_in.insert((trade.buyer, trade.instrument));
+        if let Some((paying, receiving)) = legs.interbank {
+            for (bank, interbank) in [(trade.buyer_bank, paying), (trade.seller_bank, receiving)] {
+                self.touch(RecordKey::Bank(bank));
+                if let Some(bank) = self.banks.get_mut(&bank) {
+                    bank.interbank = interbank;
+                }
+            }
+        }
+    }
+
+    /// Changes where a trade stands, and the day's counters with it.
+    pub(crate) fn set_status(&mut self, date: Date, place: u32, status: TradeStatus) {
+        self.touch(RecordKey::Day(date));
+        self.touch_status(date, place);
+        let Some(day) = self.days.get_mut(&date) else { return };
+        let Some(slot) = day.slot_mut(place) else { return };
+        let before = std::mem::replace(&mut slot.status, status);
+        if let Some(counter) = day.counter(before) {
+            *counter = counter.saturating_sub(1);
+        }
+        if let Some(counter) = day.counter(status) {
+            *counter = counter.saturating_add(1);
+        }
+    }
+
+    pub(crate) fn touch_status(&mut self, date: Date, place: u32) {
+        self.touch(RecordKey::Statuses(date, place / STATUSES_PER_RECORD));
+    }
+
+    pub(crate) fn touch_statuses(&mut self, date: Date, places: std::ops::Range<usize>) {
+        let (Ok(first), Ok(end)) = (u32::try_from(places.start), u32::try_from(places.end)) else {
+            return;
+        };
+        for page in first / STATUSES_PER_RECORD..end.div_ceil(STATUSES_PER_RECORD) {
+            self.touch(RecordKey::Statuses(date, page));
+        }
+    }
+}
+
+impl Day {
+    /// The counter that trades of a status are in.
+    fn counter(&mut self, status: TradeStatus) -> Option<&mut u64> {
+        match status {
+            TradeStatus::Delivered => Some(&mut self.delivered),
+            TradeStatus::Held(_) => Some(&mut self.held),
+            TradeStatus::Failed(_) => Some(&mut self.failed),
+            TradeStatus::Accepted | TradeStatus::Voided => None,
+        }
+    }
+}
+
+fn check_step(day: &Day, from_sequence: u64, max_trades: u32) -> Result<(), Rejection> {
+    if !matches!(day.state, DayState::Confirmed | DayState::Delivered | DayState::Final) {
+        return day.wrong_state(Reason::DayState, "CONFIRMED");
+    }
+    if !(1..=DELIVERY_STEP_LIMIT).contains(&max_trades) {
+        return Err(Rejection::new(
+            Reason::OutOfRange,
+            "max_trades",
+            format!("max_trades is {max_trades}, it must be 1 to {DELIVERY_STEP_LIMIT}"),
+        ));
+    }
+    let next = day.cursor.saturating_add(1);
+    if from_sequence == 0 {
+        return Err(Rejection::new(
+            Reason::OutOfRange,
+            "from_sequence",
+            "from_sequence is 0, sequences begin at 1",
+        ));
+    }
+    if from_sequence > next {
+        return Err(Rejection::new(
+            Reason::DeliveryGap,
+            "from_sequence",
+            format!("delivery from {from_sequence} was asked, {next} is next on {}", day.date),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! One trade, delivered versus payment at once or refused.
+
+use crate::amount::format_yuan;
+use crate::ledger::Ledger;
+use crate::receipt::{Receipt, TradeResult};
+use crate::rejection::{Reason, Rejection};
+use crate::settlement::chunk::{Tally, check_room};
+use crate::settlement::day::Slot;
+use crate::settlement::trade::{Place, check_number};
+use crate::types::{Date, HeldReason, Trade, TradeStatus};
+
+impl Ledger {
+    pub(crate) fn settle_trade(&mut self, date: Date, trade: &Trade) -> Result<Receipt, Rejection> {
+        let place = Place::Immediate;
+        let day = self.day_for_trades(date)?;
+        let earlier = day.place_of(trade.number).and_then(|at| day.slot(at));
+        check_number(trade, earlier.map(|slot| &slot.trade), place)?;
+        self.check_trade(day, trade, place)?;
+        check_room(day, 1, "trade")?;
+        let mut tally = Tally::of(day);
+        tally.add(trade, true, place)?;
+        let legs = self.legs(trade).map_err(|short| self.shortage(trade, short))?;
+
+        let status = TradeStatus::Delivered;
+        self.touch_new_trades(date, 1, &tally);
+        self.post(trade, &legs);
+        if let Some(day) = self.days.get_mut(&date) {
+            day.append([Slot { trade: *trade, status, immediate: true }], None, tally);
+            day.delivered = day.delivered.saturating_add(1);
+        }
+        Ok(Receipt::Trade(TradeResult { number: trade.number, status }))
+    }
+
+    fn shortage(&self, trade: &Trade, short: HeldReason) -> Rejection {
+        match short {
+            HeldReason::GoodsShort => {
+                let held = self.account_at(trade.seller).map(|a| a.holding(trade.instrument));
+                Rejection::new(
+                    Reason::GoodsShort,
+                    Place::Immediate.field("seller_account"),
+                    format!(
+                        "account {} has {} t of {} to trade, {} t are needed",
+                        trade.seller.0,
+                        held.unwrap_or_default().trading.0,
+                        trade.instrument,
+                        trade.quantity.0
+                    ),
+                )
+            }
+            HeldReason::CashShort => {
+                let cash = self.account_at(trade.buyer).map(|a| a.cash(trade.buyer_bank));
+                Rejection::new(
+                    Reason::CashShort,
+                    Place::Immediate.field("buyer_account"),
+                    format!(
+                        "account {} has {} yuan at bank {}, {} are needed",
+                        trade.buyer.0,
+                        format_yuan(cash.unwrap_or_default().available),
+                        trade.buyer_bank.0,
+                        format_yuan(trade.amount().unwrap_or_default())
+                    ),
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Tests of the ledger through its public interface.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+mod delivery;
+mod model;
+mod properties;
+mod published_days;
+mod records;
+mod rejections;
+mod requests;
+mod settlement_day;
+mod world;

@@ -1,0 +1,118 @@
+//! Proto to ledger: what a client sent, or the log holds, becomes a typed
+//! command or a rejection that names the field.
+//!
+//! A service decodes before it proposes, so that what is malformed never
+//! reaches the log; every node decodes the same bytes again when it applies
+//! them. Only the bytes decide: no clock, no state, no configuration.
+
+mod account;
+mod cash;
+pub(crate) mod fields;
+mod instrument;
+mod settlement;
+mod trade;
+
+use prost::Message;
+use registry_ledger::{Command, Genesis, Reason, Rejection, Request};
+use registry_proto::storage;
+use registry_proto::storage::LogCommand;
+use registry_proto::storage::log_command::Command as Wire;
+use sha2::{Digest as _, Sha256};
+
+/// The ledger's command in a log command, with the client's request if it was one.
+///
+/// # Errors
+/// A rejection of the field at fault, of the kind that answers INVALID_ARGUMENT,
+/// or NOT_FOUND for an id that cannot exist.
+pub(crate) fn decode_command(
+    command: &LogCommand,
+) -> Result<(Option<Request>, Command), Rejection> {
+    let Some(wire) = &command.command else {
+        return Err(Rejection::new(Reason::FieldMissing, "command", "the command is empty"));
+    };
+    let decoded = match wire {
+        Wire::Genesis(genesis) => return Ok((None, self::genesis(genesis))),
+        Wire::DeliverTrades(step) => return Ok((None, settlement::deliver_trades(step)?)),
+        Wire::OpenAccount(m) => (request(11, &m.request_id, m)?, account::open_account(m)?),
+        Wire::MoveHolding(m) => (request(12, &m.request_id, m)?, account::move_holding(m)?),
+        Wire::OpenBank(m) => (request(13, &m.request_id, m)?, cash::open_bank(m)?),
+        Wire::Deposit(m) => (request(14, &m.request_id, m)?, cash::deposit(m)?),
+        Wire::RegisterInstrument(m) => (request(15, &m.request_id, m)?, instrument::register(m)?),
+        Wire::Issue(m) => (request(16, &m.request_id, m)?, instrument::issue(m)?),
+        Wire::SetHolidays(m) => (request(17, &m.request_id, m)?, settlement::set_holidays(m)?),
+        Wire::OpenDay(m) => (request(18, &m.request_id, m)?, settlement::open_day(m)?),
+        Wire::SubmitTrades(m) => {
+            // The chunk's own bytes are the content; they can be large, so they
+            // are hashed where they lie.
+            let id = fields::request_id(&m.request_id)?;
+            (Request { id, fingerprint: fingerprint(19, &m.chunk) }, trade::chunk(&m.chunk)?)
+        }
+        Wire::SubmitManifest(m) => (request(20, &m.request_id, m)?, settlement::manifest(m)?),
+        Wire::ClearDay(m) => {
+            (request(21, &m.request_id, m)?, Command::ClearDay(fields::date(&m.date, "date")?))
+        }
+        Wire::ConfirmClearing(m) => {
+            (request(22, &m.request_id, m)?, settlement::confirm_clearing(m)?)
+        }
+        Wire::AmendTrade(m) => (request(23, &m.request_id, m)?, settlement::amend_trade(m)?),
+        Wire::RetryHeld(m) => {
+            let request = request(25, &m.request_id, m)?;
+            let (date, numbers) = settlement::held_trades(m)?;
+            (request, Command::RetryHeld { date, numbers })
+        }
+        Wire::FailHeld(m) => {
+            let request = request(26, &m.request_id, m)?;
+            let (date, numbers) = settlement::held_trades(m)?;
+            (request, Command::FailHeld { date, numbers })
+        }
+        Wire::IssueStatements(m) => (
+            request(27, &m.request_id, m)?,
+            Command::IssueStatements(fields::date(&m.date, "date")?),
+        ),
+        Wire::RaiseObjection(m) => {
+            (request(28, &m.request_id, m)?, settlement::raise_objection(m)?)
+        }
+        Wire::ResolveObjection(m) => {
+            (request(29, &m.request_id, m)?, settlement::resolve_objection(m)?)
+        }
+        Wire::FinalizeDay(m) => {
+            (request(30, &m.request_id, m)?, Command::FinalizeDay(fields::date(&m.date, "date")?))
+        }
+        Wire::SuspendDay(m) => {
+            (request(31, &m.request_id, m)?, Command::SuspendDay(fields::date(&m.date, "date")?))
+        }
+        Wire::ResumeDay(m) => {
+            (request(32, &m.request_id, m)?, Command::ResumeDay(fields::date(&m.date, "date")?))
+        }
+        Wire::SettleTrade(m) => (request(33, &m.request_id, m)?, settlement::settle_trade(m)?),
+    };
+    let (request, command) = decoded;
+    Ok((Some(request), command))
+}
+
+fn genesis(genesis: &storage::Genesis) -> Command {
+    Command::Genesis(Genesis {
+        cluster_id: genesis.cluster_id.clone(),
+        layout: genesis.layout.clone(),
+        cities: genesis
+            .cities
+            .iter()
+            .map(|city| (city.name.clone(), city.node_ids.clone()))
+            .collect(),
+    })
+}
+
+/// A client's request: its id and a hash of its content.
+fn request(tag: u32, id: &str, message: &impl Message) -> Result<Request, Rejection> {
+    let id = fields::request_id(id)?;
+    Ok(Request { id, fingerprint: fingerprint(tag, &message.encode_to_vec()) })
+}
+
+/// The field number in `LogCommand` keeps apart commands whose messages have
+/// the same type, such as clearing a day and making it final.
+fn fingerprint(tag: u32, content: &[u8]) -> [u8; 32] {
+    Sha256::new().chain_update(tag.to_be_bytes()).chain_update(content).finalize().into()
+}
+
+#[cfg(test)]
+mod tests;

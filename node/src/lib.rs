@@ -1,0 +1,77 @@
+//! One member of the two-city registry.
+//!
+//! Modules in reading order: `config` (what the node is told), `services`
+//! (what clients call), `security` (who may), `decode` (requests to ledger
+//! commands), `raft` (one log in both cities), `storage` (all of it on disk).
+//! The rules live in the package `registry-ledger`.
+
+mod config;
+mod decode;
+mod raft;
+mod security;
+mod services;
+mod storage;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+pub use config::{Config, LogFormat};
+
+/// How long a stopping node waits for open calls.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Runs a node until it is told to stop (SIGTERM or Ctrl-C) or cannot go on.
+///
+/// # Errors
+/// When storage cannot be trusted, a port cannot be opened, or consensus stops.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let config = Arc::new(config);
+    security::check_own_certificates(&config)?;
+    let running = raft::start(config.clone()).await?;
+    let (stop, stopping) = watch::channel(false);
+    let stopped = |mut stopping: watch::Receiver<bool>| async move {
+        // An error means that the sender is gone, which is a stop as well.
+        drop(stopping.wait_for(|stop| *stop).await);
+    };
+    let peer_port = running.serve_peer_port(config.clone(), stopped(stopping.clone()));
+    let client_port = services::serve_client_port(
+        config.clone(),
+        running.consensus.clone(),
+        stopped(stopping.clone()),
+    );
+    tracing::info!(
+        node = config.node.name,
+        city = config.node.city,
+        client_port = %config.node.client_listen,
+        peer_port = %config.node.peer_listen,
+        "node started"
+    );
+    let mut ports =
+        std::pin::pin!(async { tokio::try_join!(peer_port, async { Ok(client_port.await?) }) });
+    let ended = tokio::select! {
+        ended = &mut ports => ended.map(|_| ()).context("serve"),
+        failure = running.failure() => Err(failure),
+        asked = stop_asked() => asked,
+    };
+    stop.send_replace(true);
+    ended?;
+    // Open calls get their answers before the node leaves the consensus.
+    if tokio::time::timeout(DRAIN, ports).await.is_err() {
+        tracing::warn!("calls were still open after {DRAIN:?}");
+    }
+    running.stop().await?;
+    tracing::info!("node stopped");
+    Ok(())
+}
+
+async fn stop_asked() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        interrupted = tokio::signal::ctrl_c() => Ok(interrupted?),
+    }
+}

@@ -1,0 +1,54 @@
+//! `registry-node`: reads the configuration and runs one member until told to stop.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Parser;
+use registry_node::{Config, LogFormat};
+use tracing_subscriber::EnvFilter;
+
+/// One member of the two-city carbon registry.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Args {
+    /// The node's TOML file; REGISTRY__SECTION__KEY in the environment overrides it.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+/// Exit code for a configuration that cannot be used.
+const BAD_CONFIGURATION: u8 = 2;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let config = match Config::load(&args.config) {
+        Ok(config) => config,
+        Err(error) => {
+            eprintln!("registry-node: {error}");
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    start_logging(&config);
+    match run(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(Box::pin(registry_node::run(config)))
+}
+
+fn start_logging(config: &Config) {
+    // The level was checked with the rest of the configuration.
+    let filter = EnvFilter::new(&config.log.level);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Text => lines.init(),
+        LogFormat::Json => lines.json().init(),
+    }
+}

@@ -1,0 +1,134 @@
+//! Turns commands into log entries: whatever waits while earlier entries are
+//! on their way goes into the next entry together.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use openraft::impls::ProgressResponder;
+use prost::Message as _;
+use registry_ledger::Answer;
+use registry_proto::storage::{LogBatch, LogCommand};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::consensus::Unavailable;
+use super::state_machine::BATCH_FORMAT;
+use super::types::{Payload, Raft};
+
+/// Commands that may wait for a place in an entry.
+const QUEUE: usize = 16_384;
+/// Bounds of one entry; a single larger command still gets an entry of its own.
+const BATCH_COMMANDS: usize = 2_048;
+const BATCH_BYTES: usize = 256 << 10;
+
+type Outcome = Result<Answer, Unavailable>;
+
+struct Waiting {
+    command: LogCommand,
+    bytes: usize,
+    answer: oneshot::Sender<Outcome>,
+}
+
+/// Handle of the batching task.
+pub(super) struct Batcher {
+    queue: mpsc::Sender<Waiting>,
+    proposals: Arc<AtomicU64>,
+}
+
+impl Batcher {
+    /// Starts the task; at most `max_in_flight` entries are proposed and not yet applied.
+    pub(super) fn start(raft: Raft, max_in_flight: usize) -> Self {
+        let (queue, waiting) = mpsc::channel(QUEUE);
+        let proposals = Arc::new(AtomicU64::new(0));
+        tokio::spawn(run(raft, waiting, max_in_flight, proposals.clone()));
+        Self { queue, proposals }
+    }
+
+    /// Puts a command in line; the order of calls is the order in the log.
+    pub(super) fn submit(
+        &self,
+        command: LogCommand,
+    ) -> Result<oneshot::Receiver<Outcome>, Unavailable> {
+        let (answer, receiver) = oneshot::channel();
+        let bytes = command.encoded_len();
+        match self.queue.try_send(Waiting { command, bytes, answer }) {
+            Ok(()) => Ok(receiver),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Unavailable::Overloaded),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Unavailable::Stopped),
+        }
+    }
+
+    /// Entries proposed since the start.
+    pub(super) fn proposals(&self) -> u64 {
+        self.proposals.load(Ordering::Relaxed)
+    }
+}
+
+/// The leader's clock; the ledger takes the greatest stamp it has seen.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+async fn run(
+    raft: Raft,
+    mut waiting: mpsc::Receiver<Waiting>,
+    max_in_flight: usize,
+    proposals: Arc<AtomicU64>,
+) {
+    let in_flight = Arc::new(Semaphore::new(max_in_flight));
+    let mut left_over = None;
+    loop {
+        // Commands gather while all places are taken: load makes batches larger, not latency.
+        let Ok(place) = in_flight.clone().acquire_owned().await else { return };
+        let first = match left_over.take() {
+            Some(first) => first,
+            None => match waiting.recv().await {
+                Some(first) => first,
+                None => return,
+            },
+        };
+        let mut bytes = first.bytes;
+        let mut batch = vec![first];
+        while batch.len() < BATCH_COMMANDS && bytes < BATCH_BYTES {
+            let Ok(next) = waiting.try_recv() else { break };
+            if bytes + next.bytes > BATCH_BYTES {
+                left_over = Some(next);
+                break;
+            }
+            bytes += next.bytes;
+            batch.push(next);
+        }
+        proposals.fetch_add(1, Ordering::Relaxed);
+        let (commands, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
+        let entry = LogBatch { format: BATCH_FORMAT, proposed_at_ms: now_ms(), commands };
+        let payload = Payload(Bytes::from(entry.encode_to_vec()));
+        let (responder, completed) = ProgressResponder::complete_only();
+        if raft.client_write_ff(payload, Some(responder)).await.is_err() {
+            for answer in answers {
+                drop(answer.send(Err(Unavailable::Stopped)));
+            }
+            return;
+        }
+        tokio::spawn(async move {
+            match completed.await {
+                Ok(Ok(reply)) => {
+                    for (answer, outcome) in answers.into_iter().zip(reply.data) {
+                        // A caller that gave up asks again with the same request id.
+                        drop(answer.send(Ok(outcome)));
+                    }
+                }
+                // Even when this node says that it no longer leads, another may
+                // hold the entry and commit it yet.
+                Ok(Err(_)) | Err(_) => {
+                    for answer in answers {
+                        drop(answer.send(Err(Unavailable::OutcomeUnknown)));
+                    }
+                }
+            }
+            drop(place);
+        });
+    }
+}

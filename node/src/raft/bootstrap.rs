@@ -1,0 +1,195 @@
+//! Forms a cluster in one step, once.
+//!
+//! The node that is asked gets the promise of every member, becomes the only
+//! voter, then widens the membership to the layout; only after every commit
+//! needs both cities is the ledger's genesis proposed, and before the genesis
+//! the ledger refuses everything else. An interrupted bootstrap is resumed by
+//! asking the same node again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::impls::EmptyNode;
+use registry_ledger::Reason;
+use registry_proto::peer::{HelloReply, HelloRequest};
+use registry_proto::storage::log_command::Command;
+use registry_proto::storage::{City, Genesis, LogCommand};
+use tonic::Request;
+
+use super::consensus::{Consensus, Unavailable};
+use super::membership;
+
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why the cluster was not formed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BootstrapError {
+    /// It was formed before.
+    #[error("cluster {cluster_id} was formed before; a cluster is formed once")]
+    AlreadyBootstrapped {
+        /// Whose.
+        cluster_id: String,
+    },
+    /// A member did not answer.
+    #[error(
+        "node {node} at {address} does not answer ({why}): start every member first, then ask again"
+    )]
+    Unreachable {
+        /// Which.
+        node: String,
+        /// Where it was looked for.
+        address: String,
+        /// What happened.
+        why: String,
+    },
+    /// A member cannot take part.
+    #[error("node {node} cannot take part: {why}")]
+    Foreign {
+        /// Which.
+        node: String,
+        /// Why not.
+        why: String,
+    },
+    /// Something else stopped it; asking again resumes.
+    #[error("the bootstrap stopped: {0}; ask the same node again to resume it")]
+    Failed(String),
+}
+
+fn failed(error: impl std::fmt::Display) -> BootstrapError {
+    BootstrapError::Failed(error.to_string())
+}
+
+impl Consensus {
+    /// Forms the configured cluster and returns the log index of its genesis.
+    pub(crate) async fn bootstrap(&self, actor: String) -> Result<u64, BootstrapError> {
+        let cluster_id = self.inner.config.cluster_id.clone();
+        let already = || BootstrapError::AlreadyBootstrapped { cluster_id: cluster_id.clone() };
+        if self.ledger().read().ledger.genesis().is_some() {
+            return Err(already());
+        }
+        let resuming = self.has_log();
+        if resuming && !self.is_sole_origin() {
+            return Err(already());
+        }
+        self.gather_promises(resuming).await?;
+        if !resuming {
+            let alone = BTreeMap::from([(self.inner.config.node.id, EmptyNode {})]);
+            self.raft().initialize(alone).await.map_err(failed)?;
+        }
+        tokio::time::timeout(STEP_TIMEOUT, self.widen()).await.map_err(failed)??;
+        let answer = self.propose(self.genesis(actor)).await.map_err(|why| match why {
+            Unavailable::NotLeader { .. } => failed("this node lost the leadership meanwhile"),
+            other => failed(format!("{other:?}")),
+        })?;
+        match answer.outcome {
+            Ok(_) => Ok(answer.log_index),
+            Err(rejection) if rejection.reason == Reason::AlreadyBootstrapped => Err(already()),
+            Err(rejection) => Err(failed(rejection)),
+        }
+    }
+
+    /// Whether the log here began with this node alone, as an interrupted
+    /// bootstrap leaves it; any other log came from a formed cluster.
+    fn is_sole_origin(&self) -> bool {
+        let metrics = self.raft().metrics().borrow_watched().clone();
+        metrics.current_leader == Some(self.inner.config.node.id)
+    }
+
+    async fn gather_promises(&self, resuming: bool) -> Result<(), BootstrapError> {
+        let config = &self.inner.config;
+        for member in config.members.iter().filter(|member| member.id != config.node.id) {
+            let unreachable = |why: String| BootstrapError::Unreachable {
+                node: member.name.clone(),
+                address: member.peer_address.clone(),
+                why,
+            };
+            let mut client = self
+                .inner
+                .peers
+                .client(member.id)
+                .ok_or_else(|| unreachable("it is not configured".into()))?;
+            let mut request = Request::new(HelloRequest { promise_bootstrap: true });
+            request.set_timeout(HELLO_TIMEOUT);
+            let hello = client.hello(request).await.map_err(|e| unreachable(e.to_string()))?;
+            self.check_hello(&hello.into_inner(), resuming)
+                .map_err(|why| BootstrapError::Foreign { node: member.name.clone(), why })?;
+        }
+        Ok(())
+    }
+
+    fn check_hello(&self, hello: &HelloReply, resuming: bool) -> Result<(), String> {
+        let config = &self.inner.config;
+        if hello.layout != config.layout.as_str() {
+            return Err(format!(
+                "its layout is {}, here it is {}",
+                hello.layout,
+                config.layout.as_str()
+            ));
+        }
+        if hello.promised_to != config.node.id {
+            return Err(format!("it takes part in a bootstrap by node {}", hello.promised_to));
+        }
+        if hello.has_log && !resuming {
+            return Err("it holds a log already: the cluster was formed before, or its data folder is not empty".into());
+        }
+        Ok(())
+    }
+
+    /// Steps from the single voter to the layout.
+    async fn widen(&self) -> Result<(), BootstrapError> {
+        let config = &self.inner.config;
+        let wait = self.raft().wait(Some(STEP_TIMEOUT));
+        wait.current_leader(config.node.id, "bootstrap leader").await.map_err(failed)?;
+        // A leader may change the membership only after a commit of its own term.
+        self.raft().write_blank().await.map_err(failed)?;
+        loop {
+            let stored = self.raft().metrics().borrow_watched().membership_config.clone();
+            let current: Vec<BTreeSet<u64>> = stored.membership().get_joint_config().clone();
+            let known = stored.membership().nodes().count();
+            let next = if known < config.members.len() {
+                // Learners first: a node that joins the quorum can answer at once.
+                current
+            } else {
+                match membership::next_step(config, &current) {
+                    Some(next) => next,
+                    None => return Ok(()),
+                }
+            };
+            let log_id = membership::append(self.raft(), config, next, *stored.log_id())
+                .await
+                .map_err(failed)?;
+            let seen = self.raft().wait(Some(STEP_TIMEOUT));
+            seen.metrics(
+                |metrics| metrics.membership_config.log_id().as_ref() >= Some(&log_id),
+                "bootstrap membership",
+            )
+            .await
+            .map_err(failed)?;
+        }
+    }
+
+    fn genesis(&self, actor: String) -> LogCommand {
+        let config = &self.inner.config;
+        let mut cities: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        for member in &config.members {
+            cities.entry(&member.city).or_default().push(member.id);
+        }
+        let cities = cities
+            .into_iter()
+            .map(|(name, mut node_ids)| {
+                node_ids.sort_unstable();
+                City { name: name.to_owned(), node_ids }
+            })
+            .collect();
+        LogCommand {
+            actor,
+            command: Some(Command::Genesis(Genesis {
+                cluster_id: config.cluster_id.clone(),
+                layout: config.layout.as_str().to_owned(),
+                cities,
+            })),
+        }
+    }
+}

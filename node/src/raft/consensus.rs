@@ -1,0 +1,177 @@
+//! The handle through which the node's services use the replicated log.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use openraft::ServerState;
+use openraft::async_runtime::WatchReceiver as _;
+use parking_lot::RwLock;
+use registry_ledger::Answer;
+use registry_proto::registry::Counters;
+use registry_proto::storage::LogCommand;
+
+use super::batcher::Batcher;
+use super::membership;
+use super::network::Peers;
+use super::read_gate::ReadGate;
+use super::state_machine::Applied;
+use super::types::Raft;
+use super::view::LedgerView;
+use crate::config::Config;
+use crate::storage::LogStore;
+
+/// Why there is no answer. Only `OutcomeUnknown` leaves open whether a command applies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unavailable {
+    /// This node does not lead; nothing was proposed.
+    NotLeader {
+        /// Who leads, as far as this node knows.
+        leader_id: Option<u64>,
+    },
+    /// No majority in each city answered; nothing was read.
+    NoQuorum,
+    /// The command was proposed and may still commit: ask again with the same request id.
+    OutcomeUnknown,
+    /// Too much waits already; nothing was proposed.
+    Overloaded,
+    /// The node is stopping; nothing was proposed.
+    Stopped,
+}
+
+/// What this node knows of the cluster.
+pub(crate) struct RaftStatus {
+    pub(crate) state: &'static str,
+    pub(crate) term: u64,
+    pub(crate) leader_id: Option<u64>,
+    pub(crate) last_log_index: u64,
+    pub(crate) snapshot_log_index: u64,
+    pub(crate) purged_log_index: u64,
+    pub(crate) voter_sets: Vec<Vec<u64>>,
+    pub(crate) membership_as_layout: bool,
+    /// Known to the leader only.
+    pub(crate) matched: Vec<(u64, u64)>,
+    pub(crate) counters: Counters,
+}
+
+pub(super) struct Inner {
+    pub(super) config: Arc<Config>,
+    pub(super) raft: Raft,
+    pub(super) peers: Peers,
+    pub(super) applied: Arc<Applied>,
+    pub(super) log: LogStore,
+    pub(super) batcher: Batcher,
+    pub(super) read_gate: ReadGate,
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Consensus {
+    pub(super) inner: Arc<Inner>,
+}
+
+impl Consensus {
+    /// Queues the command now, in call order, and resolves when it is applied
+    /// here or its outcome cannot be known in time.
+    pub(crate) fn propose(
+        &self,
+        command: LogCommand,
+    ) -> impl Future<Output = Result<Answer, Unavailable>> + Send + use<> {
+        let leader_id = self.current_leader();
+        let queued = if leader_id == Some(self.inner.config.node.id) {
+            self.inner.batcher.submit(command)
+        } else {
+            Err(Unavailable::NotLeader { leader_id })
+        };
+        let deadline = self.request_timeout();
+        async move {
+            match tokio::time::timeout(deadline, queued?).await {
+                Ok(Ok(answer)) => answer,
+                // The batcher dropped the question with the node.
+                Ok(Err(_)) | Err(_) => Err(Unavailable::OutcomeUnknown),
+            }
+        }
+    }
+
+    /// One quorum round shared with every reader that waits; afterwards this
+    /// node has applied all that was committed when this was called.
+    pub(crate) async fn read_barrier(&self) -> Result<(), Unavailable> {
+        let log_index = self.inner.read_gate.round().await?;
+        let mut applied = self.inner.applied.index.subscribe();
+        let reached = applied.wait_for(|index| *index >= log_index);
+        match tokio::time::timeout(self.request_timeout(), reached).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Unavailable::Stopped),
+            Err(_) => Err(Unavailable::NoQuorum),
+        }
+    }
+
+    /// The ledger as applied here.
+    pub(crate) fn ledger(&self) -> &RwLock<LedgerView> {
+        &self.inner.applied.view
+    }
+
+    /// Who leads, as far as this node knows.
+    pub(crate) fn current_leader(&self) -> Option<u64> {
+        self.inner.raft.metrics().borrow_watched().current_leader
+    }
+
+    /// Whether this node's log holds anything.
+    pub(crate) fn has_log(&self) -> bool {
+        !self.inner.log.is_empty()
+    }
+
+    pub(super) fn raft(&self) -> &Raft {
+        &self.inner.raft
+    }
+
+    pub(super) fn read_gate(&self) -> &ReadGate {
+        &self.inner.read_gate
+    }
+
+    fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.inner.config.limits.request_timeout_ms)
+    }
+
+    /// This node's own view; needs no quorum.
+    pub(crate) fn status(&self) -> RaftStatus {
+        let metrics = self.inner.raft.metrics().borrow_watched().clone();
+        let index = |id: &Option<super::types::LogId>| id.as_ref().map_or(0, |id| id.index);
+        let joint = metrics.membership_config.membership().get_joint_config();
+        let matched = metrics.replication.iter().flatten();
+        RaftStatus {
+            state: match metrics.state {
+                ServerState::Leader => "leader",
+                ServerState::Follower => "follower",
+                ServerState::Candidate => "candidate",
+                ServerState::Learner => "learner",
+                ServerState::Shutdown => "stopped",
+            },
+            term: metrics.current_term,
+            leader_id: metrics.current_leader,
+            last_log_index: metrics.last_log_index.unwrap_or(0),
+            snapshot_log_index: index(&metrics.snapshot),
+            purged_log_index: index(&metrics.purged),
+            voter_sets: joint.iter().map(|set| set.iter().copied().collect()).collect(),
+            membership_as_layout: membership::is_as_layout(&self.inner.config, joint),
+            matched: matched.map(|(id, log_id)| (*id, index(log_id))).collect(),
+            counters: self.counters(),
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        let log = self.inner.log.counters();
+        let applied = &self.inner.applied;
+        Counters {
+            log_fsyncs: log.fsyncs.load(Ordering::Relaxed),
+            log_fsync_total_us: log.fsync_total_us.load(Ordering::Relaxed),
+            log_appended_entries: log.appended_entries.load(Ordering::Relaxed),
+            log_appended_bytes: log.appended_bytes.load(Ordering::Relaxed),
+            proposals: self.inner.batcher.proposals(),
+            commands_applied: applied.commands.load(Ordering::Relaxed),
+            snapshots_installed: applied.snapshots_installed.load(Ordering::Relaxed),
+            read_rounds: self.inner.read_gate.rounds(),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Consensus: one log in both cities. The rest of the node proposes commands,
+//! asks for read barriers and looks at the applied ledger; only this module
+//! and `storage` know the consensus library.
+
+mod batcher;
+mod bootstrap;
+mod consensus;
+mod membership;
+mod network;
+mod peer_service;
+mod read_gate;
+mod snapshot_stream;
+mod snapshot_trigger;
+mod start;
+pub(crate) mod state_machine;
+pub(crate) mod types;
+mod view;
+pub(crate) mod wire;
+
+pub(crate) use bootstrap::BootstrapError;
+pub(crate) use consensus::{Consensus, RaftStatus, Unavailable};
+pub(crate) use start::start;
+pub(crate) use view::LedgerView;

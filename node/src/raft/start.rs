@@ -1,0 +1,147 @@
+//! Opens the node's storage and starts its part in the consensus.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use openraft::async_runtime::WatchReceiver as _;
+use openraft::{Config as RaftSettings, SnapshotPolicy};
+use registry_proto::peer::raft_service_server::RaftServiceServer;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use super::batcher::Batcher;
+use super::consensus::{Consensus, Inner};
+use super::network::{PEER_MESSAGE_BYTES, Peers, WINDOW_BYTES};
+use super::peer_service::PeerService;
+use super::read_gate::ReadGate;
+use super::snapshot_trigger;
+use super::state_machine::StateMachine;
+use super::types::Raft;
+use crate::config::{Config, RaftConfig};
+use crate::storage::{LedgerStore, LogStore, SnapshotShelf};
+
+/// Raised by a recovery after the loss of a city; nodes of another epoch are refused.
+const RECOVERY_EPOCH: u64 = 0;
+/// Sending and installing a whole snapshot across the cities.
+const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(600);
+/// Entries per replication message; the byte cap of the log reader binds first for large ones.
+const MESSAGE_ENTRIES: u64 = 32;
+
+/// This node's part in the consensus.
+pub(crate) struct Running {
+    pub(crate) consensus: Consensus,
+    shelf: SnapshotShelf,
+}
+
+/// Opens storage under the data folder and starts.
+pub(crate) async fn start(config: Arc<Config>) -> anyhow::Result<Running> {
+    let data = &config.node.data_dir;
+    let log = LogStore::open(&data.join("log"))?;
+    let shelf = SnapshotShelf::open(&data.join("snapshots"))?;
+    let (store, opened) = LedgerStore::open(&data.join("ledger"))?;
+    let (machine, applied) = StateMachine::new(opened, store, shelf.clone())?;
+    let peers = Peers::new(&config, RECOVERY_EPOCH)?;
+    let settings = Arc::new(settings(&config).validate()?);
+    let raft = Raft::new(config.node.id, settings, peers.clone(), log.clone(), machine).await?;
+    let consensus = Consensus {
+        inner: Arc::new(Inner {
+            batcher: Batcher::start(raft.clone(), config.raft.max_in_flight_batches),
+            read_gate: ReadGate::start(&raft, &peers, config.node.id),
+            config: config.clone(),
+            raft,
+            peers,
+            applied,
+            log,
+        }),
+    };
+    tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
+    Ok(Running { consensus, shelf })
+}
+
+fn settings(config: &Config) -> RaftSettings {
+    let RaftConfig {
+        heartbeat_interval_ms,
+        election_timeout_min_ms,
+        election_timeout_max_ms,
+        snapshot_keep_entries,
+        ..
+    } = config.raft;
+    RaftSettings {
+        cluster_name: config.cluster_id.clone(),
+        heartbeat_interval: heartbeat_interval_ms,
+        election_timeout_min: election_timeout_min_ms,
+        election_timeout_max: election_timeout_max_ms,
+        enable_pre_vote: Some(true),
+        quorum_loss_probe_interval: Some(2 * election_timeout_max_ms),
+        // A member with less log than it acknowledged is a fault, not a new start.
+        allow_log_reversion: Some(false),
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: snapshot_keep_entries,
+        // Members that lag are helped by log entries while those exist.
+        replication_lag_threshold: u64::MAX,
+        install_snapshot_timeout: u64::try_from(SNAPSHOT_TIMEOUT.as_millis()).unwrap_or(u64::MAX),
+        max_payload_entries: MESSAGE_ENTRIES,
+        ..RaftSettings::default()
+    }
+}
+
+impl Running {
+    /// Serves the peer port until `shutdown` resolves.
+    pub(crate) async fn serve_peer_port(
+        &self,
+        config: Arc<Config>,
+        shutdown: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let service = PeerService {
+            config: config.clone(),
+            consensus: self.consensus.clone(),
+            shelf: self.shelf.clone(),
+            recovery_epoch: RECOVERY_EPOCH,
+            promise: parking_lot::Mutex::default(),
+        };
+        let service = RaftServiceServer::new(service)
+            .max_decoding_message_size(PEER_MESSAGE_BYTES)
+            .max_encoding_message_size(PEER_MESSAGE_BYTES);
+        let address = config.node.peer_listen;
+        let incoming = TcpIncoming::bind(address)
+            .with_context(|| format!("listen on peer port {address}"))?
+            .with_nodelay(Some(true));
+        Server::builder()
+            .tls_config(crate::security::peer_port_tls(&config.tls)?)?
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .http2_keepalive_interval(Some(Duration::from_secs(5)))
+            .http2_keepalive_timeout(Some(Duration::from_secs(5)))
+            .add_service(service)
+            .serve_with_incoming_shutdown(incoming, shutdown)
+            .await?;
+        Ok(())
+    }
+
+    /// Resolves when the consensus can no longer run here, with the reason.
+    pub(crate) async fn failure(&self) -> anyhow::Error {
+        let mut metrics = self.consensus.raft().metrics();
+        loop {
+            if let Err(fatal) = &metrics.borrow_watched().running_state {
+                return anyhow::anyhow!("consensus stopped: {fatal}");
+            }
+            if metrics.changed().await.is_err() {
+                return anyhow::anyhow!("consensus stopped");
+            }
+        }
+    }
+
+    /// Stops taking part and writes the applied ledger to disk, so that the
+    /// next start has little to apply again.
+    pub(crate) async fn stop(&self) -> anyhow::Result<()> {
+        let flushed = self
+            .consensus
+            .raft()
+            .with_state_machine(|machine| Box::pin(std::future::ready(machine.flush())))
+            .await?;
+        flushed.await?;
+        self.consensus.raft().shutdown().await?;
+        Ok(())
+    }
+}

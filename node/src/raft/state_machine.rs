@@ -1,0 +1,301 @@
+//! Feeds committed entries to the ledger and keeps its records on disk; no rules here.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::{Stream, TryStreamExt as _};
+use openraft::OptionalSend;
+use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
+use parking_lot::{Mutex, RwLock};
+use prost::Message as _;
+use registry_ledger::{Answer, Change, Ledger, LedgerTime};
+use registry_proto::storage::{AppliedMark, LogBatch};
+use tokio::sync::watch;
+
+use super::types::{
+    EntryContent, LogId, Payload, Snapshot, SnapshotMeta, StoredMembership, TypeConfig,
+};
+use super::view::LedgerView;
+use super::wire;
+use crate::storage::{LedgerStore, OpenedLedger, SnapshotFolder, SnapshotShelf, StorageError};
+
+/// Format of [`LogBatch`] that this version writes and reads.
+pub(super) const BATCH_FORMAT: u32 = 1;
+/// Changed records are handed to the disk at this size or age, whichever comes first.
+const HANDOVER_RECORDS: usize = 20_000;
+const HANDOVER_AGE: Duration = Duration::from_millis(500);
+
+/// What the rest of the node sees of the applied state.
+pub(crate) struct Applied {
+    pub(crate) view: RwLock<LedgerView>,
+    /// Last applied log index.
+    pub(crate) index: watch::Sender<u64>,
+    pub(crate) commands: AtomicU64,
+    pub(crate) snapshots_installed: AtomicU64,
+}
+
+/// The replicated ledger of this node.
+pub(crate) struct StateMachine {
+    applied: Arc<Applied>,
+    store: LedgerStore,
+    shelf: SnapshotShelf,
+    last_applied: Option<LogId>,
+    membership: StoredMembership,
+    pending: Vec<Change>,
+    handed_over: Instant,
+}
+
+impl StateMachine {
+    /// Takes over the ledger as loaded from disk.
+    pub(crate) fn new(
+        opened: OpenedLedger,
+        store: LedgerStore,
+        shelf: SnapshotShelf,
+    ) -> Result<(Self, Arc<Applied>), StorageError> {
+        let (last_applied, membership) = read_mark(&opened.mark)?;
+        let (term, log_index) = position(last_applied.as_ref());
+        let applied = Arc::new(Applied {
+            view: RwLock::new(LedgerView::new(opened.ledger, term, log_index)),
+            index: watch::Sender::new(log_index),
+            commands: AtomicU64::new(0),
+            snapshots_installed: AtomicU64::new(0),
+        });
+        let machine = Self {
+            applied: applied.clone(),
+            store,
+            shelf,
+            last_applied,
+            membership,
+            pending: Vec::new(),
+            handed_over: Instant::now(),
+        };
+        Ok((machine, applied))
+    }
+
+    fn mark(&self) -> AppliedMark {
+        let view = self.applied.view.read();
+        AppliedMark {
+            format: 1,
+            last_applied: self.last_applied.as_ref().map(wire::log_id_out),
+            membership: Some(wire::stored_membership_out(&self.membership)),
+            state_digest: Bytes::copy_from_slice(&view.ledger.state_digest().0),
+            answers_digest: Bytes::copy_from_slice(&view.ledger.answers_digest().0),
+        }
+    }
+
+    fn apply_batch(&mut self, log_id: &LogId, payload: &Payload) -> io::Result<Vec<Answer>> {
+        let batch = LogBatch::decode(payload.0.clone())
+            .map_err(|e| io::Error::other(format!("log entry {log_id} does not decode: {e}")))?;
+        if batch.format != BATCH_FORMAT {
+            return Err(io::Error::other(format!(
+                "log entry {log_id} has format {}, this version reads {BATCH_FORMAT}: upgrade this node",
+                batch.format
+            )));
+        }
+        let mut view = self.applied.view.write();
+        let answers = apply_commands(&mut view.ledger, log_id, &batch);
+        let sealed = view.ledger.seal();
+        view.advance(log_id.leader_id.term, log_id.index, sealed.state_digest);
+        drop(view);
+        self.applied.commands.fetch_add(answers.len() as u64, Ordering::Relaxed);
+        self.pending.extend(sealed.changes);
+        Ok(answers)
+    }
+
+    fn hand_over(&mut self) {
+        let due =
+            self.pending.len() >= HANDOVER_RECORDS || self.handed_over.elapsed() >= HANDOVER_AGE;
+        if !due {
+            return;
+        }
+        let mark = self.mark();
+        if let Err(back) = self.store.try_write(std::mem::take(&mut self.pending), mark) {
+            self.pending = back;
+        } else {
+            self.handed_over = Instant::now();
+        }
+    }
+
+    /// Writes everything that is applied to disk, for a clean stop.
+    pub(crate) fn flush(
+        &mut self,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
+        let mark = self.mark();
+        self.store.flush(std::mem::take(&mut self.pending), mark)
+    }
+}
+
+fn apply_commands(ledger: &mut Ledger, log_id: &LogId, batch: &LogBatch) -> Vec<Answer> {
+    let proposed_at = LedgerTime(batch.proposed_at_ms);
+    batch
+        .commands
+        .iter()
+        .map(|command| match crate::decode::decode_command(command) {
+            Ok((request, decoded)) => ledger.apply(&registry_ledger::Entry {
+                term: log_id.leader_id.term,
+                log_index: log_id.index,
+                proposed_at,
+                actor: command.actor.clone(),
+                request,
+                command: decoded,
+            }),
+            // The services refuse these before they are proposed; a log from
+            // elsewhere gets the same answer on every node.
+            Err(rejection) => Answer {
+                term: log_id.leader_id.term,
+                log_index: log_id.index,
+                ledger_time: ledger.ledger_time(),
+                outcome: Err(rejection),
+            },
+        })
+        .collect()
+}
+
+fn position(last_applied: Option<&LogId>) -> (u64, u64) {
+    last_applied.map_or((0, 0), |id| (id.leader_id.term, id.index))
+}
+
+fn read_mark(mark: &AppliedMark) -> Result<(Option<LogId>, StoredMembership), StorageError> {
+    let corrupt = |e: wire::Malformed| StorageError::Corrupt {
+        what: "the ledger mark".into(),
+        why: e.to_string(),
+    };
+    let last = mark.last_applied.map(wire::log_id_in).transpose().map_err(corrupt)?;
+    let membership = wire::stored_membership_in(mark.membership.clone()).map_err(corrupt)?;
+    Ok((last, membership))
+}
+
+fn meta_of(folder: &SnapshotFolder) -> Result<SnapshotMeta, StorageError> {
+    let (last_log_id, last_membership) = read_mark(&folder.mark)?;
+    Ok(SnapshotMeta { last_log_id, last_membership })
+}
+
+/// A snapshot folder as the consensus library passes it around.
+pub(super) fn as_snapshot(folder: SnapshotFolder) -> Result<Snapshot, StorageError> {
+    Ok(Snapshot { meta: meta_of(&folder)?, snapshot: folder })
+}
+
+impl RaftStateMachine<TypeConfig> for StateMachine {
+    type SnapshotData = SnapshotFolder;
+    type SnapshotBuilder = SnapshotBuilder;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
+        Ok((self.last_applied, self.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
+    where
+        S: Stream<Item = io::Result<EntryResponder<TypeConfig>>> + Unpin + OptionalSend,
+    {
+        while let Some((entry, responder)) = entries.try_next().await? {
+            let log_id = entry.log_id;
+            let answers = match &entry.payload {
+                EntryContent::Normal(payload) => self.apply_batch(&log_id, payload)?,
+                EntryContent::Membership(membership) => {
+                    self.membership = StoredMembership::new(Some(log_id), membership.clone());
+                    self.advance_only(&log_id);
+                    Vec::new()
+                }
+                EntryContent::Blank => {
+                    self.advance_only(&log_id);
+                    Vec::new()
+                }
+            };
+            self.last_applied = Some(log_id);
+            self.applied.index.send_replace(log_id.index);
+            if let Some(responder) = responder {
+                responder.send(answers);
+            }
+            self.hand_over();
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
+        let mark = self.mark();
+        let staging = self.shelf.staging("own");
+        let checkpoint = staging.map(|into| {
+            let changes = std::mem::take(&mut self.pending);
+            self.handed_over = Instant::now();
+            let made = self.store.checkpoint(changes, mark.clone(), into.clone());
+            (into, futures::FutureExt::boxed(made))
+        });
+        SnapshotBuilder {
+            shelf: self.shelf.clone(),
+            mark,
+            checkpoint: Mutex::new(Some(checkpoint)),
+        }
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        snapshot: SnapshotFolder,
+    ) -> io::Result<()> {
+        let folder = self.shelf.shelve(&snapshot.path)?;
+        let opened = self.store.replace(folder.path).await?;
+        let (last_applied, membership) = read_mark(&opened.mark)?;
+        if last_applied != meta.last_log_id {
+            return Err(io::Error::other(format!(
+                "snapshot {} does not reflect {:?}",
+                meta.last_log_id.as_ref().map_or(0, |id| id.index),
+                meta.last_log_id
+            )));
+        }
+        self.pending.clear();
+        self.last_applied = last_applied;
+        self.membership = membership;
+        let (term, log_index) = position(last_applied.as_ref());
+        *self.applied.view.write() = LedgerView::new(opened.ledger, term, log_index);
+        self.applied.index.send_replace(log_index);
+        self.applied.snapshots_installed.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<Snapshot>> {
+        Ok(self.shelf.latest()?.map(as_snapshot).transpose()?)
+    }
+}
+
+impl StateMachine {
+    /// An entry without commands changes nothing but the position.
+    fn advance_only(&self, log_id: &LogId) {
+        let mut view = self.applied.view.write();
+        let digest = view.digest;
+        view.advance(log_id.leader_id.term, log_id.index, digest);
+    }
+}
+
+type PendingCheckpoint =
+    (std::path::PathBuf, futures::future::BoxFuture<'static, Result<(), StorageError>>);
+
+/// Waits for the checkpoint that was queued when it was made, and shelves it.
+pub(crate) struct SnapshotBuilder {
+    shelf: SnapshotShelf,
+    mark: AppliedMark,
+    /// Behind a lock only because the future inside is not `Sync`.
+    checkpoint: Mutex<Option<Result<PendingCheckpoint, StorageError>>>,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
+    type SnapshotData = SnapshotFolder;
+
+    async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
+        let (staging, made) = self
+            .checkpoint
+            .get_mut()
+            .take()
+            .ok_or_else(|| io::Error::other("a snapshot builder builds once"))??;
+        made.await?;
+        let shelf = self.shelf.clone();
+        let mark = self.mark.clone();
+        // Hashing and syncing files would hold up the runtime.
+        let folder = tokio::task::spawn_blocking(move || shelf.publish(&staging, mark))
+            .await
+            .map_err(io::Error::other)??;
+        Ok(as_snapshot(folder)?)
+    }
+}

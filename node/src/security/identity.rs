@@ -1,0 +1,229 @@
+//! Who is at the other end: read from the one `spiffe://` URI of the certificate.
+
+use std::fmt;
+
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+use tonic::{Extensions, Request, Status};
+use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
+
+use crate::security::policy::Scope;
+use crate::services::status;
+
+/// Trust domain of every certificate of the registry.
+const TRUST_DOMAIN: &str = "spiffe://carbon-registry/";
+
+/// What a certificate's holder is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Role {
+    /// A member of the cluster; its name is its node id.
+    Node,
+    /// The exchange.
+    Exchange,
+    /// An officer of the registry.
+    Registry,
+    /// A settlement bank; its name is its bank id.
+    Bank,
+    /// An account holder; its name is its account id.
+    Firm,
+    /// Runs the cluster, sees no holdings.
+    Operator,
+    /// Reads everything, changes nothing.
+    Auditor,
+}
+
+/// A role with a name: one certificate holder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Principal {
+    pub(crate) role: Role,
+    pub(crate) name: String,
+}
+
+/// Who calls and how far the table lets them: put into every request by the gate.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) principal: Principal,
+    /// The RPC, as in the table.
+    pub(crate) rpc: &'static str,
+    pub(crate) scope: Scope,
+}
+
+/// Why a call is not allowed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum AccessError {
+    /// No certificate reached us, or not one that names exactly one role.
+    #[error("{0}")]
+    NoIdentity(&'static str),
+    /// The role may not call this, or not for this account.
+    #[error("{role} may not {what}")]
+    NotAuthorised {
+        /// As in the certificate.
+        role: Role,
+        /// The RPC's path without the leading slash.
+        rpc: String,
+        /// What was tried.
+        what: String,
+    },
+}
+
+impl Role {
+    /// Every role, in the order of the access table.
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Registry,
+        Self::Exchange,
+        Self::Bank,
+        Self::Firm,
+        Self::Operator,
+        Self::Auditor,
+        Self::Node,
+    ];
+
+    /// The word in certificates and actors.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Node => "node",
+            Self::Exchange => "exchange",
+            Self::Registry => "registry",
+            Self::Bank => "bank",
+            Self::Firm => "firm",
+            Self::Operator => "operator",
+            Self::Auditor => "auditor",
+        }
+    }
+
+    /// Names of these roles are numbers, so that they compare with ids.
+    fn has_numeric_name(self) -> bool {
+        matches!(self, Self::Node | Self::Bank | Self::Firm)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Principal {
+    /// `<role>/<name>`, as the log keeps it.
+    pub(crate) fn actor(&self) -> String {
+        format!("{}/{}", self.role, self.name)
+    }
+
+    /// The number that is the name of a node, bank or firm.
+    pub(crate) fn id(&self) -> Option<u64> {
+        self.role.has_numeric_name().then(|| self.name.parse().ok()).flatten()
+    }
+
+    /// Reads a DER certificate that the TLS handshake has verified.
+    pub(crate) fn from_certificate(der: &[u8]) -> Result<Self, AccessError> {
+        let refused = AccessError::NoIdentity;
+        let (_, certificate) = X509Certificate::from_der(der)
+            .map_err(|_| refused("the client certificate does not parse"))?;
+        let names = certificate
+            .subject_alternative_name()
+            .map_err(|_| refused("the certificate's alternative names do not parse"))?
+            .ok_or(refused("the certificate has no alternative name with a role"))?;
+        let mut uris = names.value.general_names.iter().filter_map(|name| match name {
+            GeneralName::URI(uri) => Some(*uri),
+            _ => None,
+        });
+        match (uris.next(), uris.next()) {
+            (Some(uri), None) => Self::from_uri(uri),
+            (None, _) => Err(refused("the certificate has no URI with a role")),
+            // Two roles in one certificate would let its holder choose.
+            (Some(_), Some(_)) => Err(refused("the certificate has more than one URI")),
+        }
+    }
+
+    fn from_uri(uri: &str) -> Result<Self, AccessError> {
+        let refused = AccessError::NoIdentity;
+        let (role, name) =
+            uri.strip_prefix(TRUST_DOMAIN).and_then(|path| path.split_once('/')).ok_or(refused(
+                "the certificate's URI is not spiffe://carbon-registry/<role>/<name>",
+            ))?;
+        let role = Role::ALL
+            .into_iter()
+            .find(|known| known.as_str() == role)
+            .ok_or(refused("the certificate's URI names an unknown role"))?;
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+        if !(1..=64).contains(&name.len()) || !name.bytes().all(plain) {
+            return Err(refused(
+                "the certificate's URI has a name that is not 1-64 of A-Z a-z 0-9 -",
+            ));
+        }
+        let canonical_number = name.parse::<u64>().is_ok_and(|id| id > 0 && id.to_string() == name);
+        if role.has_numeric_name() && !canonical_number {
+            return Err(refused("a node, bank or firm is named by its id"));
+        }
+        Ok(Self { role, name: name.to_owned() })
+    }
+
+    /// The caller of a request, from its connection.
+    pub(crate) fn from_connection(
+        info: Option<&TlsConnectInfo<TcpConnectInfo>>,
+    ) -> Result<Self, AccessError> {
+        let refused = AccessError::NoIdentity;
+        let certificates = info
+            .and_then(TlsConnectInfo::peer_certs)
+            .ok_or(refused("no client certificate on this connection"))?;
+        let leaf =
+            certificates.first().ok_or(refused("no client certificate on this connection"))?;
+        Self::from_certificate(leaf)
+    }
+}
+
+impl Caller {
+    /// The caller of an RPC that asks for no account in particular. A caller
+    /// whose right ends at its own account is refused: a handler that forgets
+    /// to name the account denies.
+    pub(crate) fn of(extensions: &Extensions) -> Result<Self, Status> {
+        let caller = Self::any(extensions)?;
+        match caller.scope {
+            Scope::Own => Err(status::access(&caller.denied("do this beyond its own account"))),
+            Scope::All | Scope::Names => Ok(caller),
+        }
+    }
+
+    /// The caller of an RPC about one account.
+    pub(crate) fn of_account(extensions: &Extensions, account_id: u64) -> Result<Self, Status> {
+        let caller = Self::any(extensions)?;
+        match caller.scope {
+            Scope::Own if caller.principal.id() != Some(account_id) => {
+                Err(status::access(&caller.denied("act on an account other than its own")))
+            }
+            Scope::Own | Scope::All => Ok(caller),
+            Scope::Names => Err(status::access(&caller.denied("read accounts"))),
+        }
+    }
+
+    fn any(extensions: &Extensions) -> Result<Self, Status> {
+        extensions.get::<Self>().cloned().ok_or_else(|| {
+            status::access(&AccessError::NoIdentity("the call did not pass the access table"))
+        })
+    }
+
+    fn denied(&self, what: &str) -> AccessError {
+        AccessError::NotAuthorised {
+            role: self.principal.role,
+            rpc: self.rpc.to_owned(),
+            what: what.to_owned(),
+        }
+    }
+}
+
+/// Node id of the peer that sent this request, bound to its certificate.
+pub(crate) fn peer_node_id<T>(request: &Request<T>) -> Result<u64, Status> {
+    let principal = Principal::from_connection(request.extensions().get())
+        .map_err(|error| status::access(&error))?;
+    match (principal.role, principal.id()) {
+        (Role::Node, Some(id)) => Ok(id),
+        _ => Err(status::access(&AccessError::NotAuthorised {
+            role: principal.role,
+            rpc: "peer.v1.RaftService".to_owned(),
+            what: "call the peer port".to_owned(),
+        })),
+    }
+}
+
+#[cfg(test)]
+#[path = "identity_tests.rs"]
+mod tests;

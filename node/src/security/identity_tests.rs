@@ -1,0 +1,80 @@
+use tonic::{Code, Extensions};
+
+use super::{AccessError, Caller, Principal, Role};
+use crate::security::policy::Scope;
+use crate::security::test_pki::Authority;
+
+fn principal(uris: &[&str], dns: &[&str]) -> Result<Principal, AccessError> {
+    Principal::from_certificate(Authority::new().issue(uris, dns).certificate.der())
+}
+
+#[test]
+fn one_uri_names_the_caller() {
+    let rows = [
+        ("spiffe://carbon-registry/exchange/sh", Role::Exchange, "exchange/sh", None),
+        ("spiffe://carbon-registry/registry/officer-1", Role::Registry, "registry/officer-1", None),
+        ("spiffe://carbon-registry/bank/102", Role::Bank, "bank/102", Some(102)),
+        ("spiffe://carbon-registry/firm/3768", Role::Firm, "firm/3768", Some(3_768)),
+        ("spiffe://carbon-registry/node/11", Role::Node, "node/11", Some(11)),
+        ("spiffe://carbon-registry/operator/1", Role::Operator, "operator/1", None),
+        ("spiffe://carbon-registry/auditor/1", Role::Auditor, "auditor/1", None),
+    ];
+    for (uri, role, actor, id) in rows {
+        let principal = principal(&[uri], &["carbon-registry"]).expect(uri);
+        assert_eq!((principal.role, principal.actor().as_str(), principal.id()), (role, actor, id));
+    }
+}
+
+#[test]
+fn anything_but_one_known_uri_is_no_identity() {
+    let rows: [&[&str]; 16] = [
+        &[],
+        &["spiffe://carbon-registry/exchange/sh", "spiffe://carbon-registry/registry/officer-1"],
+        &["spiffe://carbon-registry/exchange/sh", "https://example.org/"],
+        &["https://carbon-registry/exchange/sh"],
+        &["spiffe://other-registry/exchange/sh"],
+        &["spiffe://carbon-registry/exchange"],
+        &["spiffe://carbon-registry/exchange/"],
+        &["spiffe://carbon-registry/exchange/sh/extra"],
+        &["spiffe://carbon-registry/exchange/sh?role=registry"],
+        &["spiffe://carbon-registry/Exchange/sh"],
+        &["spiffe://carbon-registry/admin/1"],
+        &["spiffe://carbon-registry/firm/acme"],
+        &["spiffe://carbon-registry/firm/0"],
+        &["spiffe://carbon-registry/firm/007"],
+        &["spiffe://carbon-registry/node/11%20"],
+        &["spiffe://carbon-registry/bank/99999999999999999999"],
+    ];
+    for uris in rows {
+        let refused = principal(uris, &["carbon-registry"]);
+        assert!(matches!(refused, Err(AccessError::NoIdentity(_))), "{uris:?}: {refused:?}");
+    }
+    assert!(Principal::from_certificate(b"no certificate").is_err());
+    assert!(Principal::from_connection(None).is_err());
+}
+
+#[test]
+fn a_caller_with_a_right_to_its_own_account_reaches_no_other() {
+    let extensions = |role, name: &str, scope| {
+        let mut extensions = Extensions::new();
+        let principal = Principal { role, name: name.to_owned() };
+        extensions.insert(Caller { principal, rpc: "a.B/C", scope });
+        extensions
+    };
+    let code = |result: Result<Caller, tonic::Status>| result.err().map(|status| status.code());
+    let firm = extensions(Role::Firm, "7", Scope::Own);
+    assert_eq!(code(Caller::of_account(&firm, 7)), None);
+    assert_eq!(code(Caller::of_account(&firm, 8)), Some(Code::PermissionDenied));
+    assert_eq!(code(Caller::of_account(&firm, 0)), Some(Code::PermissionDenied));
+    // A handler that names no account does not serve it at all.
+    assert_eq!(code(Caller::of(&firm)), Some(Code::PermissionDenied));
+
+    let officer = extensions(Role::Registry, "officer-1", Scope::All);
+    assert_eq!(code(Caller::of_account(&officer, 8)), None);
+    assert_eq!(code(Caller::of(&officer)), None);
+    // An exchange named like an account number is no firm.
+    let exchange = extensions(Role::Exchange, "7", Scope::Own);
+    assert_eq!(code(Caller::of_account(&exchange, 7)), Some(Code::PermissionDenied));
+    // Without the gate there is no caller.
+    assert_eq!(code(Caller::of(&Extensions::new())), Some(Code::Unauthenticated));
+}

@@ -1,0 +1,127 @@
+//! Which role may call which RPC. The only place that says so; what is not
+//! here is denied. `docs/access.md` shows the same table to readers.
+
+use crate::security::identity::Role;
+
+/// The port that serves an RPC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Port {
+    /// Clients: the client authority's certificates.
+    Client,
+    /// Members of the cluster: the peer authority's certificates.
+    Peer,
+}
+
+/// How far a role's right to an RPC reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// Everything the RPC offers.
+    All,
+    /// The account that is the caller's own.
+    Own,
+    /// Ids and names; figures are left empty, except a bank's own.
+    Names,
+}
+
+/// One RPC and who may call it.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// `package.Service/Method`.
+    pub(crate) rpc: &'static str,
+    /// Where it is served.
+    pub(crate) port: Port,
+    /// Every role that may call it.
+    pub(crate) allowed: &'static [(Role, Scope)],
+}
+
+const fn client(rpc: &'static str, allowed: &'static [(Role, Scope)]) -> Rule {
+    Rule { rpc, port: Port::Client, allowed }
+}
+
+const fn peer(rpc: &'static str) -> Rule {
+    Rule { rpc, port: Port::Peer, allowed: &[(Role::Node, Scope::All)] }
+}
+
+const REGISTRY: (Role, Scope) = (Role::Registry, Scope::All);
+const EXCHANGE: (Role, Scope) = (Role::Exchange, Scope::All);
+const BANK: (Role, Scope) = (Role::Bank, Scope::All);
+const FIRM: (Role, Scope) = (Role::Firm, Scope::All);
+const FIRM_OWN: (Role, Scope) = (Role::Firm, Scope::Own);
+const OPERATOR: (Role, Scope) = (Role::Operator, Scope::All);
+const AUDITOR: (Role, Scope) = (Role::Auditor, Scope::All);
+const NODE: (Role, Scope) = (Role::Node, Scope::All);
+
+const EVERY_ROLE: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, NODE];
+const MARKET: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR];
+const DAY_READERS: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, AUDITOR];
+const STAFF: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, OPERATOR, AUDITOR];
+
+/// The table.
+pub(crate) const RULES: &[Rule] = &[
+    client("registry.v1.AccountService/OpenAccount", &[REGISTRY]),
+    client("registry.v1.AccountService/MoveHolding", &[REGISTRY, FIRM_OWN]),
+    client("registry.v1.AccountService/GetAccount", &[REGISTRY, AUDITOR, FIRM_OWN]),
+    client("registry.v1.AccountService/ListAccounts", &[REGISTRY, AUDITOR]),
+    client("registry.v1.CashService/OpenBank", &[REGISTRY]),
+    client("registry.v1.CashService/Deposit", &[REGISTRY]),
+    client(
+        "registry.v1.CashService/ListBanks",
+        &[
+            REGISTRY,
+            AUDITOR,
+            (Role::Exchange, Scope::Names),
+            (Role::Bank, Scope::Names),
+            (Role::Firm, Scope::Names),
+        ],
+    ),
+    client("registry.v1.InstrumentService/RegisterInstrument", &[REGISTRY]),
+    client("registry.v1.InstrumentService/Issue", &[REGISTRY]),
+    client("registry.v1.InstrumentService/ListInstruments", DAY_READERS),
+    client("registry.v1.SettlementService/SetHolidays", &[REGISTRY]),
+    client("registry.v1.SettlementService/OpenDay", &[REGISTRY]),
+    client("registry.v1.SettlementService/SubmitTrades", &[EXCHANGE]),
+    client("registry.v1.SettlementService/SubmitManifest", &[EXCHANGE]),
+    client("registry.v1.SettlementService/ClearDay", &[REGISTRY]),
+    client("registry.v1.SettlementService/GetClearing", DAY_READERS),
+    client("registry.v1.SettlementService/ConfirmClearing", &[EXCHANGE]),
+    client("registry.v1.SettlementService/AmendTrade", &[EXCHANGE]),
+    client("registry.v1.SettlementService/DeliverDay", &[REGISTRY, EXCHANGE]),
+    client("registry.v1.SettlementService/RetryHeld", &[REGISTRY]),
+    client("registry.v1.SettlementService/FailHeld", &[REGISTRY]),
+    client("registry.v1.SettlementService/IssueStatements", &[REGISTRY]),
+    client("registry.v1.SettlementService/GetStatement", &[REGISTRY, AUDITOR, FIRM_OWN]),
+    client("registry.v1.SettlementService/RaiseObjection", &[REGISTRY, FIRM_OWN]),
+    client("registry.v1.SettlementService/ResolveObjection", &[REGISTRY]),
+    client("registry.v1.SettlementService/FinalizeDay", &[REGISTRY]),
+    client("registry.v1.SettlementService/SuspendDay", &[REGISTRY]),
+    client("registry.v1.SettlementService/ResumeDay", &[REGISTRY]),
+    client("registry.v1.SettlementService/SettleTrade", &[EXCHANGE]),
+    client("registry.v1.SettlementService/GetDay", DAY_READERS),
+    client("registry.v1.SettlementService/ListTrades", DAY_READERS),
+    client("registry.v1.PriceService/GetDailyPrice", MARKET),
+    client("registry.v1.PriceService/ListDailyPrices", MARKET),
+    client("registry.v1.ClusterService/GetStatus", STAFF),
+    client("registry.v1.ClusterService/Bootstrap", &[OPERATOR]),
+    client("grpc.health.v1.Health/Check", EVERY_ROLE),
+    client("grpc.health.v1.Health/Watch", EVERY_ROLE),
+    client("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", STAFF),
+    peer("peer.v1.RaftService/StreamAppend"),
+    peer("peer.v1.RaftService/Append"),
+    peer("peer.v1.RaftService/Vote"),
+    peer("peer.v1.RaftService/PreVote"),
+    peer("peer.v1.RaftService/InstallSnapshot"),
+    peer("peer.v1.RaftService/TransferLeader"),
+    peer("peer.v1.RaftService/ReadIndex"),
+    peer("peer.v1.RaftService/Hello"),
+];
+
+/// The row's RPC and how far `role` may use it on `port`; `None` denies.
+pub(crate) fn find(port: Port, rpc: &str, role: Role) -> Option<(&'static str, Scope)> {
+    let rule = RULES.iter().find(|rule| rule.rpc == rpc && rule.port == port)?;
+    let (_, scope) = rule.allowed.iter().find(|(allowed, _)| *allowed == role)?;
+    Some((rule.rpc, *scope))
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

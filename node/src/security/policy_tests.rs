@@ -1,0 +1,151 @@
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use prost::Message;
+
+use super::{Port, RULES, Scope, find};
+use crate::security::identity::Role;
+
+// The few fields of google.protobuf.FileDescriptorSet that name RPCs.
+#[derive(Clone, PartialEq, Message)]
+struct Files {
+    #[prost(message, repeated, tag = "1")]
+    file: Vec<File>,
+}
+#[derive(Clone, PartialEq, Message)]
+struct File {
+    #[prost(string, tag = "2")]
+    package: String,
+    #[prost(message, repeated, tag = "6")]
+    service: Vec<Service>,
+}
+#[derive(Clone, PartialEq, Message)]
+struct Service {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(message, repeated, tag = "2")]
+    method: Vec<Method>,
+}
+#[derive(Clone, PartialEq, Message)]
+struct Method {
+    #[prost(string, tag = "1")]
+    name: String,
+}
+
+fn rpcs(descriptors: &[u8]) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for file in Files::decode(descriptors).unwrap().file {
+        for service in &file.service {
+            for method in &service.method {
+                found.insert(format!("{}.{}/{}", file.package, service.name, method.name));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_rpc_has_exactly_one_row_and_every_row_an_rpc() {
+    let served: BTreeSet<String> = [
+        registry_proto::DESCRIPTORS,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+    ]
+    .into_iter()
+    .flat_map(rpcs)
+    .collect();
+    let rows: BTreeSet<String> = RULES.iter().map(|rule| rule.rpc.to_owned()).collect();
+    assert_eq!(rows, served);
+    assert_eq!(rows.len(), RULES.len(), "two rows for one RPC");
+}
+
+#[test]
+fn a_row_names_a_role_once_and_nobody_is_let_in_by_an_empty_row() {
+    for rule in RULES {
+        let roles: BTreeSet<Role> = rule.allowed.iter().map(|(role, _)| *role).collect();
+        assert_eq!(roles.len(), rule.allowed.len(), "{}", rule.rpc);
+        assert!(!roles.is_empty(), "{}", rule.rpc);
+    }
+}
+
+#[test]
+fn what_is_not_in_the_table_is_denied() {
+    for role in Role::ALL {
+        for rpc in ["", "registry.v1.AccountService", "registry.v1.AccountService/openaccount"] {
+            assert_eq!(find(Port::Client, rpc, role), None);
+        }
+        // The ports do not serve each other's calls.
+        assert_eq!(find(Port::Client, "peer.v1.RaftService/Vote", role), None);
+        assert_eq!(find(Port::Peer, "registry.v1.AccountService/OpenAccount", role), None);
+    }
+}
+
+#[test]
+fn separation_of_duties() {
+    let allowed = |rpc: &str, role| {
+        RULES.iter().any(|r| r.rpc.ends_with(rpc) && r.allowed.iter().any(|(a, _)| *a == role))
+    };
+    // Who makes trades does not hold the accounts, and the other way round.
+    for rpc in
+        ["/SubmitTrades", "/SubmitManifest", "/ConfirmClearing", "/AmendTrade", "/SettleTrade"]
+    {
+        assert!(allowed(rpc, Role::Exchange));
+        assert!(!allowed(rpc, Role::Registry), "{rpc}");
+    }
+    for rpc in ["/Issue", "/Deposit", "/OpenDay", "/ClearDay", "/FinalizeDay", "/SuspendDay"] {
+        assert!(allowed(rpc, Role::Registry));
+        assert!(!allowed(rpc, Role::Exchange), "{rpc}");
+    }
+    // Operators see no holdings; auditors and banks change nothing.
+    let writes = |role| -> Vec<&str> {
+        RULES
+            .iter()
+            .filter(|r| r.port == Port::Client && r.allowed.iter().any(|(a, _)| *a == role))
+            .map(|r| r.rpc.rsplit('/').next().unwrap())
+            .filter(|m| {
+                !["Get", "List", "Check", "Watch", "ServerReflection"]
+                    .iter()
+                    .any(|p| m.starts_with(p))
+            })
+            .collect()
+    };
+    assert_eq!(writes(Role::Auditor), Vec::<&str>::new());
+    assert_eq!(writes(Role::Bank), Vec::<&str>::new());
+    assert_eq!(writes(Role::Node), Vec::<&str>::new());
+    assert_eq!(writes(Role::Operator), ["Bootstrap"]);
+    assert_eq!(writes(Role::Firm), ["MoveHolding", "RaiseObjection"]);
+    assert!(!allowed("/GetAccount", Role::Operator));
+    let firm_scopes = RULES.iter().flat_map(|r| r.allowed.iter().map(move |(a, s)| (r.rpc, a, s)));
+    for (rpc, role, scope) in firm_scopes {
+        let about_accounts = ["Account", "MoveHolding", "Statement", "Objection"];
+        if *role == Role::Firm && about_accounts.iter().any(|word| rpc.ends_with(word)) {
+            assert_eq!(*scope, Scope::Own, "{rpc}");
+        }
+    }
+}
+
+/// `docs/access.md` has one table row per RPC and one column per role.
+#[test]
+fn the_documented_table_is_the_enforced_one() {
+    let doc = include_str!("../../../docs/access.md");
+    let mut documented = BTreeMap::new();
+    for line in doc.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(cells.len(), 1 + Role::ALL.len(), "{line}");
+        documented.insert(cells[0].trim_matches('`').to_owned(), cells[1..].join(" | "));
+    }
+    let enforced: BTreeMap<String, String> = RULES
+        .iter()
+        .map(|rule| {
+            let cell = |role: Role| match rule.allowed.iter().find(|(a, _)| *a == role) {
+                Some((_, Scope::All)) => "yes",
+                Some((_, Scope::Own)) => "own",
+                Some((_, Scope::Names)) => "names",
+                None => "–",
+            };
+            (rule.rpc.to_owned(), Role::ALL.map(cell).join(" | "))
+        })
+        .collect();
+    assert_eq!(documented, enforced);
+}

@@ -1,0 +1,128 @@
+//! The two ways into the cluster that all services share: a write goes through
+//! the log, a read waits for a quorum unless the caller accepts a stale one.
+
+use std::sync::Arc;
+
+use registry_ledger::{Answer, Ledger, Reason, Receipt, Rejection};
+use registry_proto::registry::{Consistency, Stamp};
+use registry_proto::storage::LogCommand;
+use registry_proto::storage::log_command::Command;
+use tonic::Status;
+
+use crate::config::Config;
+use crate::decode;
+use crate::raft::{Consensus, LedgerView, Unavailable};
+use crate::security::Caller;
+use crate::services::status;
+
+/// What every service holds.
+#[derive(Clone)]
+pub(super) struct Gateway {
+    pub(super) config: Arc<Config>,
+    pub(super) consensus: Consensus,
+}
+
+impl Gateway {
+    /// Queues a command now, in call order; the future gives its answer.
+    ///
+    /// # Errors
+    /// At once, when the command is malformed: it does not reach the log.
+    pub(super) fn propose(
+        &self,
+        caller: &Caller,
+        command: Command,
+    ) -> Result<impl Future<Output = Result<(Stamp, Receipt), Status>> + Send + 'static, Status>
+    {
+        let command = LogCommand { actor: caller.principal.actor(), command: Some(command) };
+        decode::decode_command(&command).map_err(|rejection| status::rejected(&rejection))?;
+        let answer = self.consensus.propose(command);
+        let config = Arc::clone(&self.config);
+        Ok(async move {
+            let answer = answer.await.map_err(|reason| status::unavailable(&reason, &config))?;
+            answered(answer, config.node.id)
+        })
+    }
+
+    /// Carries out one command and waits for its answer.
+    pub(super) async fn write(
+        &self,
+        caller: &Caller,
+        command: Command,
+    ) -> Result<(Stamp, Receipt), Status> {
+        self.propose(caller, command)?.await
+    }
+
+    /// Looks at the ledger as fresh as asked.
+    pub(super) async fn read<T>(
+        &self,
+        consistency: i32,
+        look: impl FnOnce(&Ledger) -> Result<T, Rejection>,
+    ) -> Result<(Stamp, T), Status> {
+        let stale = match Consistency::try_from(consistency) {
+            Ok(Consistency::Unspecified | Consistency::Linearizable) => {
+                self.barrier().await?;
+                false
+            }
+            Ok(Consistency::StaleOk) => true,
+            Err(_) => {
+                let refused = decode::fields::unknown_value::<()>("consistency", consistency);
+                return Err(refused.map_or_else(
+                    |rejection| status::rejected(&rejection),
+                    |()| status::fault("an unknown consistency was accepted"),
+                ));
+            }
+        };
+        let view = self.consensus.ledger().read();
+        let found = look(&view.ledger).map_err(|rejection| status::rejected(&rejection))?;
+        Ok((self.stamp(&view, stale), found))
+    }
+
+    async fn barrier(&self) -> Result<(), Status> {
+        tokio::time::timeout(self.config.limits.request_timeout(), self.consensus.read_barrier())
+            .await
+            .unwrap_or(Err(Unavailable::NoQuorum))
+            .map_err(|reason| status::unavailable(&reason, &self.config))
+    }
+
+    fn stamp(&self, view: &LedgerView, stale: bool) -> Stamp {
+        Stamp {
+            term: view.term,
+            log_index: view.log_index,
+            ledger_time_ms: view.ledger.ledger_time().0,
+            served_by_node: self.config.node.id,
+            stale,
+        }
+    }
+}
+
+fn answered(answer: Answer, node_id: u64) -> Result<(Stamp, Receipt), Status> {
+    let stamp = Stamp {
+        term: answer.term,
+        log_index: answer.log_index,
+        ledger_time_ms: answer.ledger_time.0,
+        served_by_node: node_id,
+        stale: false,
+    };
+    match answer.outcome {
+        Ok(receipt) => Ok((stamp, receipt)),
+        Err(ref rejection) => Err(status::rejected_in_log(rejection, &answer)),
+    }
+}
+
+/// The ledger answered a command with another command's receipt.
+pub(super) fn unexpected(receipt: &Receipt) -> Status {
+    status::fault(&format!("receipt of another kind: {receipt:?}"))
+}
+
+/// Length of a page: 1 to 1,000, 0 for 100.
+pub(super) fn page_size(asked: u32) -> Result<usize, Status> {
+    match asked {
+        0 => Ok(100),
+        1..=1_000 => Ok(asked as usize),
+        _ => Err(status::rejected(&Rejection::new(
+            Reason::OutOfRange,
+            "page_size",
+            format!("page_size = {asked}: at most 1000, 0 for 100"),
+        ))),
+    }
+}

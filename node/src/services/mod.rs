@@ -1,0 +1,151 @@
+//! The client port: gRPC in and out, nothing of the rules.
+//!
+//! Each service decodes, asks the cluster through the [`gateway`] and encodes;
+//! the gate of `security` stands before all of them.
+
+mod account;
+mod cash;
+mod cluster;
+mod deliver_day;
+mod encode;
+mod gateway;
+mod health;
+mod instrument;
+mod price;
+mod settlement;
+pub(crate) mod status;
+mod submit_trades;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use registry_proto::registry::account_service_server::AccountServiceServer;
+use registry_proto::registry::cash_service_server::CashServiceServer;
+use registry_proto::registry::cluster_service_server::ClusterServiceServer;
+use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
+use registry_proto::registry::price_service_server::PriceServiceServer;
+use registry_proto::registry::settlement_service_server::SettlementServiceServer;
+use tokio::sync::Notify;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use crate::config::Config;
+use crate::raft::Consensus;
+use crate::security::{Gate, Port, TlsError, client_port_tls};
+use gateway::Gateway;
+
+/// Services of `registry.v1`, as reflection and health name them.
+const SERVICES: &[&str] = &[
+    "registry.v1.AccountService",
+    "registry.v1.CashService",
+    "registry.v1.InstrumentService",
+    "registry.v1.SettlementService",
+    "registry.v1.PriceService",
+    "registry.v1.ClusterService",
+];
+
+/// A chunk and more can be on its way while the log is busy, so that the
+/// distance between the cities does not limit the stream.
+const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// A connection whose other end is gone is noticed after both.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for open calls to end once the node stops.
+const DRAIN_TIME: Duration = Duration::from_secs(3);
+
+/// Why the client port cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServeError {
+    /// Certificates or keys cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The address is taken or not ours.
+    #[error("cannot listen on client port {address}: {source}")]
+    Listen {
+        /// `node.client_listen`.
+        address: std::net::SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// TLS or HTTP/2 refused their settings.
+    #[error("cannot serve the client port: {0}")]
+    Transport(#[from] tonic::transport::Error),
+    /// The descriptors of our own protos do not load.
+    #[error("cannot serve reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+}
+
+/// Serves clients until `shutdown`, then lets open calls end for a moment.
+pub(crate) async fn serve_client_port(
+    config: Arc<Config>,
+    consensus: Consensus,
+    shutdown: impl Future<Output = ()> + Send,
+) -> Result<(), ServeError> {
+    let address = config.node.client_listen;
+    let incoming = TcpIncoming::bind(address)
+        .map_err(|source| ServeError::Listen { address, source })?
+        .with_nodelay(Some(true));
+    let (reporter, health_service) = tonic_health::server::health_reporter();
+    health::set(&reporter, SERVICES, false).await;
+    let gateway = Gateway { config: Arc::clone(&config), consensus: consensus.clone() };
+    let routes = routes(&gateway)?.add_service(health_service);
+
+    let stop = Arc::new(Notify::new());
+    let stopped = Arc::clone(&stop);
+    let server = Server::builder()
+        .tls_config(client_port_tls(&config.tls)?)?
+        .max_concurrent_streams(config.limits.concurrent_requests_per_connection)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .serve_with_incoming_shutdown(
+            Gate::new(Port::Client, routes.prepare()),
+            incoming,
+            async move {
+                stopped.notified().await;
+            },
+        );
+    tracing::info!(%address, "client port open");
+
+    let ended = async {
+        shutdown.await;
+        health::set(&reporter, SERVICES, false).await;
+        stop.notify_one();
+        // Health watchers never end by themselves.
+        tokio::time::sleep(DRAIN_TIME).await;
+    };
+    tokio::select! {
+        result = server => result?,
+        () = ended => {}
+        () = health::report(consensus, reporter.clone(), SERVICES) => {}
+    }
+    Ok(())
+}
+
+fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
+    let limit = gateway.config.limits.max_message_bytes;
+    let mut reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(registry_proto::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name("grpc.health.v1.Health");
+    for service in SERVICES {
+        reflection = reflection.with_service_name(*service);
+    }
+    let accounts = AccountServiceServer::new(account::Accounts(gateway.clone()));
+    let cash = CashServiceServer::new(cash::Cash(gateway.clone()));
+    let instruments = InstrumentServiceServer::new(instrument::Instruments(gateway.clone()));
+    let settlement = SettlementServiceServer::new(settlement::Settlement(gateway.clone()));
+    let prices = PriceServiceServer::new(price::Prices(gateway.clone()));
+    let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
+    Ok(Routes::new(accounts.max_decoding_message_size(limit))
+        .add_service(cash.max_decoding_message_size(limit))
+        .add_service(instruments.max_decoding_message_size(limit))
+        .add_service(settlement.max_decoding_message_size(limit))
+        .add_service(prices.max_decoding_message_size(limit))
+        .add_service(cluster.max_decoding_message_size(limit))
+        .add_service(reflection.build_v1()?))
+}

@@ -1,0 +1,246 @@
+//! The only place where a "no" becomes a gRPC status. `docs/errors.md` lists
+//! every reason; the matches have no catch-all, so a new one must be placed.
+
+use std::collections::HashMap;
+
+use registry_ledger::{Answer, Reason, Rejection};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::config::Config;
+use crate::raft::{BootstrapError, Unavailable};
+use crate::security::AccessError;
+
+/// Domain of every `google.rpc.ErrorInfo`.
+const ERROR_DOMAIN: &str = "carbon-registry";
+
+/// Reasons of statuses that no rule of the ledger gave.
+pub(crate) mod transport {
+    /// This node follows; the metadata names the leader.
+    pub(crate) const NOT_LEADER: &str = "NOT_LEADER";
+    /// No leader is known to this node.
+    pub(crate) const NO_LEADER: &str = "NO_LEADER";
+    /// A read found no quorum.
+    pub(crate) const NO_QUORUM: &str = "NO_QUORUM";
+    /// A write may still commit.
+    pub(crate) const OUTCOME_UNKNOWN: &str = "OUTCOME_UNKNOWN";
+    /// The node is stopping.
+    pub(crate) const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
+    /// Too much is waiting already.
+    pub(crate) const OVERLOADED: &str = "OVERLOADED";
+    /// No usable certificate.
+    pub(crate) const NO_IDENTITY: &str = "NO_IDENTITY";
+    /// The role may not do this.
+    pub(crate) const NOT_AUTHORISED: &str = "NOT_AUTHORISED";
+    /// A member did not answer the bootstrap.
+    pub(crate) const MEMBER_UNREACHABLE: &str = "MEMBER_UNREACHABLE";
+    /// A member is of another cluster, or has a log already.
+    pub(crate) const FOREIGN_MEMBER: &str = "FOREIGN_MEMBER";
+    /// The bootstrap stopped halfway; asking the same node again resumes it.
+    pub(crate) const BOOTSTRAP_INCOMPLETE: &str = "BOOTSTRAP_INCOMPLETE";
+    /// Something that must not happen; the node's log has the details.
+    pub(crate) const FAULT: &str = "FAULT";
+
+    /// All of them with their codes, for documentation and tests.
+    #[cfg(test)]
+    pub(crate) const ALL: &[(&str, tonic::Code)] = &[
+        (NOT_LEADER, tonic::Code::Unavailable),
+        (NO_LEADER, tonic::Code::Unavailable),
+        (NO_QUORUM, tonic::Code::Unavailable),
+        (OUTCOME_UNKNOWN, tonic::Code::Unavailable),
+        (SHUTTING_DOWN, tonic::Code::Unavailable),
+        (OVERLOADED, tonic::Code::ResourceExhausted),
+        (NO_IDENTITY, tonic::Code::Unauthenticated),
+        (NOT_AUTHORISED, tonic::Code::PermissionDenied),
+        (MEMBER_UNREACHABLE, tonic::Code::Unavailable),
+        (FOREIGN_MEMBER, tonic::Code::FailedPrecondition),
+        (BOOTSTRAP_INCOMPLETE, tonic::Code::Unavailable),
+        (FAULT, tonic::Code::Internal),
+    ];
+}
+
+/// A rejection before or beside the log.
+pub(crate) fn rejected(rejection: &Rejection) -> Status {
+    rejection_status(rejection, HashMap::new())
+}
+
+/// A rejection that the log decided: the answer for ever under this request id.
+pub(crate) fn rejected_in_log(rejection: &Rejection, answer: &Answer) -> Status {
+    let metadata = HashMap::from([
+        ("log_index".to_owned(), answer.log_index.to_string()),
+        ("term".to_owned(), answer.term.to_string()),
+        ("ledger_time_ms".to_owned(), answer.ledger_time.0.to_string()),
+    ]);
+    rejection_status(rejection, metadata)
+}
+
+fn rejection_status(rejection: &Rejection, mut metadata: HashMap<String, String>) -> Status {
+    if !rejection.field.is_empty() {
+        metadata.insert("field".to_owned(), rejection.field.clone());
+    }
+    let code = code(rejection.reason);
+    let mut details = ErrorDetails::new();
+    details.set_error_info(rejection.reason.code(), ERROR_DOMAIN, metadata);
+    if code == Code::InvalidArgument {
+        details.add_bad_request_violation(&rejection.field, &rejection.message);
+    }
+    Status::with_error_details(code, &rejection.message, details)
+}
+
+/// The gRPC code of a rejection.
+pub(crate) fn code(reason: Reason) -> Code {
+    match reason {
+        Reason::FieldMissing
+        | Reason::NotADecimal
+        | Reason::TooManyDecimals
+        | Reason::NotPositive
+        | Reason::OutOfRange
+        | Reason::TooLong
+        | Reason::BadCharacter
+        | Reason::BadDate
+        | Reason::CheckCharacter
+        | Reason::Malformed
+        | Reason::Tick
+        | Reason::TradeSize
+        | Reason::SelfTrade
+        | Reason::TradeTime => Code::InvalidArgument,
+
+        Reason::UnknownAccount
+        | Reason::UnknownBank
+        | Reason::WrongInstrument
+        | Reason::UnknownDay
+        | Reason::UnknownTrade
+        | Reason::UnknownObjection => Code::NotFound,
+
+        Reason::AlreadyBootstrapped
+        | Reason::RequestIdReused
+        | Reason::AccountExists
+        | Reason::BankExists
+        | Reason::InstrumentExists
+        | Reason::ChunkConflict
+        | Reason::TradeConflict
+        | Reason::TradeDuplicate => Code::AlreadyExists,
+
+        Reason::NotBootstrapped
+        | Reason::InsufficientHolding
+        | Reason::NotTradingDay
+        | Reason::PreviousDayUnresolved
+        | Reason::FutureDay
+        | Reason::DayOrder
+        | Reason::DayState
+        | Reason::DayClosed
+        | Reason::ChunkGap
+        | Reason::PriceLimit
+        | Reason::ManifestMismatch
+        | Reason::ClearingImbalance
+        | Reason::TradeNotHeld
+        | Reason::GoodsShort
+        | Reason::CashShort
+        | Reason::TopupDeadline
+        | Reason::TopupOpen
+        | Reason::TradesHeld
+        | Reason::StatementsMissing
+        | Reason::ObjectionLate
+        | Reason::ObjectionOpen
+        | Reason::DeliveryGap
+        | Reason::SelfApproval => Code::FailedPrecondition,
+    }
+}
+
+/// The cluster cannot answer now.
+pub(crate) fn unavailable(unavailable: &Unavailable, config: &Config) -> Status {
+    const NOT_APPLIED: (&str, &str) = ("outcome", "not_applied");
+    let address = |id: u64| config.member(id).map_or("", |member| &member.client_address);
+    match unavailable {
+        Unavailable::NotLeader { leader_id: Some(id) } => status(
+            Code::Unavailable,
+            transport::NOT_LEADER,
+            &[("leader_id", &id.to_string()), ("leader_address", address(*id)), NOT_APPLIED],
+            format!("this node follows; ask the leader, node {id} at {}", address(*id)),
+        ),
+        Unavailable::NotLeader { leader_id: None } => status(
+            Code::Unavailable,
+            transport::NO_LEADER,
+            &[NOT_APPLIED],
+            "no leader is known here; nothing was applied, ask again".to_owned(),
+        ),
+        Unavailable::NoQuorum => status(
+            Code::Unavailable,
+            transport::NO_QUORUM,
+            &[NOT_APPLIED],
+            "no majority in every city answered, so the newest state is not known; ask again"
+                .to_owned(),
+        ),
+        Unavailable::OutcomeUnknown => status(
+            Code::Unavailable,
+            transport::OUTCOME_UNKNOWN,
+            &[("outcome", "unknown")],
+            "the command may still commit; ask again with the same request id".to_owned(),
+        ),
+        Unavailable::Overloaded => status(
+            Code::ResourceExhausted,
+            transport::OVERLOADED,
+            &[NOT_APPLIED],
+            "too many commands wait; nothing was applied, ask again later".to_owned(),
+        ),
+        Unavailable::Stopped => status(
+            Code::Unavailable,
+            transport::SHUTTING_DOWN,
+            &[NOT_APPLIED],
+            "this node is stopping; ask another".to_owned(),
+        ),
+    }
+}
+
+/// The caller may not do this.
+pub(crate) fn access(error: &AccessError) -> Status {
+    match error {
+        AccessError::NoIdentity(_) => {
+            status(Code::Unauthenticated, transport::NO_IDENTITY, &[], error.to_string())
+        }
+        AccessError::NotAuthorised { role, rpc, .. } => status(
+            Code::PermissionDenied,
+            transport::NOT_AUTHORISED,
+            &[("role", role.as_str()), ("rpc", rpc)],
+            error.to_string(),
+        ),
+    }
+}
+
+/// The cluster could not be formed.
+pub(crate) fn bootstrap(error: &BootstrapError) -> Status {
+    let message = error.to_string();
+    match error {
+        BootstrapError::AlreadyBootstrapped { .. } => {
+            status(Code::AlreadyExists, Reason::AlreadyBootstrapped.code(), &[], message)
+        }
+        BootstrapError::Unreachable { .. } => {
+            status(Code::Unavailable, transport::MEMBER_UNREACHABLE, &[], message)
+        }
+        BootstrapError::Foreign { .. } => {
+            status(Code::FailedPrecondition, transport::FOREIGN_MEMBER, &[], message)
+        }
+        BootstrapError::Failed(_) => {
+            status(Code::Unavailable, transport::BOOTSTRAP_INCOMPLETE, &[], message)
+        }
+    }
+}
+
+/// Something that must not happen: the details go to this node's log only.
+pub(crate) fn fault(details: &str) -> Status {
+    tracing::error!(details, "fault while answering");
+    let message = "internal fault; the node's log has the details".to_owned();
+    status(Code::Internal, transport::FAULT, &[], message)
+}
+
+fn status(code: Code, reason: &str, metadata: &[(&str, &str)], message: String) -> Status {
+    let metadata: HashMap<String, String> =
+        metadata.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let mut details = ErrorDetails::new();
+    details.set_error_info(reason, ERROR_DOMAIN, metadata);
+    Status::with_error_details(code, message, details)
+}
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;

@@ -1,0 +1,282 @@
+//! The ledger's records in RocksDB, written behind the memory by one thread.
+//!
+//! Each write holds the changed records and the mark of what they reflect in
+//! one batch, without a write-ahead log: after a crash the store is at some
+//! earlier mark, and the replicated log is applied again from there.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+
+use prost::Message as _;
+use registry_ledger::{Change, Ledger};
+use registry_proto::storage::AppliedMark;
+use rocksdb::checkpoint::Checkpoint;
+use rocksdb::{DB, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
+use tokio::sync::oneshot;
+
+use super::{StorageError, io_error, sync_folder};
+
+const RECORD_PREFIX: u8 = b'r';
+const MARK_KEY: &[u8] = b"mark";
+const FORMAT: u32 = 1;
+/// Writes that may wait; beyond it changes stay with the caller and coalesce.
+const QUEUE: usize = 4;
+
+/// The ledger as found on disk.
+pub(crate) struct OpenedLedger {
+    pub(crate) ledger: Ledger,
+    /// What it reflects; the default before the first write.
+    pub(crate) mark: AppliedMark,
+}
+
+enum Job {
+    Write { changes: Vec<Change>, mark: AppliedMark },
+    Checkpoint { into: PathBuf, done: oneshot::Sender<Result<(), StorageError>> },
+    Replace { from: PathBuf, done: oneshot::Sender<Result<OpenedLedger, StorageError>> },
+    Flush { done: oneshot::Sender<Result<(), StorageError>> },
+}
+
+/// Handle of the writer thread.
+#[derive(Clone)]
+pub(crate) struct LedgerStore {
+    jobs: SyncSender<Job>,
+}
+
+impl LedgerStore {
+    /// Opens the records under `folder` and loads the ledger from them.
+    pub(crate) fn open(folder: &Path) -> Result<(Self, OpenedLedger), StorageError> {
+        finish_replacement(folder)?;
+        let db = open_database(folder)?;
+        let opened = load(&db)?;
+        let (jobs, receiver) = sync_channel(QUEUE);
+        let owned = folder.to_owned();
+        thread::Builder::new()
+            .name("ledger-writer".into())
+            .spawn(move || run(db, &owned, &receiver))
+            .map_err(|e| io_error("start the ledger writer for", folder, e))?;
+        Ok((Self { jobs }, opened))
+    }
+
+    /// Queues a write; gives the changes back when the queue is full.
+    pub(crate) fn try_write(
+        &self,
+        changes: Vec<Change>,
+        mark: AppliedMark,
+    ) -> Result<(), Vec<Change>> {
+        match self.jobs.try_send(Job::Write { changes, mark }) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => match job {
+                Job::Write { changes, .. } => Err(changes),
+                _ => Err(Vec::new()),
+            },
+        }
+    }
+
+    /// Queues a write and then a checkpoint of exactly that state.
+    pub(crate) fn checkpoint(
+        &self,
+        changes: Vec<Change>,
+        mark: AppliedMark,
+        into: PathBuf,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
+        let (done, finished) = oneshot::channel();
+        let queued = self.jobs.send(Job::Write { changes, mark }).is_ok()
+            && self.jobs.send(Job::Checkpoint { into, done }).is_ok();
+        wait(queued, finished)
+    }
+
+    /// Writes everything to files, for a clean stop.
+    pub(crate) fn flush(
+        &self,
+        changes: Vec<Change>,
+        mark: AppliedMark,
+    ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
+        let (done, finished) = oneshot::channel();
+        let queued = self.jobs.send(Job::Write { changes, mark }).is_ok()
+            && self.jobs.send(Job::Flush { done }).is_ok();
+        wait(queued, finished)
+    }
+
+    /// Replaces all records by those of a snapshot folder and loads them.
+    pub(crate) fn replace(
+        &self,
+        from: PathBuf,
+    ) -> impl Future<Output = Result<OpenedLedger, StorageError>> + Send + use<> {
+        let (done, finished) = oneshot::channel();
+        wait(self.jobs.send(Job::Replace { from, done }).is_ok(), finished)
+    }
+}
+
+async fn wait<T>(
+    queued: bool,
+    finished: oneshot::Receiver<Result<T, StorageError>>,
+) -> Result<T, StorageError> {
+    let stopped = || StorageError::Corrupt {
+        what: "the ledger writer".into(),
+        why: "its thread has stopped".into(),
+    };
+    if !queued {
+        return Err(stopped());
+    }
+    finished.await.map_err(|_| stopped())?
+}
+
+fn rocks(what: &'static str) -> impl FnOnce(rocksdb::Error) -> StorageError {
+    move |source| StorageError::Rocks { what, source }
+}
+
+fn open_database(folder: &Path) -> Result<DB, StorageError> {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.set_write_buffer_size(32 << 20);
+    options.set_compression_type(rocksdb::DBCompressionType::Lz4);
+    options.set_keep_log_file_num(4);
+    DB::open(&options, folder).map_err(rocks("open the ledger database"))
+}
+
+fn write(db: &DB, changes: &[Change], mark: &AppliedMark) -> Result<(), StorageError> {
+    let mut batch = WriteBatch::default();
+    let mut key = Vec::with_capacity(64);
+    for change in changes {
+        key.clear();
+        key.push(RECORD_PREFIX);
+        key.extend_from_slice(&change.key);
+        match &change.value {
+            Some(value) => batch.put(&key, value),
+            None => batch.delete(&key),
+        }
+    }
+    batch.put(MARK_KEY, mark.encode_to_vec());
+    let mut options = WriteOptions::default();
+    options.disable_wal(true);
+    db.write_opt(batch, &options).map_err(rocks("write ledger records"))
+}
+
+fn load(db: &DB) -> Result<OpenedLedger, StorageError> {
+    let corrupt = |why: String| StorageError::Corrupt { what: "the ledger database".into(), why };
+    let mark = match db.get(MARK_KEY).map_err(rocks("read the ledger mark"))? {
+        None => AppliedMark { format: FORMAT, ..Default::default() },
+        Some(bytes) => AppliedMark::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?,
+    };
+    if mark.format != FORMAT {
+        return Err(corrupt(format!("unknown format {}", mark.format)));
+    }
+    let mut fault = None;
+    let records =
+        db.iterator(IteratorMode::From(&[RECORD_PREFIX], Direction::Forward)).map_while(|item| {
+            match item {
+                Ok((key, value)) => Some((key[1..].to_vec(), value.into_vec())),
+                Err(error) => {
+                    fault = Some(error);
+                    None
+                }
+            }
+        });
+    let ledger = Ledger::load(records).map_err(|e| corrupt(e.to_string()))?;
+    if let Some(error) = fault {
+        return Err(rocks("read ledger records")(error));
+    }
+    let digests = [ledger.state_digest().0, ledger.answers_digest().0];
+    let expected = [&mark.state_digest, &mark.answers_digest];
+    if mark.last_applied.is_some()
+        && digests.iter().zip(expected).any(|(found, marked)| found[..] != marked[..])
+    {
+        return Err(corrupt(
+            "its records do not have the digest that was written with them".into(),
+        ));
+    }
+    Ok(OpenedLedger { ledger, mark })
+}
+
+fn run(db: DB, folder: &Path, jobs: &Receiver<Job>) {
+    let mut db = Some(db);
+    while let Ok(job) = jobs.recv() {
+        let Some(open) = &db else { return };
+        match job {
+            Job::Write { changes, mark } => {
+                if let Err(error) = write(open, &changes, &mark) {
+                    tracing::error!(%error, "ledger records could not be written; stopping this node");
+                    std::process::abort();
+                }
+            }
+            Job::Checkpoint { into, done } => {
+                let made = Checkpoint::new(open)
+                    .and_then(|checkpoint| checkpoint.create_checkpoint(&into))
+                    .map_err(rocks("make a checkpoint"));
+                drop(done.send(made));
+            }
+            Job::Flush { done } => {
+                drop(done.send(open.flush().map_err(rocks("flush ledger records"))));
+            }
+            Job::Replace { from, done } => {
+                db = None;
+                match replace(folder, &from) {
+                    Ok((opened, loaded)) => {
+                        db = Some(opened);
+                        drop(done.send(Ok(loaded)));
+                    }
+                    Err(error) => drop(done.send(Err(error))),
+                }
+            }
+        }
+    }
+}
+
+fn sibling(folder: &Path, suffix: &str) -> PathBuf {
+    let mut name = folder.file_name().unwrap_or_default().to_os_string();
+    name.push(suffix);
+    folder.with_file_name(name)
+}
+
+/// Copies the snapshot beside the old records, then swaps the two by renames.
+fn replace(folder: &Path, from: &Path) -> Result<(DB, OpenedLedger), StorageError> {
+    let next = sibling(folder, ".arriving");
+    remove_if_there(&next)?;
+    fs::create_dir_all(&next).map_err(|e| io_error("create", &next, e))?;
+    for item in fs::read_dir(from).map_err(|e| io_error("list", from, e))? {
+        let item = item.map_err(|e| io_error("list", from, e))?;
+        let target = next.join(item.file_name());
+        let is_table = item.path().extension().is_some_and(|extension| extension == "sst");
+        if is_table {
+            // Tables never change, so both folders may share them.
+            fs::hard_link(item.path(), &target).map_err(|e| io_error("link", &target, e))?;
+        } else {
+            fs::copy(item.path(), &target).map_err(|e| io_error("copy", &target, e))?;
+        }
+        fs::File::open(&target)
+            .and_then(|file| file.sync_all())
+            .map_err(|e| io_error("sync", &target, e))?;
+    }
+    sync_folder(&next)?;
+    let complete = sibling(folder, ".next");
+    remove_if_there(&complete)?;
+    fs::rename(&next, &complete).map_err(|e| io_error("rename", &next, e))?;
+    finish_replacement(folder)?;
+    let db = open_database(folder)?;
+    let opened = load(&db)?;
+    Ok((db, opened))
+}
+
+/// Completes a swap that a crash may have interrupted: a `.next` folder is
+/// always complete, and then the old records are worthless.
+fn finish_replacement(folder: &Path) -> Result<(), StorageError> {
+    let complete = sibling(folder, ".next");
+    if !complete.exists() {
+        return Ok(());
+    }
+    remove_if_there(folder)?;
+    fs::rename(&complete, folder).map_err(|e| io_error("rename", &complete, e))?;
+    match folder.parent() {
+        Some(parent) => sync_folder(parent),
+        None => Ok(()),
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), StorageError> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(io_error("remove", path, e)),
+        _ => Ok(()),
+    }
+}

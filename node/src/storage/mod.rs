@@ -1,0 +1,80 @@
+//! Everything on disk: the replicated log, the ledger's records, snapshots.
+
+mod durable_mark;
+mod ledger_store;
+mod log_cache;
+mod log_reader;
+mod log_store;
+mod log_writer;
+mod snapshot;
+
+pub(crate) use ledger_store::{LedgerStore, OpenedLedger};
+pub(crate) use log_store::LogStore;
+pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
+
+/// Storage that cannot be used; the process must not go on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StorageError {
+    /// The file system refused.
+    #[error("{what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On which file.
+        path: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// RocksDB refused.
+    #[error("{what}: {source}")]
+    Rocks {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        source: rocksdb::Error,
+    },
+    /// Bytes on disk are not what was written.
+    #[error(
+        "{what} is corrupt: {why}; do not restart this node with these files: move its data folder away and let it rejoin empty under a new node id"
+    )]
+    Corrupt {
+        /// Which file or record.
+        what: String,
+        /// How it shows.
+        why: String,
+    },
+    /// The log holds less than this node acknowledged to others.
+    #[error(
+        "the log ends at {found} but this node acknowledged {acknowledged}: entries that others count on are lost, so it must not vote; move its data folder away and let it rejoin empty under a new node id"
+    )]
+    LogTailLost {
+        /// Last position found.
+        found: String,
+        /// Position acknowledged before.
+        acknowledged: String,
+    },
+}
+
+impl From<StorageError> for std::io::Error {
+    fn from(error: StorageError) -> Self {
+        Self::other(error)
+    }
+}
+
+pub(crate) fn io_error(
+    what: &'static str,
+    path: &std::path::Path,
+    source: std::io::Error,
+) -> StorageError {
+    StorageError::Io { what, path: path.display().to_string(), source }
+}
+
+/// Makes a folder's entries durable (new names, renames).
+pub(crate) fn sync_folder(path: &std::path::Path) -> Result<(), StorageError> {
+    std::fs::File::open(path)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|e| io_error("sync folder", path, e))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,241 @@
+//! Snapshot folders: a RocksDB checkpoint of the ledger's records with a
+//! manifest, made durable in a staging folder and then renamed into place.
+
+use std::fs::{self, File};
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use prost::Message as _;
+use registry_proto::storage::{AppliedMark, SnapshotFile, SnapshotManifest};
+use sha2::{Digest as _, Sha256};
+
+use super::{StorageError, io_error, sync_folder};
+
+const MANIFEST: &str = "snapshot.manifest";
+const STAGING: &str = "staging-";
+const FORMAT: u32 = 1;
+
+/// One complete snapshot on this node's disk.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotFolder {
+    pub(crate) path: PathBuf,
+    pub(crate) mark: AppliedMark,
+    pub(crate) files: Vec<SnapshotFile>,
+}
+
+/// The folder that holds this node's snapshots; only the newest is kept.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotShelf {
+    folder: PathBuf,
+}
+
+impl SnapshotShelf {
+    /// Opens the shelf and removes what an interrupted run left unfinished.
+    pub(crate) fn open(folder: &Path) -> Result<Self, StorageError> {
+        fs::create_dir_all(folder).map_err(|e| io_error("create", folder, e))?;
+        let shelf = Self { folder: folder.to_owned() };
+        for name in shelf.names()? {
+            if name.starts_with(STAGING) {
+                let path = folder.join(&name);
+                fs::remove_dir_all(&path).map_err(|e| io_error("remove", &path, e))?;
+            }
+        }
+        Ok(shelf)
+    }
+
+    fn names(&self) -> Result<Vec<String>, StorageError> {
+        let mut names = Vec::new();
+        let listing = fs::read_dir(&self.folder).map_err(|e| io_error("list", &self.folder, e))?;
+        for item in listing {
+            let item = item.map_err(|e| io_error("list", &self.folder, e))?;
+            names.push(item.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The newest complete snapshot.
+    pub(crate) fn latest(&self) -> Result<Option<SnapshotFolder>, StorageError> {
+        let newest = self.names()?.into_iter().rfind(|name| !name.starts_with(STAGING));
+        newest.map(|name| read_manifest(&self.folder.join(name))).transpose()
+    }
+
+    /// A fresh staging path; `purpose` keeps two users apart.
+    pub(crate) fn staging(&self, purpose: &str) -> Result<PathBuf, StorageError> {
+        let path = self.folder.join(format!("{STAGING}{purpose}"));
+        match fs::remove_dir_all(&path) {
+            Ok(()) => {}
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(io_error("remove", &path, e)),
+        }
+        Ok(path)
+    }
+
+    /// Completes a checkpoint in `staging`: manifest, fsync, rename; older snapshots go.
+    pub(crate) fn publish(
+        &self,
+        staging: &Path,
+        mark: AppliedMark,
+    ) -> Result<SnapshotFolder, StorageError> {
+        let mut files = Vec::new();
+        let listing = fs::read_dir(staging).map_err(|e| io_error("list", staging, e))?;
+        for item in listing {
+            let item = item.map_err(|e| io_error("list", staging, e))?;
+            let name = item.file_name().to_string_lossy().into_owned();
+            if name == MANIFEST {
+                continue;
+            }
+            let (length_bytes, sha256) = sync_and_hash(&item.path())?;
+            files.push(SnapshotFile { name, length_bytes, sha256: sha256.to_vec().into() });
+        }
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let manifest = SnapshotManifest { format: FORMAT, mark: Some(mark), files };
+        let path = staging.join(MANIFEST);
+        File::create(&path)
+            .and_then(|mut file| {
+                file.write_all(&manifest.encode_to_vec())?;
+                file.sync_all()
+            })
+            .map_err(|e| io_error("write", &path, e))?;
+        sync_folder(staging)?;
+        self.shelve(staging)
+    }
+
+    /// Moves a complete snapshot to its place; older ones go.
+    pub(crate) fn shelve(&self, staging: &Path) -> Result<SnapshotFolder, StorageError> {
+        let staged = read_manifest(staging)?;
+        let last = staged.mark.last_applied.unwrap_or_default();
+        let name = format!("{:020}-{:010}", last.index, last.leader_id.unwrap_or_default().term);
+        let target = self.folder.join(&name);
+        if target.exists() {
+            fs::remove_dir_all(&target).map_err(|e| io_error("remove", &target, e))?;
+        }
+        fs::rename(staging, &target).map_err(|e| io_error("rename", staging, e))?;
+        sync_folder(&self.folder)?;
+        for old in self.names()? {
+            if old < name && !old.starts_with(STAGING) {
+                let path = self.folder.join(&old);
+                fs::remove_dir_all(&path).map_err(|e| io_error("remove", &path, e))?;
+            }
+        }
+        read_manifest(&target)
+    }
+}
+
+impl SnapshotFolder {
+    /// Names of the files to send, the manifest first.
+    pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(MANIFEST).chain(self.files.iter().map(|file| file.name.as_str()))
+    }
+}
+
+fn read_manifest(folder: &Path) -> Result<SnapshotFolder, StorageError> {
+    let path = folder.join(MANIFEST);
+    let bytes = fs::read(&path).map_err(|e| io_error("read", &path, e))?;
+    let corrupt = |why: String| StorageError::Corrupt { what: path.display().to_string(), why };
+    let manifest = SnapshotManifest::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?;
+    if manifest.format != FORMAT {
+        return Err(corrupt(format!("unknown format {}", manifest.format)));
+    }
+    let mark = manifest.mark.ok_or_else(|| corrupt("no mark".into()))?;
+    Ok(SnapshotFolder { path: folder.to_owned(), mark, files: manifest.files })
+}
+
+fn sync_and_hash(path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
+    let mut file = File::open(path).map_err(|e| io_error("open", path, e))?;
+    file.sync_all().map_err(|e| io_error("sync", path, e))?;
+    let mut hash = Sha256::new();
+    let mut length = 0;
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = file.read(&mut buffer).map_err(|e| io_error("read", path, e))?;
+        if read == 0 {
+            return Ok((length, hash.finalize().into()));
+        }
+        length += read as u64;
+        hash.update(&buffer[..read]);
+    }
+}
+
+/// A snapshot that arrives file by file in a staging folder.
+pub(crate) struct IncomingSnapshot {
+    staging: PathBuf,
+    current: Option<(PathBuf, File, u64)>,
+}
+
+impl IncomingSnapshot {
+    /// Starts anew; what an earlier attempt of the same sender left is dropped.
+    pub(crate) fn begin(shelf: &SnapshotShelf, sender: u64) -> Result<Self, StorageError> {
+        let staging = shelf.staging(&format!("from-{sender}"))?;
+        fs::create_dir_all(&staging).map_err(|e| io_error("create", &staging, e))?;
+        Ok(Self { staging, current: None })
+    }
+
+    /// Starts the next file.
+    pub(crate) fn file(&mut self, name: &str, length_bytes: u64) -> Result<(), StorageError> {
+        self.close()?;
+        let plain = !name.is_empty()
+            && name.len() <= 100
+            && name != "."
+            && name != ".."
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if !plain {
+            return Err(StorageError::Corrupt {
+                what: "an arriving snapshot".into(),
+                why: format!("{name:?} is no plain file name"),
+            });
+        }
+        let path = self.staging.join(name);
+        let file = File::create_new(&path).map_err(|e| io_error("create", &path, e))?;
+        self.current = Some((path, file, length_bytes));
+        Ok(())
+    }
+
+    /// Appends to the current file.
+    pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        let Some((path, file, remaining)) = &mut self.current else {
+            return Err(StorageError::Corrupt {
+                what: "an arriving snapshot".into(),
+                why: "data before the first file".into(),
+            });
+        };
+        *remaining =
+            remaining.checked_sub(bytes.len() as u64).ok_or_else(|| StorageError::Corrupt {
+                what: path.display().to_string(),
+                why: "longer than announced".into(),
+            })?;
+        file.write_all(bytes).map_err(|e| io_error("write", path, e))
+    }
+
+    fn close(&mut self) -> Result<(), StorageError> {
+        match self.current.take() {
+            Some((path, _, remaining)) if remaining > 0 => Err(StorageError::Corrupt {
+                what: path.display().to_string(),
+                why: format!("{remaining} bytes short"),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Verifies every file against the manifest and makes all durable, still in staging.
+    pub(crate) fn finish(mut self) -> Result<SnapshotFolder, StorageError> {
+        self.close()?;
+        let arrived = read_manifest(&self.staging)?;
+        for file in &arrived.files {
+            let path = self.staging.join(&file.name);
+            let (length_bytes, sha256) = sync_and_hash(&path)?;
+            if length_bytes != file.length_bytes || sha256[..] != file.sha256[..] {
+                return Err(StorageError::Corrupt {
+                    what: path.display().to_string(),
+                    why: "it differs from the manifest".into(),
+                });
+            }
+        }
+        let manifest = self.staging.join(MANIFEST);
+        File::open(&manifest)
+            .and_then(|file| file.sync_all())
+            .map_err(|e| io_error("sync", &manifest, e))?;
+        sync_folder(&self.staging)?;
+        read_manifest(&self.staging)
+    }
+}

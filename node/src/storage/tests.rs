@@ -1,0 +1,195 @@
+//! The stores against the consensus library's own conformance suite, and
+//! against the damage that it does not know of.
+
+use std::path::Path;
+
+use openraft::RaftLogReader as _;
+use openraft::StorageError as LibraryError;
+use openraft::storage::{
+    IOFlushed, RaftLogStorage as _, RaftSnapshotBuilder as _, RaftStateMachine as _,
+};
+use openraft::testing::log::{StoreBuilder, Suite};
+use openraft::type_config::TypeConfigExt as _;
+use openraft::vote::RaftLeaderId as _;
+use tempfile::TempDir;
+
+use super::log_store::LOG_FAMILY;
+use super::{IncomingSnapshot, LedgerStore, LogStore, SnapshotShelf, StorageError};
+use crate::raft::state_machine::StateMachine;
+use crate::raft::types::{Entry, EntryContent, LeaderId, LogId, Payload, TypeConfig, Vote};
+
+struct Builder;
+
+fn open_machine(folder: &Path) -> StateMachine {
+    let shelf = SnapshotShelf::open(&folder.join("snapshots")).expect("shelf");
+    let (store, opened) = LedgerStore::open(&folder.join("ledger")).expect("ledger");
+    StateMachine::new(opened, store, shelf).expect("machine").0
+}
+
+impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
+    async fn build(&self) -> Result<(TempDir, LogStore, StateMachine), LibraryError<TypeConfig>> {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let log = LogStore::open(&folder.path().join("log")).expect("log");
+        let machine = open_machine(folder.path());
+        Ok((folder, log, machine))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stores_pass_the_consensus_librarys_conformance_suite() {
+    Suite::test_all(Builder).await.expect("conformance");
+}
+
+fn log_id(term: u64, index: u64) -> LogId {
+    LogId { leader_id: LeaderId::new(term, 11), index }
+}
+
+fn entry(term: u64, index: u64, bytes: usize) -> Entry {
+    let payload = Payload(vec![7; bytes].into());
+    Entry { log_id: log_id(term, index), payload: EntryContent::Normal(payload) }
+}
+
+async fn append(log: &mut LogStore, entries: Vec<Entry>) {
+    let (sender, flushed) = TypeConfig::oneshot();
+    log.append(entries, IOFlushed::signal(sender)).await.expect("append");
+    flushed.await.expect("writer lives").expect("durable");
+}
+
+async fn filled(folder: &Path, last_index: u64) {
+    let mut log = LogStore::open(folder).expect("log");
+    log.save_vote(&Vote::new_committed(3, 11)).await.expect("vote");
+    append(&mut log, (0..=last_index).map(|index| entry(3, index, 100)).collect()).await;
+}
+
+/// Opening waits until the previous writer thread has let go of the database.
+fn reopen(folder: &Path) -> Result<LogStore, StorageError> {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        match LogStore::open(folder) {
+            Err(StorageError::Rocks { what, source }) if std::time::Instant::now() < deadline => {
+                assert!(source.to_string().contains("lock"), "{what}: {source}");
+                std::thread::yield_now();
+            }
+            opened => return opened,
+        }
+    }
+}
+
+fn damage(folder: &Path, change: impl Fn(&rocksdb::DB)) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    let options = rocksdb::Options::default();
+    let db = loop {
+        match rocksdb::DB::open_cf(&options, folder, ["default", LOG_FAMILY, "meta"]) {
+            Ok(db) => break db,
+            Err(error) => assert!(std::time::Instant::now() < deadline, "{error}"),
+        }
+        std::thread::yield_now();
+    };
+    change(&db);
+}
+
+#[tokio::test]
+async fn everything_acknowledged_is_there_after_a_restart() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    filled(folder.path(), 9).await;
+    let mut log = reopen(folder.path()).expect("opens");
+    let state = log.get_log_state().await.expect("state");
+    assert_eq!(state.last_log_id, Some(log_id(3, 9)));
+    let mut reader = log.get_log_reader().await;
+    assert_eq!(reader.read_vote().await.expect("vote"), Some(Vote::new_committed(3, 11)));
+    let entries = reader.try_get_log_entries(0..10).await.expect("entries");
+    assert_eq!(entries.len(), 10);
+}
+
+#[tokio::test]
+async fn a_log_that_lost_acknowledged_entries_is_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    filled(folder.path(), 9).await;
+    damage(folder.path(), |db| {
+        let log = db.cf_handle(LOG_FAMILY).expect("family");
+        db.delete_cf(log, 9u64.to_be_bytes()).expect("delete");
+    });
+    assert!(matches!(reopen(folder.path()), Err(StorageError::LogTailLost { .. })));
+}
+
+#[tokio::test]
+async fn a_log_that_lost_its_vote_is_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    filled(folder.path(), 9).await;
+    damage(folder.path(), |db| {
+        db.delete_cf(db.cf_handle("meta").expect("family"), b"vote").expect("delete");
+    });
+    assert!(matches!(reopen(folder.path()), Err(StorageError::LogTailLost { .. })));
+}
+
+#[tokio::test]
+async fn a_truncated_log_may_be_shorter_than_before() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    filled(folder.path(), 9).await;
+    {
+        let mut log = reopen(folder.path()).expect("opens");
+        log.truncate_after(Some(log_id(3, 4))).await.expect("truncate");
+    }
+    let mut log = reopen(folder.path()).expect("opens again");
+    let state = log.get_log_state().await.expect("state");
+    assert_eq!(state.last_log_id, Some(log_id(3, 4)));
+}
+
+#[tokio::test]
+async fn entries_beyond_the_memory_are_read_from_disk_without_a_gap() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut log = LogStore::open(folder.path()).expect("log");
+    // 96 MiB pass through a memory of 64 MiB.
+    for index in 0..96 {
+        append(&mut log, vec![entry(1, index, 1 << 20)]).await;
+    }
+    let mut reader = log.get_log_reader().await;
+    let entries = reader.try_get_log_entries(0..96).await.expect("entries");
+    let indexes: Vec<u64> = entries.iter().map(|entry| entry.log_id.index).collect();
+    assert_eq!(indexes, (0..96).collect::<Vec<_>>());
+    let limited = reader.limited_get_log_entries(0, 96).await.expect("entries");
+    assert!(limited.len() < 4, "{} MiB in one message", limited.len());
+}
+
+#[tokio::test]
+async fn group_commit_needs_fewer_fsyncs_than_appends() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut log = LogStore::open(folder.path()).expect("log");
+    let mut waiting = Vec::new();
+    for index in 0..500 {
+        let (sender, flushed) = TypeConfig::oneshot();
+        log.append([entry(1, index, 200)], IOFlushed::signal(sender)).await.expect("append");
+        waiting.push(flushed);
+    }
+    for flushed in waiting {
+        flushed.await.expect("writer lives").expect("durable");
+    }
+    let fsyncs = log.counters().fsyncs.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((1..=250).contains(&fsyncs), "{fsyncs} fsyncs for 500 appends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arriving_snapshot_that_differs_from_its_manifest_is_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut machine = open_machine(folder.path());
+    let mut builder = machine.get_snapshot_builder().await;
+    let made = builder.build_snapshot().await.expect("snapshot").snapshot;
+    let elsewhere = tempfile::tempdir().expect("temporary folder");
+    let shelf = SnapshotShelf::open(elsewhere.path()).expect("shelf");
+    for damaged in [false, true] {
+        let mut incoming = IncomingSnapshot::begin(&shelf, 12).expect("begin");
+        for name in made.file_names() {
+            let mut bytes = std::fs::read(made.path.join(name)).expect("read");
+            if damaged && name == "CURRENT" {
+                bytes[0] ^= 1;
+            }
+            incoming.file(name, bytes.len() as u64).expect("file");
+            incoming.data(&bytes).expect("data");
+        }
+        assert_eq!(incoming.finish().is_err(), damaged);
+    }
+    let mut incoming = IncomingSnapshot::begin(&shelf, 12).expect("begin");
+    for name in ["../escape", "", "a/b", "."] {
+        assert!(incoming.file(name, 1).is_err(), "{name:?} was taken");
+    }
+}

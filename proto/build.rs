@@ -1,0 +1,31 @@
+//! Compiles the protos without protoc and keeps their descriptors for reflection.
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+use prost::Message as _;
+
+const PROTOS: [&str; 8] = [
+    "registry/v1/account.proto",
+    "registry/v1/cash.proto",
+    "registry/v1/cluster.proto",
+    "registry/v1/instrument.proto",
+    "registry/v1/price.proto",
+    "registry/v1/settlement.proto",
+    "peer/v1/raft.proto",
+    "storage/v1/log.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    for folder in ["registry", "peer", "storage"] {
+        println!("cargo:rerun-if-changed={folder}");
+    }
+    let descriptors = protox::compile(PROTOS, ["."])?;
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    fs::write(out.join("descriptors.bin"), descriptors.encode_to_vec())?;
+    tonic_prost_build::configure()
+        // Payload bytes stay slices of the buffer they arrived in.
+        .bytes(".")
+        .compile_fds(descriptors)?;
+    Ok(())
+}
