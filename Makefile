@@ -18,7 +18,7 @@ build: setup ## Builds every program
 	@$(CARGO) build --locked --release --workspace --bins
 
 demo: build ## Settles the record day of 2021-12-16 on six nodes in two cities (ARGS=--keep leaves them running)
-	@$(BIN)/demo run $(ARGS)
+	@$(BIN)/demo $(ARGS)
 
 demo-stop: ## Stops what "make demo ARGS=--keep" left running
 	@$(BIN)/demo stop

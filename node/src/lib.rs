@@ -20,18 +20,30 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 pub use config::{Config, LogFormat};
+use storage::StorageThreads;
 
 /// How long a stopping node waits for open calls.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// Runs a node until it is told to stop (SIGTERM or Ctrl-C) or cannot go on.
+/// Returns once its storage is closed.
 ///
 /// # Errors
 /// When storage cannot be trusted, a port cannot be opened, or consensus stops.
-pub async fn run(config: Config) -> anyhow::Result<()> {
+pub fn run(config: Config) -> anyhow::Result<()> {
+    let threads = StorageThreads::default();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(Box::pin(serve(config, &threads)));
+    // Ends every task, and with them whoever could still use the storage.
+    drop(runtime);
+    threads.join();
+    ended
+}
+
+async fn serve(config: Config, threads: &StorageThreads) -> anyhow::Result<()> {
     let config = Arc::new(config);
     security::check_own_certificates(&config)?;
-    let running = raft::start(config.clone()).await?;
+    let running = raft::start(config.clone(), threads).await?;
     let (stop, stopping) = watch::channel(false);
     let stopped = |mut stopping: watch::Receiver<bool>| async move {
         // An error means that the sender is gone, which is a stop as well.

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         }
     };
     start_logging(&config);
-    match run(config) {
+    match registry_node::run(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -38,14 +38,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(config: Config) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(Box::pin(registry_node::run(config)))
-}
-
 fn start_logging(config: &Config) {
     // The level was checked with the rest of the configuration.
-    let filter = EnvFilter::new(&config.log.level);
+    // The consensus library reports each stream that opens; the node says what matters.
+    let filter = EnvFilter::new(format!("openraft=warn,{}", config.log.level));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.init(),

@@ -81,6 +81,7 @@ pub(super) async fn closed_day(bench: &mut Bench) -> anyhow::Result<()> {
     bench.refusals.row("a trade on a closed day", outcome, closed).await;
     let options = registry_client::SubmitOptions { first_chunk: 2, ..Default::default() };
     let outcome = bench.exchange.submit_trades(DATE, [vec![trade(201)]], &options, |_| {}).await;
+    let closed = (FailedPrecondition, "DAY_CLOSED", "chunk.date");
     bench.refusals.row("a chunk on a closed day", outcome, closed).await;
     let outcome = bench.exchange.submit_manifest(stream.manifest().clone()).await;
     let state = (FailedPrecondition, "DAY_STATE", "date");

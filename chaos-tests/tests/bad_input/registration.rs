@@ -104,7 +104,7 @@ async fn accounts(bench: &mut Bench) {
         ),
         (
             "full-width digit in the code",
-            code("9１440300192203821"),
+            code("9１4403001922038216"),
             (InvalidArgument, "BAD_CHARACTER", "uscc"),
         ),
         ("taken credit code", code(&credit_code(1)), (AlreadyExists, "ACCOUNT_EXISTS", "uscc")),

@@ -72,7 +72,13 @@ async fn chunks(bench: &mut Bench) {
             vec![trade(201)],
             (InvalidArgument, "BAD_DATE", "chunk.date"),
         ),
-        ("a day not opened", "2021-12-17", 1, vec![trade(201)], (NotFound, "UNKNOWN_DAY", "date")),
+        (
+            "a day not opened",
+            "2021-12-17",
+            1,
+            vec![trade(201)],
+            (NotFound, "UNKNOWN_DAY", "chunk.date"),
+        ),
         (
             "half a tick in the second trade",
             DATE,

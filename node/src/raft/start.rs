@@ -19,7 +19,7 @@ use super::snapshot_trigger;
 use super::state_machine::StateMachine;
 use super::types::Raft;
 use crate::config::{Config, RaftConfig};
-use crate::storage::{LedgerStore, LogStore, SnapshotShelf};
+use crate::storage::{LedgerStore, LogStore, SnapshotShelf, StorageThreads};
 
 /// Raised by a recovery after the loss of a city; nodes of another epoch are refused.
 const RECOVERY_EPOCH: u64 = 0;
@@ -35,11 +35,14 @@ pub(crate) struct Running {
 }
 
 /// Opens storage under the data folder and starts.
-pub(crate) async fn start(config: Arc<Config>) -> anyhow::Result<Running> {
+pub(crate) async fn start(
+    config: Arc<Config>,
+    threads: &StorageThreads,
+) -> anyhow::Result<Running> {
     let data = &config.node.data_dir;
-    let log = LogStore::open(&data.join("log"))?;
+    let log = LogStore::open(&data.join("log"), threads)?;
     let shelf = SnapshotShelf::open(&data.join("snapshots"))?;
-    let (store, opened) = LedgerStore::open(&data.join("ledger"))?;
+    let (store, opened) = LedgerStore::open(&data.join("ledger"), threads)?;
     let (machine, applied) = StateMachine::new(opened, store, shelf.clone())?;
     let peers = Peers::new(&config, RECOVERY_EPOCH)?;
     let settings = Arc::new(settings(&config).validate()?);

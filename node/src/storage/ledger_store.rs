@@ -7,7 +7,6 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::thread;
 
 use prost::Message as _;
 use registry_ledger::{Change, Ledger};
@@ -16,7 +15,7 @@ use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{DB, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
 use tokio::sync::oneshot;
 
-use super::{StorageError, io_error, sync_folder};
+use super::{StorageError, StorageThreads, io_error, sync_folder};
 
 const RECORD_PREFIX: u8 = b'r';
 const MARK_KEY: &[u8] = b"mark";
@@ -46,15 +45,17 @@ pub(crate) struct LedgerStore {
 
 impl LedgerStore {
     /// Opens the records under `folder` and loads the ledger from them.
-    pub(crate) fn open(folder: &Path) -> Result<(Self, OpenedLedger), StorageError> {
+    pub(crate) fn open(
+        folder: &Path,
+        threads: &StorageThreads,
+    ) -> Result<(Self, OpenedLedger), StorageError> {
         finish_replacement(folder)?;
         let db = open_database(folder)?;
         let opened = load(&db)?;
         let (jobs, receiver) = sync_channel(QUEUE);
         let owned = folder.to_owned();
-        thread::Builder::new()
-            .name("ledger-writer".into())
-            .spawn(move || run(db, &owned, &receiver))
+        threads
+            .spawn("ledger-writer", move || run(db, &owned, &receiver))
             .map_err(|e| io_error("start the ledger writer for", folder, e))?;
         Ok((Self { jobs }, opened))
     }

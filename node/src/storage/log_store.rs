@@ -1,10 +1,10 @@
 //! The replicated log in RocksDB: entries by index, the vote, the purge point.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
-use std::{io, thread};
 
 use openraft::storage::{IOFlushed, RaftLogStorage};
 use openraft::{LogState, OptionalSend};
@@ -18,7 +18,7 @@ use super::durable_mark::{Acknowledged, DurableMark};
 use super::log_cache::LogCache;
 use super::log_reader::LogReader;
 use super::log_writer::{self, Job};
-use super::{StorageError, io_error};
+use super::{StorageError, StorageThreads, io_error};
 use crate::raft::types::{Entry, LogId, TypeConfig, Vote};
 use crate::raft::wire;
 
@@ -79,7 +79,7 @@ impl LogStore {
     ///
     /// # Errors
     /// [`StorageError::LogTailLost`] when it holds less than was acknowledged.
-    pub(crate) fn open(folder: &Path) -> Result<Self, StorageError> {
+    pub(crate) fn open(folder: &Path, threads: &StorageThreads) -> Result<Self, StorageError> {
         std::fs::create_dir_all(folder).map_err(|e| io_error("create", folder, e))?;
         let families = [LOG_FAMILY, META_FAMILY, "default"]
             .map(|name| ColumnFamilyDescriptor::new(name, family_options()));
@@ -100,9 +100,8 @@ impl LogStore {
         let shared = Arc::new(shared);
         let (jobs, receiver) = channel();
         let writer = shared.clone();
-        thread::Builder::new()
-            .name("log-writer".into())
-            .spawn(move || log_writer::run(&writer, &receiver, &mark, found))
+        threads
+            .spawn("log-writer", move || log_writer::run(&writer, &receiver, &mark, found))
             .map_err(|e| io_error("start the log writer for", folder, e))?;
         Ok(Self { shared, jobs })
     }

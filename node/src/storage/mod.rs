@@ -7,10 +7,12 @@ mod log_reader;
 mod log_store;
 mod log_writer;
 mod snapshot;
+mod threads;
 
 pub(crate) use ledger_store::{LedgerStore, OpenedLedger};
 pub(crate) use log_store::LogStore;
 pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
+pub(crate) use threads::StorageThreads;
 
 /// Storage that cannot be used; the process must not go on.
 #[derive(Debug, thiserror::Error)]

@@ -14,7 +14,7 @@ use openraft::vote::RaftLeaderId as _;
 use tempfile::TempDir;
 
 use super::log_store::LOG_FAMILY;
-use super::{IncomingSnapshot, LedgerStore, LogStore, SnapshotShelf, StorageError};
+use super::{IncomingSnapshot, LedgerStore, LogStore, SnapshotShelf, StorageError, StorageThreads};
 use crate::raft::state_machine::StateMachine;
 use crate::raft::types::{Entry, EntryContent, LeaderId, LogId, Payload, TypeConfig, Vote};
 
@@ -22,14 +22,16 @@ struct Builder;
 
 fn open_machine(folder: &Path) -> StateMachine {
     let shelf = SnapshotShelf::open(&folder.join("snapshots")).expect("shelf");
-    let (store, opened) = LedgerStore::open(&folder.join("ledger")).expect("ledger");
+    let (store, opened) =
+        LedgerStore::open(&folder.join("ledger"), &StorageThreads::default()).expect("ledger");
     StateMachine::new(opened, store, shelf).expect("machine").0
 }
 
 impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
     async fn build(&self) -> Result<(TempDir, LogStore, StateMachine), LibraryError<TypeConfig>> {
         let folder = tempfile::tempdir().expect("temporary folder");
-        let log = LogStore::open(&folder.path().join("log")).expect("log");
+        let log =
+            LogStore::open(&folder.path().join("log"), &StorageThreads::default()).expect("log");
         let machine = open_machine(folder.path());
         Ok((folder, log, machine))
     }
@@ -56,7 +58,7 @@ async fn append(log: &mut LogStore, entries: Vec<Entry>) {
 }
 
 async fn filled(folder: &Path, last_index: u64) {
-    let mut log = LogStore::open(folder).expect("log");
+    let mut log = LogStore::open(folder, &StorageThreads::default()).expect("log");
     log.save_vote(&Vote::new_committed(3, 11)).await.expect("vote");
     append(&mut log, (0..=last_index).map(|index| entry(3, index, 100)).collect()).await;
 }
@@ -65,7 +67,7 @@ async fn filled(folder: &Path, last_index: u64) {
 fn reopen(folder: &Path) -> Result<LogStore, StorageError> {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
-        match LogStore::open(folder) {
+        match LogStore::open(folder, &StorageThreads::default()) {
             Err(StorageError::Rocks { what, source }) if std::time::Instant::now() < deadline => {
                 assert!(source.to_string().contains("lock"), "{what}: {source}");
                 std::thread::yield_now();
@@ -138,7 +140,7 @@ async fn a_truncated_log_may_be_shorter_than_before() {
 #[tokio::test]
 async fn entries_beyond_the_memory_are_read_from_disk_without_a_gap() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let mut log = LogStore::open(folder.path()).expect("log");
+    let mut log = LogStore::open(folder.path(), &StorageThreads::default()).expect("log");
     // 96 MiB pass through a memory of 64 MiB.
     for index in 0..96 {
         append(&mut log, vec![entry(1, index, 1 << 20)]).await;
@@ -154,7 +156,7 @@ async fn entries_beyond_the_memory_are_read_from_disk_without_a_gap() {
 #[tokio::test]
 async fn group_commit_needs_fewer_fsyncs_than_appends() {
     let folder = tempfile::tempdir().expect("temporary folder");
-    let mut log = LogStore::open(folder.path()).expect("log");
+    let mut log = LogStore::open(folder.path(), &StorageThreads::default()).expect("log");
     let mut waiting = Vec::new();
     for index in 0..500 {
         let (sender, flushed) = TypeConfig::oneshot();

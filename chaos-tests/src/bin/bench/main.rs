@@ -14,8 +14,8 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Parser;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table, TableComponent};
 use registry_chaos_tests::cluster::repository_root;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -87,7 +87,10 @@ fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Case>> {
 
 fn table(cases: &[Measured]) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.load_preset(NOTHING);
+    table
+        .set_style(TableComponent::HeaderLines, '─')
+        .set_style(TableComponent::MiddleHeaderIntersections, '─');
     table.set_header([
         "case",
         "layout",

@@ -3,8 +3,8 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, Table};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table, TableComponent};
 
 /// Between two redraws on a terminal.
 const REDRAW_INTERVAL: Duration = Duration::from_millis(80);
@@ -18,6 +18,7 @@ pub(crate) struct Console {
     terminal: bool,
     stage: String,
     stage_started: Instant,
+    stage_ended: Instant,
     last_shown: Option<Instant>,
 }
 
@@ -29,6 +30,7 @@ impl Console {
             terminal: std::io::stdout().is_terminal(),
             stage: String::new(),
             stage_started: now,
+            stage_ended: now,
             last_shown: None,
         }
     }
@@ -44,7 +46,8 @@ impl Console {
     }
 
     /// A step's name with the time since the start.
-    pub(crate) fn heading(&self, text: &str) {
+    pub(crate) fn heading(&mut self, text: &str) {
+        self.stage_ended = Instant::now();
         write(&format!("\n[{:5.1} s] {text}\n", self.elapsed().as_secs_f64()));
     }
 
@@ -53,10 +56,14 @@ impl Console {
         let now = Instant::now();
         if stage != self.stage {
             stage.clone_into(&mut self.stage);
-            self.stage_started = now;
+            // The first word of a stage may come when it is over.
+            self.stage_started = self.stage_ended;
             self.last_shown = None;
         }
         let ended = done >= total;
+        if ended {
+            self.stage_ended = now;
+        }
         let interval = if self.terminal { REDRAW_INTERVAL } else { LINE_INTERVAL };
         // Off a terminal a stage that ends at once needs no line but its last.
         let since = self.last_shown.unwrap_or(self.stage_started);
@@ -65,7 +72,10 @@ impl Console {
         }
         self.last_shown = Some(now);
         let seconds = now.duration_since(self.stage_started).as_secs_f64();
-        let counts = format!("{stage:<28} {:>9} of {:>9}", grouped(done), grouped(total));
+        let counts = match total {
+            0 => format!("{stage:<28} {:>22}", ""),
+            _ => format!("{stage:<28} {:>9} of {:>9}", grouped(done), grouped(total)),
+        };
         match (self.terminal, ended) {
             (true, false) => write(&format!("\r  {counts}\x1b[K")),
             (true, true) => write(&format!("\r  {counts}   {seconds:.1} s\x1b[K\n")),
@@ -77,7 +87,10 @@ impl Console {
     /// A table whose first column is left and whose others are right aligned.
     pub(crate) fn table(&self, header: &[&str], rows: Vec<Vec<String>>) {
         let mut table = Table::new();
-        table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(header).add_rows(rows);
+        table.load_preset(NOTHING).set_header(header).add_rows(rows);
+        table
+            .set_style(TableComponent::HeaderLines, '─')
+            .set_style(TableComponent::MiddleHeaderIntersections, '─');
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
         }

@@ -47,13 +47,13 @@ pub(crate) async fn run(console: &mut Console, settings: Settings) -> anyhow::Re
     let settled = settle(console, &cluster, figures.clone(), &settings).await;
     cluster.with_logs(settled)?;
     if settings.keep {
-        return keep(console, links, cluster, &settings.work_dir);
+        return keep(console, links, cluster, &settings);
     }
     stop(console, links, cluster).await
 }
 
 async fn start(
-    console: &Console,
+    console: &mut Console,
     root: &Path,
     settings: &Settings,
 ) -> anyhow::Result<(Managed, Cluster)> {
@@ -150,18 +150,18 @@ async fn stop(console: &Console, mut links: Managed, mut cluster: Cluster) -> an
 }
 
 fn keep(
-    console: &Console,
+    console: &mut Console,
     links: Managed,
     cluster: Cluster,
-    work_dir: &Path,
+    settings: &Settings,
 ) -> anyhow::Result<()> {
     let endpoints = cluster.plan().endpoints();
     let mut processes = cluster.processes();
     processes.push(("link-emulator".to_owned(), links.pid()));
     // Recorded first: whatever fails after this can still be stopped.
-    kept::record(work_dir, &processes)?;
+    kept::record(&settings.work_dir, &processes)?;
     cluster.detach();
     links.detach();
-    show::kept(console, &endpoints, work_dir);
+    show::kept(console, &endpoints, settings);
     Ok(())
 }

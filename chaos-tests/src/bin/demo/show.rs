@@ -1,17 +1,16 @@
 //! What the demonstration shows of the settled day.
 
-use std::path::Path;
-
 use anyhow::Context as _;
 use registry_chaos_tests::cluster::HeldState;
 use registry_chaos_tests::sample_day::SampleDay;
 use registry_client::amount::{format_fen, parse_fen, parse_signed_fen};
 use registry_client::proto::{Consistency, DailyPrice, ListBanksRequest, ListInstrumentsRequest};
-use registry_client::sample::SETTLEMENT_BANKS;
+use registry_client::sample::{DEFAULT_INSTRUMENT, SETTLEMENT_BANKS};
 use registry_client::workflow::{SettleReport, Stage, TopUpKind};
 use registry_client::{ReadClient, hex};
 
 use crate::console::{Console, grouped};
+use crate::run::Settings;
 
 /// A stage in the words of the market.
 pub(crate) fn stage_name(stage: Stage) -> &'static str {
@@ -29,7 +28,7 @@ pub(crate) fn stage_name(stage: Stage) -> &'static str {
 }
 
 /// Trades that were held at first, and what let them deliver.
-pub(crate) fn held(console: &Console, settled: &SettleReport) {
+pub(crate) fn held(console: &mut Console, settled: &SettleReport) {
     console.heading("Held trades");
     let rows = settled.first_held.iter().map(|held| {
         let trade = &held.trade;
@@ -67,7 +66,7 @@ pub(crate) fn held(console: &Console, settled: &SettleReport) {
 }
 
 /// Settlement by bank; answers receives less pays over all banks.
-pub(crate) fn banks(console: &Console, settled: &SettleReport) -> anyhow::Result<i64> {
+pub(crate) fn banks(console: &mut Console, settled: &SettleReport) -> anyhow::Result<i64> {
     console.heading("Settlement by bank, yuan");
     let (mut receives_fen, mut pays_fen) = (0, 0);
     let mut rows = Vec::new();
@@ -95,7 +94,7 @@ pub(crate) fn banks(console: &Console, settled: &SettleReport) -> anyhow::Result
 
 /// Everything that must be zero, read from the registry.
 pub(crate) async fn reconciliation(
-    console: &Console,
+    console: &mut Console,
     reads: &ReadClient,
     settled: &SettleReport,
 ) -> anyhow::Result<()> {
@@ -135,7 +134,7 @@ pub(crate) async fn reconciliation(
 }
 
 /// The price line, which equals what was published.
-pub(crate) fn prices(console: &Console, day: &SampleDay, line: &DailyPrice) {
+pub(crate) fn prices(console: &mut Console, day: &SampleDay, line: &DailyPrice) {
     let figures = day.figures();
     console.heading(&format!(
         "Price line of {} on {}, beside what was published",
@@ -173,7 +172,7 @@ pub(crate) fn prices(console: &Console, day: &SampleDay, line: &DailyPrice) {
 }
 
 /// What each node holds.
-pub(crate) fn nodes(console: &Console, nodes: &[HeldState]) {
+pub(crate) fn nodes(console: &mut Console, nodes: &[HeldState]) {
     console.heading("What each node holds");
     let rows = nodes.iter().map(|node| {
         vec![
@@ -187,19 +186,19 @@ pub(crate) fn nodes(console: &Console, nodes: &[HeldState]) {
 }
 
 /// How to use and stop what was left running.
-pub(crate) fn kept(console: &Console, endpoints: &[String], work_dir: &Path) {
+pub(crate) fn kept(console: &mut Console, endpoints: &[String], settings: &Settings) {
     console.heading("Left running");
     console.say(&format!("  clients: {}", endpoints.join(" ")));
     for (user, command) in [
-        ("operator-1", "cluster status"),
-        ("registry-officer-1", "price list CEA-2020"),
-        ("exchange-sh", "day show 2021-12-16"),
+        ("operator-1", "cluster status".to_owned()),
+        ("registry-officer-1", format!("price list --instrument {DEFAULT_INSTRUMENT}")),
+        ("exchange-sh", format!("day show --date {}", settings.day)),
     ] {
         console.say(&format!(
             "  registryctl --endpoints {} --identity {}/pki/{user} {command}",
             endpoints.join(","),
-            work_dir.display()
+            settings.work_dir.display()
         ));
     }
-    console.say("  stop: demo stop");
+    console.say("  stop: make demo-stop");
 }
