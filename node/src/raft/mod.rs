@@ -4,6 +4,8 @@
 
 mod batcher;
 mod bootstrap;
+#[cfg(test)]
+mod cluster_tests;
 mod consensus;
 mod membership;
 mod network;

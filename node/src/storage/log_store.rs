@@ -111,6 +111,12 @@ impl LogStore {
         self.shared.last_log_id.lock().is_none() && self.shared.vote.lock().is_none()
     }
 
+    /// Whether the entry at `index` is on this node's disk.
+    #[cfg(test)]
+    pub(crate) fn durable_through(&self, index: u64) -> bool {
+        self.shared.durable_next_index.load(Ordering::Acquire) > index
+    }
+
     /// What the log did since the process started.
     pub(crate) fn counters(&self) -> &LogCounters {
         &self.shared.counters

@@ -45,6 +45,7 @@ pub(crate) async fn stop(work_dir: &Path) -> anyhow::Result<Vec<String>> {
             running.push((name, pid));
         }
     }
+    running.sort();
     for (name, pid) in &running {
         let what = format!("{name} to end");
         let ended = eventually(&what, STOP_TIMEOUT, || async {

@@ -1,0 +1,260 @@
+//! Two cities in one process: real storage, real TLS between the nodes, and a
+//! view of their insides that processes do not give.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use openraft::impls::EmptyNode;
+use registry_ledger::{Reason, Receipt};
+use registry_proto::registry::{OpenBankRequest, SettleTradeRequest};
+use registry_proto::storage::LogCommand;
+use registry_proto::storage::log_command::Command;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+use super::bootstrap::BootstrapError;
+use super::consensus::{Consensus, Unavailable};
+use super::start::start;
+use crate::config::Config;
+use crate::storage::StorageThreads;
+
+const IDS: [u64; 6] = [11, 12, 13, 21, 22, 23];
+const DEADLINE: Duration = Duration::from_secs(60);
+
+struct Cities {
+    nodes: BTreeMap<u64, Consensus>,
+    ports: JoinSet<()>,
+    _folder: TempDir,
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
+}
+
+/// The shipped configurations, moved to free ports and a folder of their own.
+fn configs(folder: &Path) -> Vec<Config> {
+    let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
+    let layout = registry_client::pki::Layout::dual_city();
+    registry_client::pki::init(&folder.join("pki"), &layout).expect("pki");
+    let peer_ports: BTreeMap<u64, u16> = IDS.iter().map(|id| (*id, free_port())).collect();
+    let files = [
+        "shanghai/sh-1",
+        "shanghai/sh-2",
+        "shanghai/sh-3",
+        "wuhan/wh-1",
+        "wuhan/wh-2",
+        "wuhan/wh-3",
+    ];
+    files
+        .iter()
+        .map(|file| {
+            let mut config = Config::load(&deploy.join(format!("{file}.toml"))).expect(file);
+            config.node.data_dir = folder.join(&config.node.data_dir);
+            config.node.peer_listen.set_port(peer_ports[&config.node.id]);
+            for member in &mut config.members {
+                member.peer_address = format!("127.0.0.1:{}", peer_ports[&member.id]);
+            }
+            for path in [
+                &mut config.tls.client_ca,
+                &mut config.tls.client_cert,
+                &mut config.tls.client_key,
+                &mut config.tls.peer_ca,
+                &mut config.tls.peer_cert,
+                &mut config.tls.peer_key,
+            ] {
+                *path = folder.join(&path);
+            }
+            config
+        })
+        .collect()
+}
+
+async fn start_cities() -> Cities {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut nodes = BTreeMap::new();
+    let mut ports = JoinSet::new();
+    for config in configs(folder.path()) {
+        let config = Arc::new(config);
+        let running =
+            start(config.clone(), &StorageThreads::default()).await.expect("a node starts");
+        nodes.insert(config.node.id, running.consensus.clone());
+        ports.spawn(async move {
+            let served = running.serve_peer_port(config, std::future::pending()).await;
+            served.expect("the peer port is served");
+        });
+    }
+    Cities { nodes, ports, _folder: folder }
+}
+
+impl Cities {
+    async fn formed() -> Self {
+        let cities = start_cities().await;
+        cities.bootstrap(11).await.expect("bootstrap");
+        cities
+    }
+
+    /// Asks again while members are still opening their ports.
+    async fn bootstrap(&self, id: u64) -> Result<u64, BootstrapError> {
+        within(async {
+            loop {
+                match self.nodes[&id].bootstrap("operator/1".into()).await {
+                    Err(BootstrapError::Unreachable { .. }) => tokio::task::yield_now().await,
+                    ended => return ended,
+                }
+            }
+        })
+        .await
+    }
+
+    async fn leader(&self) -> &Consensus {
+        within(async {
+            loop {
+                let leader = self.nodes.values().find(|node| node.status().state == "leader");
+                match leader {
+                    Some(leader) => return leader,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        })
+        .await
+    }
+}
+
+async fn within<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(DEADLINE, work).await.expect("this takes less than the deadline")
+}
+
+fn open_bank(bank_id: u32) -> LogCommand {
+    let request =
+        OpenBankRequest { request_id: format!("bank-{bank_id}"), bank_id, name: "A bank".into() };
+    LogCommand { actor: "registry/officer-1".into(), command: Some(Command::OpenBank(request)) }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cluster_is_formed_once_with_a_quorum_in_each_city() {
+    let cities = start_cities().await;
+    let before = cities.nodes[&11].propose(open_bank(102)).await;
+    assert_eq!(before, Err(Unavailable::NotLeader { leader_id: None }));
+    cities.bootstrap(11).await.expect("bootstrap");
+    let status = cities.leader().await.status();
+    assert_eq!(status.voter_sets, [[11, 12, 13], [21, 22, 23]]);
+    assert!(status.membership_as_layout);
+    for id in [11, 12, 21] {
+        let again = cities.bootstrap(id).await;
+        assert!(
+            matches!(again, Err(BootstrapError::AlreadyBootstrapped { .. })),
+            "{id}: {again:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_bootstraps_at_once_form_at_most_one_cluster() {
+    let cities = start_cities().await;
+    let (shanghai, wuhan) = tokio::join!(cities.bootstrap(11), cities.bootstrap(21));
+    let formed = [&shanghai, &wuhan].iter().filter(|outcome| outcome.is_ok()).count();
+    assert!(formed <= 1, "{shanghai:?} and {wuhan:?}");
+    let origins = cities.nodes.values().filter(|node| node.status().state == "leader").count();
+    assert!(origins <= 1, "{origins} nodes lead");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_leaves_only_after_a_majority_of_each_city_has_it_on_disk() {
+    let cities = Cities::formed().await;
+    let leader = cities.leader().await;
+    for bank_id in 100..200 {
+        let answer = within(leader.propose(open_bank(bank_id))).await.expect("an answer");
+        assert_eq!(answer.outcome, Ok(Receipt::Done));
+        for city in [&IDS[..3], &IDS[3..]] {
+            let durable = city
+                .iter()
+                .filter(|id| cities.nodes[id].inner.log.durable_through(answer.log_index))
+                .count();
+            assert!(durable >= 2, "answered with {durable} durable copies in {city:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_barrier_on_any_node_sees_what_was_answered_before() {
+    let cities = Cities::formed().await;
+    let leader = cities.leader().await;
+    for (bank_id, reader) in (100..160).zip(cities.nodes.values().cycle()) {
+        within(leader.propose(open_bank(bank_id))).await.expect("an answer");
+        within(reader.read_barrier()).await.expect("a quorum");
+        let known = reader.ledger().read().ledger.banks().len();
+        assert_eq!(known, bank_id as usize - 99);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readers_that_wait_together_share_quorum_rounds() {
+    let cities = Cities::formed().await;
+    let leader = cities.leader().await.clone();
+    let before = leader.status().counters.read_rounds;
+    let mut readers = JoinSet::new();
+    for _ in 0..1_000 {
+        let reader = leader.clone();
+        readers.spawn(async move { reader.read_barrier().await });
+    }
+    while let Some(read) = readers.join_next().await {
+        read.expect("no panic").expect("a quorum");
+    }
+    let rounds = leader.status().counters.read_rounds - before;
+    assert!((1..500).contains(&rounds), "{rounds} rounds for 1,000 reads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::disallowed_methods, reason = "shows what the alarm is for")]
+async fn a_flattened_membership_raises_the_alarm_on_every_node() {
+    let cities = Cities::formed().await;
+    let leader = cities.leader().await;
+    within(leader.raft().add_learner(11, EmptyNode {}, false)).await.expect("it is let through");
+    within(async {
+        while cities.nodes.values().any(|node| node.status().membership_as_layout) {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert_eq!(leader.status().voter_sets.len(), 1, "one city decides alone now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_city_nothing_commits_and_the_outcome_is_unknown() {
+    let mut cities = Cities::formed().await;
+    let leader = cities.leader().await.clone();
+    let other_city = if leader.inner.config.node.id < 20 { &IDS[4..] } else { &IDS[1..3] };
+    for id in other_city {
+        cities.nodes.remove(id).expect("it runs").raft().shutdown().await.expect("it stops");
+    }
+    let outcome = within(leader.propose(open_bank(102))).await;
+    assert!(
+        matches!(outcome, Err(Unavailable::OutcomeUnknown | Unavailable::NotLeader { .. })),
+        "{outcome:?}"
+    );
+    assert_eq!(leader.ledger().read().ledger.banks().len(), 0);
+    let read = within(leader.read_barrier()).await;
+    assert_eq!(read, Err(Unavailable::NoQuorum));
+    cities.ports.abort_all();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_does_not_decode_is_refused_alike_on_every_node() {
+    let cities = Cities::formed().await;
+    let leader = cities.leader().await;
+    let before = leader.ledger().read().digest;
+    let request =
+        SettleTradeRequest { request_id: "r".into(), date: "yesterday".into(), trade: None };
+    let command =
+        LogCommand { actor: "exchange/sh".into(), command: Some(Command::SettleTrade(request)) };
+    let answer = within(leader.propose(command)).await.expect("an answer");
+    assert_eq!(answer.outcome.expect_err("refused").reason, Reason::FieldMissing);
+    for node in cities.nodes.values() {
+        within(node.read_barrier()).await.expect("a quorum");
+        assert_eq!(node.ledger().read().digest, before);
+    }
+}
