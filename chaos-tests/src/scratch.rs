@@ -1,5 +1,6 @@
-//! Where the files of one test's cluster go. They stay after the test, for
-//! whoever looks for the cause of a failure, and go when it runs again.
+//! Where the files of one test's cluster go. Configurations and logs stay
+//! after the test, for whoever looks for the cause of a failure, and go when
+//! it runs again.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,6 @@
 //! Every commit and every read needs a majority in each city.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use registry_chaos_tests::cluster::{Cluster, Layout};
 use registry_chaos_tests::market::Market;
@@ -106,6 +106,26 @@ async fn one_node_lost_in_each_city_stops_nothing() -> anyhow::Result<()> {
     }
     assert_eq!(cluster.held_states(DEADLINE).await?.len(), 6);
     cluster.agreed_state(DEADLINE).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_node_is_dialled_again_with_pauses() -> anyhow::Result<()> {
+    let (mut cluster, registry) = start("dead-node-dialled").await?;
+    let leader = cluster.leader().await?;
+    let dead = cluster.nodes_in(&leader.city).into_iter().find(|id| *id != leader.node_id);
+    let log = cluster.plan().work_dir().join(format!("logs/{}.log", leader.node_name));
+    let lines = || std::fs::read_to_string(&log).map(|text| text.lines().count());
+    let before = lines()?;
+    cluster.kill(dead.expect("three nodes in a city"))?;
+    let started = Instant::now();
+    for number in 1..=200 {
+        assert_eq!(deposit(&registry, &format!("d-{number}")).await?, format!("{number}.00"));
+    }
+    // Each failed attempt is worth a line or two in the leader's log.
+    let bound = 50 + 20 * started.elapsed().as_secs_f64().ceil() as usize;
+    let written = lines()? - before;
+    assert!(written < bound, "{written} lines in {:?}", started.elapsed());
     Ok(())
 }
 

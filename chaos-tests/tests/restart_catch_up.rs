@@ -79,32 +79,6 @@ async fn a_node_that_was_away_too_long_catches_up_by_snapshot() -> anyhow::Resul
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_lost_its_disk_is_filled_again_by_snapshot() -> anyhow::Result<()> {
-    let (mut cluster, market) = start("lost-disk", 256 << 10).await?;
-    let exchange = cluster.exchange()?;
-    let day = ExchangeDay::new(DATE, market.trades(DATE, 1, 20_000)?)?;
-    day.submit(&exchange, CHUNK_TRADES, |_| {}).await?;
-    let wiped = follower(&cluster).await?;
-    cluster.kill(wiped)?;
-    cluster.wipe(wiped)?;
-    eventually("the log's beginning to be purged everywhere", CATCH_UP, || async {
-        let statuses = cluster.statuses(0).await?;
-        Ok(statuses.iter().all(|status| status.purged_log_index > 0).then_some(()))
-    })
-    .await?;
-
-    let empty = cluster.restart(wiped).await?;
-    assert!(!empty.bootstrapped, "it remembers what was on the lost disk");
-    day.confirm(&cluster.registry()?, &exchange).await?;
-    let report = exchange.deliver_day(DATE, 0, |_| {}).await?;
-    assert_eq!((report.delivered, report.held.len()), (20_000, 0));
-    let filled = cluster.applied(wiped, report.stamp.log_index, CATCH_UP).await?;
-    assert!(filled.counters.expect("counters").snapshots_installed > 0);
-    cluster.agreed_state(CATCH_UP).await?;
-    Ok(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_killed_whole_comes_back_with_everything_it_answered() -> anyhow::Result<()> {
     let (mut cluster, market) = start("restart-whole", 256 << 10).await?;
     let exchange = cluster.exchange()?;
@@ -126,5 +100,34 @@ async fn a_cluster_killed_whole_comes_back_with_everything_it_answered() -> anyh
     let report = exchange.deliver_day(DATE, 0, |_| {}).await?;
     assert_eq!((report.delivered, report.held.len()), (20_000, 0));
     cluster.agreed_state(CATCH_UP).await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_its_disk_is_refused_under_its_old_id_and_the_others_go_on()
+-> anyhow::Result<()> {
+    let (mut cluster, market) = start("lost-disk", 256 << 10).await?;
+    let exchange = cluster.exchange()?;
+    let day = ExchangeDay::new(DATE, market.trades(DATE, 1, 20_000)?)?;
+    day.submit(&exchange, CHUNK_TRADES, |_| {}).await?;
+    let leader = cluster.leader().await?;
+    let wiped = follower(&cluster).await?;
+    cluster.kill(wiped)?;
+    cluster.wipe(wiped)?;
+    let empty = cluster.restart(wiped).await?;
+    assert!(!empty.bootstrapped, "it remembers what was on the lost disk");
+
+    day.confirm(&cluster.registry()?, &exchange).await?;
+    let report = exchange.deliver_day(DATE, 0, |_| {}).await?;
+    assert_eq!((report.delivered, report.held.len()), (20_000, 0));
+    let after = cluster.leader().await?;
+    assert_eq!(
+        (after.node_id, after.term),
+        (leader.node_id, leader.term),
+        "it disturbed the others"
+    );
+    let statuses = cluster.statuses(0).await?;
+    let still_empty = statuses.iter().find(|status| status.node_id == wiped).expect("it answers");
+    assert_eq!(still_empty.applied_log_index, 0, "it was let in again");
     Ok(())
 }

@@ -25,7 +25,7 @@ pub struct ClusterPlan {
     pub(crate) work_dir: PathBuf,
     pub(crate) nodes: Vec<PlannedNode>,
     /// Held so that no other cluster takes the ports; none for deployed files.
-    _ports: Option<PortBlock>,
+    ports: Option<PortBlock>,
 }
 
 /// One node's file.
@@ -43,7 +43,7 @@ impl ClusterPlan {
     /// When a file is absent or malformed, or the folder cannot be emptied.
     pub fn deployed(repository: &Path, work_dir: &Path) -> anyhow::Result<Self> {
         let nodes = read_deployed(repository)?;
-        Ok(Self { work_dir: emptied(work_dir)?, nodes, _ports: None })
+        Ok(Self { work_dir: emptied(work_dir)?, nodes, ports: None })
     }
 
     /// A variant of the deployed files on ports of its own, in `work_dir`,
@@ -71,7 +71,7 @@ impl ClusterPlan {
             fs::write(&node.config_path, node.config.to_toml())
                 .with_context(|| format!("writing {}", node.config_path.display()))?;
         }
-        Ok(Self { work_dir, nodes, _ports: Some(ports) })
+        Ok(Self { work_dir, nodes, ports: Some(ports) })
     }
 
     /// The nodes' settings, in the order of their ids.
@@ -88,6 +88,12 @@ impl ClusterPlan {
     #[must_use]
     pub fn work_dir(&self) -> &Path {
         &self.work_dir
+    }
+
+    /// Whether the nodes' data goes with the cluster: a variant's is of no use
+    /// to anybody after it, and large. `REGISTRY_KEEP_DATA` keeps it.
+    pub(crate) fn is_disposable(&self) -> bool {
+        self.ports.is_some() && std::env::var_os("REGISTRY_KEEP_DATA").is_none()
     }
 
     /// Where the certificates are.

@@ -356,6 +356,22 @@ impl Cluster {
     }
 }
 
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for node in self.nodes.values_mut() {
+            // Dropping a process kills it and waits for its end.
+            node.process = None;
+        }
+        if self.plan.is_disposable() {
+            for node in self.nodes.values() {
+                let data = self.plan.work_dir.join(&node.planned.config.node.data_dir);
+                // What cannot be removed now goes when the test runs again.
+                let _ = fs::remove_dir_all(data);
+            }
+        }
+    }
+}
+
 /// Where a process of a cluster logs.
 #[must_use]
 pub(crate) fn log_path(work_dir: &Path, name: &str) -> PathBuf {

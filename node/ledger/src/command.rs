@@ -194,8 +194,18 @@ pub struct Genesis {
     pub cluster_id: String,
     /// `dual-city` or `single-city`.
     pub layout: String,
-    /// Name and node ids of each city.
-    pub cities: Vec<(String, Vec<u64>)>,
+    /// Name and members of each city.
+    pub cities: Vec<(String, Vec<Member>)>,
+}
+
+/// A node as the cluster was formed with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Raft id, never reused.
+    pub node_id: u64,
+    /// Random id of the node's data folder: an id that comes back with another
+    /// one has forgotten what it acknowledged, and is refused by its peers.
+    pub storage_id: [u8; 16],
 }
 
 /// A numbered part of a day's trades.

@@ -44,7 +44,7 @@ pub mod uscc;
 mod views;
 
 pub use codec::CorruptRecord;
-pub use command::{Chunk, Command, Entry, Genesis, Manifest, Request};
+pub use command::{Chunk, Command, Entry, Genesis, Manifest, Member, Request};
 pub use digest::Digest;
 pub use invariants::{BrokenInvariant, InvariantReport};
 pub use ledger::{Change, Ledger, Sealed};

@@ -13,7 +13,7 @@ mod settlement;
 mod trade;
 
 use prost::Message;
-use registry_ledger::{Command, Genesis, Reason, Rejection, Request};
+use registry_ledger::{Command, Genesis, Member, Reason, Rejection, Request};
 use registry_proto::storage;
 use registry_proto::storage::LogCommand;
 use registry_proto::storage::log_command::Command as Wire;
@@ -31,7 +31,7 @@ pub(crate) fn decode_command(
         return Err(Rejection::new(Reason::FieldMissing, "command", "the command is empty"));
     };
     let decoded = match wire {
-        Wire::Genesis(genesis) => return Ok((None, self::genesis(genesis))),
+        Wire::Genesis(genesis) => return Ok((None, self::genesis(genesis)?)),
         Wire::DeliverTrades(step) => return Ok((None, settlement::deliver_trades(step)?)),
         Wire::OpenAccount(m) => (request(11, &m.request_id, m)?, account::open_account(m)?),
         Wire::MoveHolding(m) => (request(12, &m.request_id, m)?, account::move_holding(m)?),
@@ -90,16 +90,21 @@ pub(crate) fn decode_command(
     Ok((Some(request), command))
 }
 
-fn genesis(genesis: &storage::Genesis) -> Command {
-    Command::Genesis(Genesis {
-        cluster_id: genesis.cluster_id.clone(),
-        layout: genesis.layout.clone(),
-        cities: genesis
-            .cities
-            .iter()
-            .map(|city| (city.name.clone(), city.node_ids.clone()))
-            .collect(),
-    })
+fn genesis(genesis: &storage::Genesis) -> Result<Command, Rejection> {
+    let mut cities = Vec::with_capacity(genesis.cities.len());
+    for city in &genesis.cities {
+        let members: Result<Vec<_>, _> = city.members.iter().map(member).collect();
+        cities.push((city.name.clone(), members?));
+    }
+    let (cluster_id, layout) = (genesis.cluster_id.clone(), genesis.layout.clone());
+    Ok(Command::Genesis(Genesis { cluster_id, layout, cities }))
+}
+
+fn member(member: &storage::Member) -> Result<Member, Rejection> {
+    let storage_id = member.storage_id[..]
+        .try_into()
+        .map_err(|_| Rejection::new(Reason::Malformed, "cities", "a storage id has 16 bytes"))?;
+    Ok(Member { node_id: member.node_id, storage_id })
 }
 
 /// A client's request: its id and a hash of its content.

@@ -5,7 +5,9 @@ mod rejected_days;
 
 use bytes::Bytes;
 use prost::Message as _;
-use registry_ledger::{AccountId, BankId, Command, Date, Fen, FreePosition, Price, Quantity};
+use registry_ledger::{
+    AccountId, BankId, Command, Date, Fen, FreePosition, Member, Price, Quantity,
+};
 use registry_proto::registry as proto;
 use registry_proto::storage::log_command::Command as Wire;
 use registry_proto::storage::{self, LogCommand};
@@ -98,12 +100,16 @@ fn a_leaders_own_commands_have_no_request() {
     let genesis = storage::Genesis {
         cluster_id: "c".into(),
         layout: "dual-city".into(),
-        cities: vec![storage::City { name: "wuhan".into(), node_ids: vec![21, 22, 23] }],
+        cities: vec![storage::City {
+            name: "wuhan".into(),
+            members: vec![storage::Member { node_id: 21, storage_id: vec![3; 16].into() }],
+        }],
     };
     let (request, decoded) = decode_command(&logged(Wire::Genesis(genesis))).unwrap();
     assert_eq!(request, None);
     let Command::Genesis(genesis) = decoded else { panic!("another command") };
-    assert_eq!(genesis.cities, [("wuhan".to_owned(), vec![21, 22, 23])]);
+    let member = Member { node_id: 21, storage_id: [3; 16] };
+    assert_eq!(genesis.cities, [("wuhan".to_owned(), vec![member])]);
 }
 
 #[test]

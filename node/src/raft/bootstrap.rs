@@ -4,17 +4,19 @@
 //! voter, then widens the membership to the layout; only after every commit
 //! needs both cities is the ledger's genesis proposed, and before the genesis
 //! the ledger refuses everything else. An interrupted bootstrap is resumed by
-//! asking the same node again.
+//! asking the same node again, or the one that leads by then.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::impls::EmptyNode;
+use parking_lot::Mutex;
 use registry_ledger::Reason;
 use registry_proto::peer::{HelloReply, HelloRequest};
 use registry_proto::storage::log_command::Command;
-use registry_proto::storage::{City, Genesis, LogCommand};
+use registry_proto::storage::{City, Genesis, LogCommand, Member};
 use tonic::Request;
 
 use super::consensus::{Consensus, Unavailable};
@@ -22,6 +24,30 @@ use super::membership;
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a node keeps itself free for the bootstrap that it promised to join.
+const PROMISE: Duration = Duration::from_secs(30);
+
+/// Whose bootstrap this node takes part in. A node that forms a cluster itself
+/// promises that to itself: of two that begin at once each needs the other's
+/// promise, so at most one gets on.
+#[derive(Default)]
+pub(super) struct Promise {
+    held: Mutex<Option<(u64, Instant)>>,
+}
+
+impl Promise {
+    /// Promises unless another holds it; answers who holds it now.
+    pub(super) fn keep(&self, caller: u64) -> u64 {
+        let mut held = self.held.lock();
+        match *held {
+            Some((holder, until)) if holder != caller && until > Instant::now() => holder,
+            _ => {
+                *held = Some((caller, Instant::now() + PROMISE));
+                caller
+            }
+        }
+    }
+}
 
 /// Why the cluster was not formed.
 #[derive(Debug, thiserror::Error)]
@@ -70,19 +96,31 @@ impl Consensus {
             return Err(already());
         }
         let resuming = self.has_log();
-        if resuming && !self.is_sole_origin() {
-            return Err(already());
+        if resuming && !self.leads() {
+            // Formed long ago, or left half-way and led by another since.
+            let leader_id = self.read_barrier().await.ok().and_then(|()| self.current_leader());
+            if self.ledger().read().ledger.genesis().is_some() {
+                return Err(already());
+            }
+            return Err(self.cannot_take_part(match leader_id {
+                Some(id) => format!("node {id} leads: ask that one to resume the bootstrap"),
+                None => "it holds a log already, and nobody leads at the moment".into(),
+            }));
         }
-        self.gather_promises(resuming).await?;
+        self.promise_itself()?;
+        let storage_ids = self.gather_promises(resuming).await?;
         if !resuming {
+            // Not given away meanwhile, however long the others took.
+            self.promise_itself()?;
             let alone = BTreeMap::from([(self.inner.config.node.id, EmptyNode {})]);
             self.raft().initialize(alone).await.map_err(failed)?;
         }
         tokio::time::timeout(STEP_TIMEOUT, self.widen()).await.map_err(failed)??;
-        let answer = self.propose(self.genesis(actor)).await.map_err(|why| match why {
-            Unavailable::NotLeader { .. } => failed("this node lost the leadership meanwhile"),
-            other => failed(format!("{other:?}")),
-        })?;
+        let answer =
+            self.propose(self.genesis(actor, &storage_ids)).await.map_err(|why| match why {
+                Unavailable::NotLeader { .. } => failed("this node lost the leadership meanwhile"),
+                other => failed(format!("{other:?}")),
+            })?;
         match answer.outcome {
             Ok(_) => Ok(answer.log_index),
             Err(rejection) if rejection.reason == Reason::AlreadyBootstrapped => Err(already()),
@@ -90,15 +128,30 @@ impl Consensus {
         }
     }
 
-    /// Whether the log here began with this node alone, as an interrupted
-    /// bootstrap leaves it; any other log came from a formed cluster.
-    fn is_sole_origin(&self) -> bool {
-        let metrics = self.raft().metrics().borrow_watched().clone();
-        metrics.current_leader == Some(self.inner.config.node.id)
+    fn leads(&self) -> bool {
+        self.current_leader() == Some(self.inner.config.node.id)
     }
 
-    async fn gather_promises(&self, resuming: bool) -> Result<(), BootstrapError> {
+    fn cannot_take_part(&self, why: String) -> BootstrapError {
+        BootstrapError::Foreign { node: self.inner.config.node.name.clone(), why }
+    }
+
+    fn promise_itself(&self) -> Result<(), BootstrapError> {
+        let own = self.inner.config.node.id;
+        match self.inner.promise.keep(own) {
+            holder if holder == own => Ok(()),
+            holder => Err(self
+                .cannot_take_part(format!("it takes part in a bootstrap by node {holder}"))),
+        }
+    }
+
+    /// Asks every other member to take part; answers everyone's storage id.
+    async fn gather_promises(
+        &self,
+        resuming: bool,
+    ) -> Result<BTreeMap<u64, Bytes>, BootstrapError> {
         let config = &self.inner.config;
+        let mut storage_ids = BTreeMap::from([(config.node.id, self.inner.known.own())]);
         for member in config.members.iter().filter(|member| member.id != config.node.id) {
             let unreachable = |why: String| BootstrapError::Unreachable {
                 node: member.name.clone(),
@@ -113,10 +166,12 @@ impl Consensus {
             let mut request = Request::new(HelloRequest { promise_bootstrap: true });
             request.set_timeout(HELLO_TIMEOUT);
             let hello = client.hello(request).await.map_err(|e| unreachable(e.to_string()))?;
-            self.check_hello(&hello.into_inner(), resuming)
+            let hello = hello.into_inner();
+            self.check_hello(&hello, resuming)
                 .map_err(|why| BootstrapError::Foreign { node: member.name.clone(), why })?;
+            storage_ids.insert(member.id, hello.storage_id);
         }
-        Ok(())
+        Ok(storage_ids)
     }
 
     fn check_hello(&self, hello: &HelloReply, resuming: bool) -> Result<(), String> {
@@ -170,17 +225,18 @@ impl Consensus {
         }
     }
 
-    fn genesis(&self, actor: String) -> LogCommand {
+    fn genesis(&self, actor: String, storage_ids: &BTreeMap<u64, Bytes>) -> LogCommand {
         let config = &self.inner.config;
-        let mut cities: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+        let mut cities: BTreeMap<&str, Vec<Member>> = BTreeMap::new();
         for member in &config.members {
-            cities.entry(&member.city).or_default().push(member.id);
+            let storage_id = storage_ids.get(&member.id).cloned().unwrap_or_default();
+            cities.entry(&member.city).or_default().push(Member { node_id: member.id, storage_id });
         }
         let cities = cities
             .into_iter()
-            .map(|(name, mut node_ids)| {
-                node_ids.sort_unstable();
-                City { name: name.to_owned(), node_ids }
+            .map(|(name, mut members)| {
+                members.sort_unstable_by_key(|member| member.node_id);
+                City { name: name.to_owned(), members }
             })
             .collect();
         LogCommand {

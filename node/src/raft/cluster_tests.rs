@@ -163,6 +163,18 @@ async fn two_bootstraps_at_once_form_at_most_one_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_promised_to_one_bootstrap_at_a_time_its_own_included() {
+    let cities = start_cities().await;
+    assert_eq!(cities.nodes[&11].inner.promise.keep(21), 21);
+    let own = cities.bootstrap(11).await;
+    assert!(matches!(&own, Err(BootstrapError::Foreign { node, .. }) if node == "sh-1"), "{own:?}");
+    assert_eq!(cities.nodes[&13].inner.promise.keep(13), 13);
+    let other = cities.bootstrap(22).await;
+    assert!(matches!(other, Err(BootstrapError::Foreign { .. })), "{other:?}");
+    assert!(cities.nodes.values().all(|node| !node.has_log()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_leaves_only_after_a_majority_of_each_city_has_it_on_disk() {
     let cities = Cities::formed().await;
     let leader = cities.leader().await;
@@ -257,4 +269,27 @@ async fn a_command_that_does_not_decode_is_refused_alike_on_every_node() {
         within(node.read_barrier()).await.expect("a quorum");
         assert_eq!(node.ledger().read().digest, before);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_lost_its_disk_is_refused_under_its_old_id() {
+    let mut cities = Cities::formed().await;
+    let leader_id = cities.leader().await.inner.config.node.id;
+    let lost = if leader_id == 13 { 12 } else { 13 };
+    let old = cities.nodes.remove(&lost).expect("it runs");
+    let mut config = (*old.inner.config).clone();
+    // Its peers still dial the old port, where nobody serves; the new one calls them.
+    old.raft().shutdown().await.expect("it stops");
+    config.node.data_dir = config.node.data_dir.with_extension("empty");
+    config.node.peer_listen.set_port(free_port());
+    let config = Arc::new(config);
+    let back = start(config, &StorageThreads::default()).await.expect("it starts empty");
+    let leader = cities.leader().await;
+    let mut peer = back.consensus.inner.peers.client(leader_id).expect("configured");
+    let refused = within(peer.read_index(registry_proto::peer::ReadIndexRequest {})).await;
+    let status = refused.expect_err("it has forgotten what it acknowledged");
+    assert_eq!(status.code(), tonic::Code::PermissionDenied);
+    assert!(status.message().contains("another data folder"), "{status}");
+    let answer = within(leader.propose(open_bank(102))).await.expect("five nodes go on");
+    assert_eq!(answer.outcome, Ok(Receipt::Done));
 }

@@ -13,6 +13,8 @@ use registry_proto::registry::Counters;
 use registry_proto::storage::LogCommand;
 
 use super::batcher::Batcher;
+use super::bootstrap::Promise;
+use super::known_storage::KnownStorage;
 use super::membership;
 use super::network::Peers;
 use super::read_gate::ReadGate;
@@ -63,6 +65,8 @@ pub(super) struct Inner {
     pub(super) log: LogStore,
     pub(super) batcher: Batcher,
     pub(super) read_gate: ReadGate,
+    pub(super) known: KnownStorage,
+    pub(super) promise: Promise,
 }
 
 /// Cheap to clone.

@@ -19,12 +19,13 @@ use openraft::raft::{
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use registry_proto::peer::raft_service_client::RaftServiceClient;
-use tonic::metadata::MetadataValue;
+use tonic::metadata::{BinaryMetadataValue, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
+use super::known_storage::{KnownStorage, STORAGE_ID};
 use super::snapshot_stream;
 use super::types::{Snapshot, TypeConfig, Vote};
 use super::wire;
@@ -53,6 +54,7 @@ pub(super) struct CallerHeaders {
     cluster_id: MetadataValue<tonic::metadata::Ascii>,
     node_id: MetadataValue<tonic::metadata::Ascii>,
     recovery_epoch: MetadataValue<tonic::metadata::Ascii>,
+    storage_id: BinaryMetadataValue,
 }
 
 impl Interceptor for CallerHeaders {
@@ -61,6 +63,7 @@ impl Interceptor for CallerHeaders {
         metadata.insert(header::CLUSTER_ID, self.cluster_id.clone());
         metadata.insert(header::NODE_ID, self.node_id.clone());
         metadata.insert(header::RECOVERY_EPOCH, self.recovery_epoch.clone());
+        metadata.insert_bin(STORAGE_ID, self.storage_id.clone());
         Ok(request)
     }
 }
@@ -71,15 +74,21 @@ pub(super) type PeerClient = RaftServiceClient<InterceptedService<Channel, Calle
 #[derive(Clone)]
 pub(crate) struct Peers {
     clients: Arc<BTreeMap<u64, PeerClient>>,
+    known: KnownStorage,
 }
 
 impl Peers {
     /// Prepares a channel per configured member; connections are made on first use.
-    pub(crate) fn new(config: &Config, recovery_epoch: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        recovery_epoch: u64,
+        known: KnownStorage,
+    ) -> anyhow::Result<Self> {
         let headers = CallerHeaders {
             cluster_id: config.cluster_id.parse()?,
             node_id: config.node.id.into(),
             recovery_epoch: recovery_epoch.into(),
+            storage_id: known.own_metadata(),
         };
         let mut clients = BTreeMap::new();
         for member in &config.members {
@@ -101,7 +110,7 @@ impl Peers {
                 .max_encoding_message_size(PEER_MESSAGE_BYTES);
             clients.insert(member.id, client);
         }
-        Ok(Self { clients: Arc::new(clients) })
+        Ok(Self { clients: Arc::new(clients), known })
     }
 
     /// A client of one member; `None` when it is not configured here.
@@ -114,7 +123,7 @@ impl RaftNetworkFactory<TypeConfig> for Peers {
     type Network = Peer;
 
     async fn new_client(&mut self, target: u64, _node: &EmptyNode) -> Peer {
-        Peer { target, client: self.client(target) }
+        Peer { target, client: self.client(target), known: self.known.clone() }
     }
 }
 
@@ -122,6 +131,7 @@ impl RaftNetworkFactory<TypeConfig> for Peers {
 pub(crate) struct Peer {
     target: u64,
     client: Option<PeerClient>,
+    known: KnownStorage,
 }
 
 fn unreachable(error: impl std::fmt::Display) -> Unreachable<TypeConfig> {
@@ -136,6 +146,13 @@ impl Peer {
                 self.target
             ))
         })
+    }
+
+    /// The answer, if the node is still the one that the cluster was formed with.
+    fn answer<T>(&self, reply: Result<Response<T>, Status>) -> Result<T, Unreachable<TypeConfig>> {
+        let reply = reply.map_err(unreachable)?;
+        self.known.check(self.target, reply.metadata()).map_err(unreachable)?;
+        Ok(reply.into_inner())
     }
 
     fn request<T>(message: T, option: &RPCOption) -> Request<T> {
@@ -154,7 +171,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
         let request = Self::request(wire::append_out(&rpc), &option);
-        let reply = self.client()?.append(request).await.map_err(unreachable)?.into_inner();
+        let reply = self.answer(self.client()?.append(request).await)?;
         let result = wire::append_result_in(reply).map_err(unreachable)?;
         Ok(result.into())
     }
@@ -177,10 +194,15 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         // would be the throughput limit, so requests follow each other here.
         Box::pin(async move {
             let mut client = self.client()?;
-            let requests = futures::stream::unfold(input, |mut input| async move {
+            let mut input = input;
+            // The pause after a failure lies in the first poll of the input; a
+            // dead peer refuses the connection before that, in a tight loop.
+            let first = input.next().await.map(|request| wire::append_out(&request));
+            let rest = futures::stream::unfold(input, |mut input| async move {
                 input.next().await.map(|request| (wire::append_out(&request), input))
             });
-            let replies = client.stream_append(requests).await.map_err(unreachable)?.into_inner();
+            let requests = futures::stream::iter(first).chain(rest);
+            let replies = self.answer(client.stream_append(requests).await)?;
             let results = replies.map(|reply| {
                 let reply = reply.map_err(unreachable)?;
                 Ok(wire::append_result_in(reply).map_err(unreachable)?)
@@ -196,7 +218,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let request = Self::request(wire::vote_request_out(&rpc), &option);
-        let reply = self.client()?.vote(request).await.map_err(unreachable)?.into_inner();
+        let reply = self.answer(self.client()?.vote(request).await)?;
         Ok(wire::vote_reply_in(reply).map_err(unreachable)?)
     }
 
@@ -206,7 +228,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         option: RPCOption,
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         let request = Self::request(wire::vote_request_out(&rpc), &option);
-        let reply = self.client()?.pre_vote(request).await.map_err(unreachable)?.into_inner();
+        let reply = self.answer(self.client()?.pre_vote(request).await)?;
         Ok(wire::vote_reply_in(reply).map_err(unreachable)?)
     }
 
@@ -221,7 +243,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         let parts = snapshot_stream::parts(vote, &snapshot);
         let sending = pin!(client.install_snapshot(parts));
         let reply = match select(sending, pin!(cancel)).await {
-            Either::Left((reply, _)) => reply.map_err(unreachable)?.into_inner(),
+            Either::Left((reply, _)) => self.answer(reply)?,
             Either::Right((closed, _)) => return Err(StreamingError::Closed(closed)),
         };
         let vote = wire::vote_in(reply.vote).map_err(unreachable)?;
@@ -234,8 +256,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
         let request = Self::request(wire::transfer_out(&rpc), &option);
-        let reply =
-            self.client()?.transfer_leader(request).await.map_err(unreachable)?.into_inner();
+        let reply = self.answer(self.client()?.transfer_leader(request).await)?;
         Ok(wire::transfer_reply_in(reply).map_err(unreachable)?)
     }
 }

@@ -2,15 +2,14 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _};
-use parking_lot::Mutex;
 use registry_proto::peer;
 use registry_proto::peer::raft_service_server::RaftService;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::consensus::Consensus;
+use super::known_storage::{KnownStorage, STORAGE_ID};
 use super::network::header;
 use super::state_machine::as_snapshot;
 use super::types::Raft;
@@ -18,16 +17,13 @@ use super::{snapshot_stream, wire};
 use crate::config::Config;
 use crate::storage::SnapshotShelf;
 
-/// How long a node keeps itself free for the bootstrap that it promised to join.
-const PROMISE: Duration = Duration::from_secs(30);
-
 /// The peer port's one service.
 pub(crate) struct PeerService {
     pub(super) config: Arc<Config>,
     pub(super) consensus: Consensus,
     pub(super) shelf: SnapshotShelf,
     pub(super) recovery_epoch: u64,
-    pub(super) promise: Mutex<Option<(u64, Instant)>>,
+    pub(super) known: KnownStorage,
 }
 
 type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -71,22 +67,21 @@ impl PeerService {
         if !self.config.members.iter().any(|member| member.id == certified) {
             return Err(Status::permission_denied(format!("node {certified} is no member")));
         }
+        self.known
+            .check(certified, request.metadata())
+            .map_err(|forgetful| Status::permission_denied(forgetful.to_string()))?;
         Ok(certified)
+    }
+
+    /// Every answer says from which data folder it comes.
+    fn answer<T>(&self, message: T) -> Response<T> {
+        let mut response = Response::new(message);
+        response.metadata_mut().insert_bin(STORAGE_ID, self.known.own_metadata());
+        response
     }
 
     fn raft(&self) -> &Raft {
         self.consensus.raft()
-    }
-
-    fn keep_promise(&self, caller: u64) -> u64 {
-        let mut promise = self.promise.lock();
-        match *promise {
-            Some((holder, until)) if holder != caller && until > Instant::now() => holder,
-            _ => {
-                *promise = Some((caller, Instant::now() + PROMISE));
-                caller
-            }
-        }
     }
 }
 
@@ -111,11 +106,11 @@ impl RaftService for PeerService {
             }
         });
         let results = self.raft().stream_append(Box::pin(input));
-        let replies = results.map(|result| match result {
+        let replies: Self::StreamAppendStream = Box::pin(results.map(|result| match result {
             Ok(result) => Ok(wire::append_result_out(&result)),
             Err(fatal) => Err(stopped(fatal)),
-        });
-        Ok(Response::new(Box::pin(replies)))
+        }));
+        Ok(self.answer(replies))
     }
 
     async fn append(
@@ -128,7 +123,7 @@ impl RaftService for PeerService {
         let last = rpc.entries.last().map(|entry| entry.log_id).or(previous);
         let reply = self.raft().append_entries(rpc).await.map_err(stopped)?;
         let result = reply.into_stream_result(previous, last);
-        Ok(Response::new(wire::append_result_out(&result)))
+        Ok(self.answer(wire::append_result_out(&result)))
     }
 
     async fn vote(
@@ -138,7 +133,7 @@ impl RaftService for PeerService {
         self.admit(&request)?;
         let rpc = wire::vote_request_in(request.into_inner()).map_err(refused)?;
         let reply = self.raft().vote(rpc).await.map_err(stopped)?;
-        Ok(Response::new(wire::vote_reply_out(&reply)))
+        Ok(self.answer(wire::vote_reply_out(&reply)))
     }
 
     async fn pre_vote(
@@ -148,7 +143,7 @@ impl RaftService for PeerService {
         self.admit(&request)?;
         let rpc = wire::vote_request_in(request.into_inner()).map_err(refused)?;
         let reply = self.raft().pre_vote(rpc).await.map_err(stopped)?;
-        Ok(Response::new(wire::vote_reply_out(&reply)))
+        Ok(self.answer(wire::vote_reply_out(&reply)))
     }
 
     async fn install_snapshot(
@@ -159,9 +154,11 @@ impl RaftService for PeerService {
         let (header, folder) =
             snapshot_stream::receive(&self.shelf, sender, request.into_inner()).await?;
         let vote = wire::vote_in(header.vote).map_err(refused)?;
+        let arrived = folder.path.clone();
         let snapshot = as_snapshot(folder).map_err(|e| Status::data_loss(e.to_string()))?;
         let reply = self.raft().install_full_snapshot(vote, snapshot).await.map_err(stopped)?;
-        Ok(Response::new(peer::SnapshotReply { vote: Some(wire::vote_out(&reply.vote)) }))
+        self.shelf.discard(&arrived);
+        Ok(self.answer(peer::SnapshotReply { vote: Some(wire::vote_out(&reply.vote)) }))
     }
 
     async fn transfer_leader(
@@ -171,7 +168,7 @@ impl RaftService for PeerService {
         self.admit(&request)?;
         let rpc = wire::transfer_in(request.into_inner()).map_err(refused)?;
         let reply = self.raft().handle_transfer_leader(rpc).await.map_err(stopped)?;
-        Ok(Response::new(wire::transfer_reply_out(&reply)))
+        Ok(self.answer(wire::transfer_reply_out(&reply)))
     }
 
     async fn read_index(
@@ -185,7 +182,7 @@ impl RaftService for PeerService {
             .leader_round()
             .await
             .map_err(|why| Status::unavailable(format!("{why:?}")))?;
-        Ok(Response::new(peer::ReadIndexReply { term: self.consensus.status().term, log_index }))
+        Ok(self.answer(peer::ReadIndexReply { term: self.consensus.status().term, log_index }))
     }
 
     async fn hello(
@@ -193,14 +190,16 @@ impl RaftService for PeerService {
         request: Request<peer::HelloRequest>,
     ) -> Result<Response<peer::HelloReply>, Status> {
         let caller = self.admit(&request)?;
+        let promise = &self.consensus.inner.promise;
         let promised_to =
-            if request.into_inner().promise_bootstrap { self.keep_promise(caller) } else { 0 };
-        Ok(Response::new(peer::HelloReply {
+            if request.into_inner().promise_bootstrap { promise.keep(caller) } else { 0 };
+        Ok(self.answer(peer::HelloReply {
             cluster_id: self.config.cluster_id.clone(),
             node_id: self.config.node.id,
             layout: self.config.layout.as_str().to_owned(),
             has_log: self.consensus.has_log(),
             promised_to,
+            storage_id: self.known.own(),
         }))
     }
 }

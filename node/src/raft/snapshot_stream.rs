@@ -1,11 +1,10 @@
 //! A snapshot folder as a stream of parts, and back.
 
-use std::path::PathBuf;
-
 use bytes::Bytes;
 use futures::Stream;
 use registry_proto::peer::snapshot_part::Part;
 use registry_proto::peer::{FileStart, SnapshotHeader, SnapshotPart};
+use tokio::fs::File;
 use tokio::io::AsyncReadExt as _;
 use tonic::{Status, Streaming};
 
@@ -15,8 +14,9 @@ use crate::storage::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
 
 const PART_BYTES: usize = 1 << 20;
 
-/// Reads the folder as it is sent. A file that cannot be read ends the stream
-/// early; the receiver then misses announced bytes and refuses the whole.
+/// Reads the folder as it is sent, from files opened at once: a newer snapshot
+/// may remove it meanwhile. A file that cannot be read ends the stream early;
+/// the receiver then misses announced bytes and refuses the whole.
 pub(super) fn parts(vote: Vote, snapshot: &Snapshot) -> impl Stream<Item = SnapshotPart> + use<> {
     let header = SnapshotHeader {
         vote: Some(wire::vote_out(&vote)),
@@ -28,11 +28,21 @@ pub(super) fn parts(vote: Vote, snapshot: &Snapshot) -> impl Stream<Item = Snaps
     let names: Vec<String> = snapshot.snapshot.file_names().map(str::to_owned).collect();
     let (sender, receiver) = tokio::sync::mpsc::channel(4);
     tokio::spawn(async move {
+        let mut files = Vec::with_capacity(names.len());
+        for name in names {
+            match File::open(folder.join(&name)).await {
+                Ok(file) => files.push((name, file)),
+                Err(error) => {
+                    tracing::warn!(%error, file = name, "snapshot file could not be opened");
+                    return;
+                }
+            }
+        }
         if sender.send(part(Part::Header(header))).await.is_err() {
             return;
         }
-        for name in names {
-            if let Err(error) = send_file(&sender, folder.join(&name), &name).await {
+        for (name, file) in files {
+            if let Err(error) = send_file(&sender, file, &name).await {
                 tracing::warn!(%error, file = name, "snapshot file could not be sent");
                 return;
             }
@@ -47,11 +57,10 @@ fn part(part: Part) -> SnapshotPart {
 
 async fn send_file(
     sender: &tokio::sync::mpsc::Sender<SnapshotPart>,
-    path: PathBuf,
+    mut file: File,
     name: &str,
 ) -> std::io::Result<()> {
     let gone = || std::io::Error::other("the receiver went away");
-    let mut file = tokio::fs::File::open(&path).await?;
     let length_bytes = file.metadata().await?.len();
     // The manifest holds the checksums of all other files.
     let start = FileStart { name: name.to_owned(), length_bytes, sha256: Bytes::new() };

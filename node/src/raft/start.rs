@@ -11,7 +11,9 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::batcher::Batcher;
+use super::bootstrap::Promise;
 use super::consensus::{Consensus, Inner};
+use super::known_storage::KnownStorage;
 use super::network::{PEER_MESSAGE_BYTES, Peers, WINDOW_BYTES};
 use super::peer_service::PeerService;
 use super::read_gate::ReadGate;
@@ -19,7 +21,7 @@ use super::snapshot_trigger;
 use super::state_machine::StateMachine;
 use super::types::Raft;
 use crate::config::{Config, RaftConfig};
-use crate::storage::{LedgerStore, LogStore, SnapshotShelf, StorageThreads};
+use crate::storage::{LedgerStore, LogStore, SnapshotShelf, StorageThreads, storage_id};
 
 /// Raised by a recovery after the loss of a city; nodes of another epoch are refused.
 const RECOVERY_EPOCH: u64 = 0;
@@ -32,6 +34,7 @@ const MESSAGE_ENTRIES: u64 = 32;
 pub(crate) struct Running {
     pub(crate) consensus: Consensus,
     shelf: SnapshotShelf,
+    known: KnownStorage,
 }
 
 /// Opens storage under the data folder and starts.
@@ -40,11 +43,13 @@ pub(crate) async fn start(
     threads: &StorageThreads,
 ) -> anyhow::Result<Running> {
     let data = &config.node.data_dir;
+    let own = storage_id::open(data)?;
     let log = LogStore::open(&data.join("log"), threads)?;
     let shelf = SnapshotShelf::open(&data.join("snapshots"))?;
     let (store, opened) = LedgerStore::open(&data.join("ledger"), threads)?;
     let (machine, applied) = StateMachine::new(opened, store, shelf.clone())?;
-    let peers = Peers::new(&config, RECOVERY_EPOCH)?;
+    let known = KnownStorage::new(own, applied.clone());
+    let peers = Peers::new(&config, RECOVERY_EPOCH, known.clone())?;
     let settings = Arc::new(settings(&config).validate()?);
     let raft = Raft::new(config.node.id, settings, peers.clone(), log.clone(), machine).await?;
     let consensus = Consensus {
@@ -52,6 +57,8 @@ pub(crate) async fn start(
             batcher: Batcher::start(raft.clone(), config.raft.max_in_flight_batches),
             read_gate: ReadGate::start(&raft, &peers, config.node.id),
             config: config.clone(),
+            known: known.clone(),
+            promise: Promise::default(),
             raft,
             peers,
             applied,
@@ -59,7 +66,7 @@ pub(crate) async fn start(
         }),
     };
     tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
-    Ok(Running { consensus, shelf })
+    Ok(Running { consensus, shelf, known })
 }
 
 fn settings(config: &Config) -> RaftSettings {
@@ -101,7 +108,7 @@ impl Running {
             consensus: self.consensus.clone(),
             shelf: self.shelf.clone(),
             recovery_epoch: RECOVERY_EPOCH,
-            promise: parking_lot::Mutex::default(),
+            known: self.known.clone(),
         };
         let service = RaftServiceServer::new(service)
             .max_decoding_message_size(PEER_MESSAGE_BYTES)
@@ -138,12 +145,9 @@ impl Running {
     /// Stops taking part and writes the applied ledger to disk, so that the
     /// next start has little to apply again.
     pub(crate) async fn stop(&self) -> anyhow::Result<()> {
-        let flushed = self
-            .consensus
-            .raft()
-            .with_state_machine(|machine| Box::pin(std::future::ready(machine.flush())))
-            .await?;
-        flushed.await?;
+        let flushed =
+            self.consensus.raft().with_state_machine(|machine| Box::pin(machine.flush())).await?;
+        flushed?;
         self.consensus.raft().shutdown().await?;
         Ok(())
     }

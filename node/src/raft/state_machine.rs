@@ -1,6 +1,7 @@
 //! Feeds committed entries to the ledger and keeps its records on disk; no rules here.
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use futures::{Stream, TryStreamExt as _};
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use prost::Message as _;
 use registry_ledger::{Answer, Change, Ledger, LedgerTime};
 use registry_proto::storage::{AppliedMark, LogBatch};
@@ -20,13 +21,17 @@ use super::types::{
 };
 use super::view::LedgerView;
 use super::wire;
-use crate::storage::{LedgerStore, OpenedLedger, SnapshotFolder, SnapshotShelf, StorageError};
+use crate::storage::{
+    LedgerStore, OpenedLedger, SnapshotFolder, SnapshotShelf, StorageError, Underway,
+};
 
 /// Format of [`LogBatch`] that this version writes and reads.
 pub(super) const BATCH_FORMAT: u32 = 1;
 /// Changed records are handed to the disk at this size or age, whichever comes first.
 const HANDOVER_RECORDS: usize = 20_000;
 const HANDOVER_AGE: Duration = Duration::from_millis(500);
+/// With so many waiting, applying waits for the disk instead of filling the memory.
+const BACKLOG_RECORDS: usize = 10 * HANDOVER_RECORDS;
 
 /// What the rest of the node sees of the applied state.
 pub(crate) struct Applied {
@@ -105,26 +110,33 @@ impl StateMachine {
         Ok(answers)
     }
 
-    fn hand_over(&mut self) {
+    async fn hand_over(&mut self) -> Result<(), StorageError> {
         let due =
             self.pending.len() >= HANDOVER_RECORDS || self.handed_over.elapsed() >= HANDOVER_AGE;
         if !due {
-            return;
+            return Ok(());
         }
         let mark = self.mark();
-        if let Err(back) = self.store.try_write(std::mem::take(&mut self.pending), mark) {
+        let changes = std::mem::take(&mut self.pending);
+        if changes.len() >= BACKLOG_RECORDS {
+            self.store.write(changes, mark).await?;
+        } else if let Err(back) = self.store.try_write(changes, mark) {
             self.pending = back;
-        } else {
-            self.handed_over = Instant::now();
+            return Ok(());
         }
+        self.handed_over = Instant::now();
+        Ok(())
     }
 
-    /// Writes everything that is applied to disk, for a clean stop.
+    /// Writes everything that is applied to disk, for a clean stop. Nothing
+    /// else may be applied before it resolves.
     pub(crate) fn flush(
         &mut self,
     ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
         let mark = self.mark();
-        self.store.flush(std::mem::take(&mut self.pending), mark)
+        let changes = std::mem::take(&mut self.pending);
+        let store = self.store.clone();
+        async move { store.flush(changes, mark).await?.finished().await }
     }
 }
 
@@ -209,25 +221,15 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
             if let Some(responder) = responder {
                 responder.send(answers);
             }
-            self.hand_over();
+            self.hand_over().await?;
         }
         Ok(())
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
         let mark = self.mark();
-        let staging = self.shelf.staging("own");
-        let checkpoint = staging.map(|into| {
-            let changes = std::mem::take(&mut self.pending);
-            self.handed_over = Instant::now();
-            let made = self.store.checkpoint(changes, mark.clone(), into.clone());
-            (into, futures::FutureExt::boxed(made))
-        });
-        SnapshotBuilder {
-            shelf: self.shelf.clone(),
-            mark,
-            checkpoint: Mutex::new(Some(checkpoint)),
-        }
+        let checkpoint = self.start_checkpoint(mark.clone()).await;
+        SnapshotBuilder { shelf: self.shelf.clone(), mark, checkpoint: Some(checkpoint) }
     }
 
     async fn install_snapshot(
@@ -235,8 +237,11 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         meta: &SnapshotMeta,
         snapshot: SnapshotFolder,
     ) -> io::Result<()> {
-        let folder = self.shelf.shelve(&snapshot.path)?;
-        let opened = self.store.replace(folder.path).await?;
+        let shelf = self.shelf.clone();
+        let folder = tokio::task::spawn_blocking(move || shelf.shelve(&snapshot.path))
+            .await
+            .map_err(io::Error::other)??;
+        let opened = self.store.replace(folder.path).await?.finished().await?;
         let (last_applied, membership) = read_mark(&opened.mark)?;
         if last_applied != meta.last_log_id {
             return Err(io::Error::other(format!(
@@ -267,29 +272,38 @@ impl StateMachine {
         let digest = view.digest;
         view.advance(log_id.leader_id.term, log_id.index, digest);
     }
+
+    async fn start_checkpoint(&mut self, mark: AppliedMark) -> Result<Checkpoint, StorageError> {
+        let staging = self.shelf.staging("own")?;
+        let changes = std::mem::take(&mut self.pending);
+        self.handed_over = Instant::now();
+        let made = self.store.checkpoint(changes, mark, staging.clone()).await?;
+        Ok(Checkpoint { staging, made })
+    }
 }
 
-type PendingCheckpoint =
-    (std::path::PathBuf, futures::future::BoxFuture<'static, Result<(), StorageError>>);
+/// A checkpoint that the ledger's writer makes in a staging folder.
+struct Checkpoint {
+    staging: PathBuf,
+    made: Underway<()>,
+}
 
 /// Waits for the checkpoint that was queued when it was made, and shelves it.
 pub(crate) struct SnapshotBuilder {
     shelf: SnapshotShelf,
     mark: AppliedMark,
-    /// Behind a lock only because the future inside is not `Sync`.
-    checkpoint: Mutex<Option<Result<PendingCheckpoint, StorageError>>>,
+    checkpoint: Option<Result<Checkpoint, StorageError>>,
 }
 
 impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
     type SnapshotData = SnapshotFolder;
 
     async fn build_snapshot(&mut self) -> io::Result<Snapshot> {
-        let (staging, made) = self
+        let Checkpoint { staging, made } = self
             .checkpoint
-            .get_mut()
             .take()
             .ok_or_else(|| io::Error::other("a snapshot builder builds once"))??;
-        made.await?;
+        made.finished().await?;
         let shelf = self.shelf.clone();
         let mark = self.mark.clone();
         // Hashing and syncing files would hold up the runtime.

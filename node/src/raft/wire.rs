@@ -128,10 +128,18 @@ pub(crate) fn append_out(request: &AppendEntriesRequest<TypeConfig>) -> peer::Ap
 pub(crate) fn append_in(
     request: peer::AppendRequest,
 ) -> Result<AppendEntriesRequest<TypeConfig>, Malformed> {
+    let prev_log_id = optional_log_id(request.prev_log_id)?;
+    let entries =
+        request.entries.into_iter().map(entry_in).collect::<Result<Vec<Entry>, Malformed>>()?;
+    // The library trusts the leader in this; a hole here would be one in the log.
+    let first_index = prev_log_id.as_ref().map_or(0, |prev| prev.index + 1);
+    if !entries.iter().map(|entry| entry.log_id.index).eq((first_index..).take(entries.len())) {
+        return Err(malformed("append", "entries do not follow each other"));
+    }
     Ok(AppendEntriesRequest {
         vote: vote_in(request.vote)?,
-        prev_log_id: optional_log_id(request.prev_log_id)?,
-        entries: request.entries.into_iter().map(entry_in).collect::<Result<_, _>>()?,
+        prev_log_id,
+        entries,
         leader_commit: optional_log_id(request.leader_commit)?,
     })
 }
@@ -252,4 +260,31 @@ pub(crate) fn transfer_reply_in(
             actual: optional_log_id(reply.actual_log_id)?,
         }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blank(index: u64) -> peer::Entry {
+        let log_id = LogId { leader_id: LeaderId::new(3, 11), index };
+        entry_out(&Entry { log_id, payload: EntryContent::Blank })
+    }
+
+    #[test]
+    fn entries_with_a_hole_before_or_between_them_are_malformed() {
+        let prev = LogId { leader_id: LeaderId::new(3, 11), index: 4 };
+        let request = |prev: Option<LogId>, indexes: &[u64]| peer::AppendRequest {
+            vote: Some(vote_out(&Vote { leader_id: LeaderId::new(3, 11), committed: true })),
+            prev_log_id: prev.as_ref().map(log_id_out),
+            entries: indexes.iter().copied().map(blank).collect(),
+            leader_commit: None,
+        };
+        for whole in [request(Some(prev), &[5, 6]), request(Some(prev), &[]), request(None, &[0])] {
+            assert!(append_in(whole).is_ok());
+        }
+        for hole in [request(Some(prev), &[6]), request(Some(prev), &[5, 7]), request(None, &[1])] {
+            assert!(append_in(hole).is_err());
+        }
+    }
 }

@@ -5,7 +5,9 @@
 //! could elect a leader without committed entries, so on opening the log is
 //! compared with this mark and a shorter one is refused. The mark is written
 //! after every group fsync but not synced itself: after a power cut it may be
-//! older than the log, which only makes it less strict, never wrong.
+//! older than the log, which only makes it less strict, never wrong. Where the
+//! log is to become shorter the mark goes first and is synced, because there
+//! an old mark would demand what was rightly cut off.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt as _;
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{StorageError, io_error};
+use super::{StorageError, io_error, sync_folder};
 
 /// What was acknowledged last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,17 +45,21 @@ impl DurableMark {
             .open(&path)
             .map_err(|e| io_error("open", &path, e))?;
         let length = file.metadata().map_err(|e| io_error("read", &path, e))?.len();
-        let acknowledged = if length == 0 {
-            Acknowledged::default()
-        } else {
-            let mut bytes = [0; 32];
-            file.read_exact_at(&mut bytes, 0).map_err(|e| io_error("read", &path, e))?;
-            decode(&bytes).ok_or_else(|| StorageError::Corrupt {
-                what: path.display().to_string(),
-                why: "its checksum is wrong".into(),
-            })?
-        };
-        Ok((Self { file, path }, acknowledged))
+        let mark = Self { file, path };
+        if length == 0 {
+            // At full length from the start, so that later writes only replace bytes
+            // and a power cut cannot leave a file without its content.
+            mark.write_durably(Acknowledged::default())?;
+            sync_folder(folder)?;
+            return Ok((mark, Acknowledged::default()));
+        }
+        let mut bytes = [0; 32];
+        mark.file.read_exact_at(&mut bytes, 0).map_err(|e| io_error("read", &mark.path, e))?;
+        let acknowledged = decode(&bytes).ok_or_else(|| StorageError::Corrupt {
+            what: mark.path.display().to_string(),
+            why: "its checksum is wrong".into(),
+        })?;
+        Ok((mark, acknowledged))
     }
 
     /// Writes the mark in place; 32 bytes lie in one sector.
@@ -61,6 +67,12 @@ impl DurableMark {
         self.file
             .write_all_at(&encode(acknowledged), 0)
             .map_err(|e| io_error("write", &self.path, e))
+    }
+
+    /// Writes the mark so that it survives a power cut.
+    pub(crate) fn write_durably(&self, acknowledged: Acknowledged) -> Result<(), StorageError> {
+        self.write(acknowledged)?;
+        self.file.sync_data().map_err(|e| io_error("sync", &self.path, e))
     }
 }
 

@@ -6,13 +6,14 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use prost::Message as _;
 use registry_ledger::{Change, Ledger};
 use registry_proto::storage::AppliedMark;
 use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{DB, Direction, IteratorMode, Options, WriteBatch, WriteOptions};
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use super::{StorageError, StorageThreads, io_error, sync_folder};
@@ -20,7 +21,7 @@ use super::{StorageError, StorageThreads, io_error, sync_folder};
 const RECORD_PREFIX: u8 = b'r';
 const MARK_KEY: &[u8] = b"mark";
 const FORMAT: u32 = 1;
-/// Writes that may wait; beyond it changes stay with the caller and coalesce.
+/// Writes that may wait; beyond it changes gather with the caller.
 const QUEUE: usize = 4;
 
 /// The ledger as found on disk.
@@ -40,7 +41,7 @@ enum Job {
 /// Handle of the writer thread.
 #[derive(Clone)]
 pub(crate) struct LedgerStore {
-    jobs: SyncSender<Job>,
+    jobs: Sender<Job>,
 }
 
 impl LedgerStore {
@@ -52,10 +53,10 @@ impl LedgerStore {
         finish_replacement(folder)?;
         let db = open_database(folder)?;
         let opened = load(&db)?;
-        let (jobs, receiver) = sync_channel(QUEUE);
+        let (jobs, receiver) = channel(QUEUE);
         let owned = folder.to_owned();
         threads
-            .spawn("ledger-writer", move || run(db, &owned, &receiver))
+            .spawn("ledger-writer", move || run(db, &owned, receiver))
             .map_err(|e| io_error("start the ledger writer for", folder, e))?;
         Ok((Self { jobs }, opened))
     }
@@ -68,60 +69,79 @@ impl LedgerStore {
     ) -> Result<(), Vec<Change>> {
         match self.jobs.try_send(Job::Write { changes, mark }) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Full(job) | TrySendError::Disconnected(job)) => match job {
+            Err(TrySendError::Full(job) | TrySendError::Closed(job)) => match job {
                 Job::Write { changes, .. } => Err(changes),
                 _ => Err(Vec::new()),
             },
         }
     }
 
+    /// Queues a write as soon as there is room.
+    pub(crate) async fn write(
+        &self,
+        changes: Vec<Change>,
+        mark: AppliedMark,
+    ) -> Result<(), StorageError> {
+        self.send(Job::Write { changes, mark }).await
+    }
+
     /// Queues a write and then a checkpoint of exactly that state.
-    pub(crate) fn checkpoint(
+    pub(crate) async fn checkpoint(
         &self,
         changes: Vec<Change>,
         mark: AppliedMark,
         into: PathBuf,
-    ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
-        let (done, finished) = oneshot::channel();
-        let queued = self.jobs.send(Job::Write { changes, mark }).is_ok()
-            && self.jobs.send(Job::Checkpoint { into, done }).is_ok();
-        wait(queued, finished)
+    ) -> Result<Underway<()>, StorageError> {
+        self.write(changes, mark).await?;
+        self.call(|done| Job::Checkpoint { into, done }).await
     }
 
     /// Writes everything to files, for a clean stop.
-    pub(crate) fn flush(
+    pub(crate) async fn flush(
         &self,
         changes: Vec<Change>,
         mark: AppliedMark,
-    ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
-        let (done, finished) = oneshot::channel();
-        let queued = self.jobs.send(Job::Write { changes, mark }).is_ok()
-            && self.jobs.send(Job::Flush { done }).is_ok();
-        wait(queued, finished)
+    ) -> Result<Underway<()>, StorageError> {
+        self.write(changes, mark).await?;
+        self.call(|done| Job::Flush { done }).await
     }
 
     /// Replaces all records by those of a snapshot folder and loads them.
-    pub(crate) fn replace(
+    pub(crate) async fn replace(
         &self,
         from: PathBuf,
-    ) -> impl Future<Output = Result<OpenedLedger, StorageError>> + Send + use<> {
+    ) -> Result<Underway<OpenedLedger>, StorageError> {
+        self.call(|done| Job::Replace { from, done }).await
+    }
+
+    async fn send(&self, job: Job) -> Result<(), StorageError> {
+        self.jobs.send(job).await.map_err(|_| stopped())
+    }
+
+    async fn call<T>(
+        &self,
+        job: impl FnOnce(oneshot::Sender<Result<T, StorageError>>) -> Job,
+    ) -> Result<Underway<T>, StorageError> {
         let (done, finished) = oneshot::channel();
-        wait(self.jobs.send(Job::Replace { from, done }).is_ok(), finished)
+        self.send(job(done)).await?;
+        Ok(Underway { finished })
     }
 }
 
-async fn wait<T>(
-    queued: bool,
+/// What was queued and is not done yet.
+pub(crate) struct Underway<T> {
     finished: oneshot::Receiver<Result<T, StorageError>>,
-) -> Result<T, StorageError> {
-    let stopped = || StorageError::Corrupt {
-        what: "the ledger writer".into(),
-        why: "its thread has stopped".into(),
-    };
-    if !queued {
-        return Err(stopped());
+}
+
+impl<T> Underway<T> {
+    /// Resolves when the writer has done it.
+    pub(crate) async fn finished(self) -> Result<T, StorageError> {
+        self.finished.await.map_err(|_| stopped())?
     }
-    finished.await.map_err(|_| stopped())?
+}
+
+fn stopped() -> StorageError {
+    StorageError::Corrupt { what: "the ledger writer".into(), why: "its thread has stopped".into() }
 }
 
 fn rocks(what: &'static str) -> impl FnOnce(rocksdb::Error) -> StorageError {
@@ -191,9 +211,9 @@ fn load(db: &DB) -> Result<OpenedLedger, StorageError> {
     Ok(OpenedLedger { ledger, mark })
 }
 
-fn run(db: DB, folder: &Path, jobs: &Receiver<Job>) {
+fn run(db: DB, folder: &Path, mut jobs: Receiver<Job>) {
     let mut db = Some(db);
-    while let Ok(job) = jobs.recv() {
+    while let Some(job) = jobs.blocking_recv() {
         let Some(open) = &db else { return };
         match job {
             Job::Write { changes, mark } => {
@@ -254,6 +274,8 @@ fn replace(folder: &Path, from: &Path) -> Result<(DB, OpenedLedger), StorageErro
     let complete = sibling(folder, ".next");
     remove_if_there(&complete)?;
     fs::rename(&next, &complete).map_err(|e| io_error("rename", &next, e))?;
+    // Durable before the old records go: one of the two is whole at any moment.
+    sync_parent(folder)?;
     finish_replacement(folder)?;
     let db = open_database(folder)?;
     let opened = load(&db)?;
@@ -269,6 +291,10 @@ fn finish_replacement(folder: &Path) -> Result<(), StorageError> {
     }
     remove_if_there(folder)?;
     fs::rename(&complete, folder).map_err(|e| io_error("rename", &complete, e))?;
+    sync_parent(folder)
+}
+
+fn sync_parent(folder: &Path) -> Result<(), StorageError> {
     match folder.parent() {
         Some(parent) => sync_folder(parent),
         None => Ok(()),

@@ -118,7 +118,11 @@ impl RaftLogReader<TypeConfig> for LogReader {
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
-        Ok(self.read(start..end, MESSAGE_BYTES)?)
+        let entries = self.read(start..end, MESSAGE_BYTES)?;
+        // A message that begins after a purged entry would leave a hole in a follower's
+        // log; without entries it asks again, and then gets a snapshot.
+        let whole = entries.first().is_some_and(|first| first.log_id.index == start);
+        Ok(if whole { entries } else { Vec::new() })
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {

@@ -169,7 +169,7 @@ fn read_log_id(
         .transpose()
 }
 
-fn load(db: DB) -> Result<(Shared, Acknowledged), StorageError> {
+pub(super) fn load(db: DB) -> Result<(Shared, Acknowledged), StorageError> {
     let shared = Shared {
         db,
         cache: RwLock::default(),

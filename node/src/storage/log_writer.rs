@@ -43,6 +43,16 @@ pub(super) enum Job {
     Committed(Vec<u8>),
 }
 
+impl Job {
+    /// Where it makes the log end.
+    fn cuts_from(&self) -> Option<u64> {
+        match self {
+            Self::Truncate { from_index, .. } => Some(*from_index),
+            _ => None,
+        }
+    }
+}
+
 enum Waiter {
     Entries(IOFlushed<TypeConfig>),
     Call(oneshot::Sender<()>),
@@ -69,7 +79,7 @@ pub(super) fn run(
     }
 }
 
-fn write_group(
+pub(super) fn write_group(
     shared: &Arc<Shared>,
     group: Vec<Job>,
     mark: &DurableMark,
@@ -80,6 +90,11 @@ fn write_group(
     let mut batch = WriteBatch::default();
     let mut waiters = Vec::with_capacity(group.len());
     let mut purged_through = None;
+    if let Some(from_index) = group.iter().filter_map(Job::cuts_from).min() {
+        // A crash between the two writes must find a mark that the shorter log satisfies.
+        let next_index = acknowledged.next_index.min(from_index);
+        mark.write_durably(Acknowledged { next_index, last_term: 0, ..*acknowledged })?;
+    }
     for job in group {
         match job {
             Job::Append { records, last_term, flushed } => {

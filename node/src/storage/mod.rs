@@ -7,9 +7,10 @@ mod log_reader;
 mod log_store;
 mod log_writer;
 mod snapshot;
+pub(crate) mod storage_id;
 mod threads;
 
-pub(crate) use ledger_store::{LedgerStore, OpenedLedger};
+pub(crate) use ledger_store::{LedgerStore, OpenedLedger, Underway};
 pub(crate) use log_store::LogStore;
 pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
 pub(crate) use threads::StorageThreads;

@@ -1,10 +1,14 @@
 //! Snapshot folders: a RocksDB checkpoint of the ledger's records with a
 //! manifest, made durable in a staging folder and then renamed into place.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use prost::Message as _;
 use registry_proto::storage::{AppliedMark, SnapshotFile, SnapshotManifest};
 use sha2::{Digest as _, Sha256};
@@ -27,13 +31,18 @@ pub(crate) struct SnapshotFolder {
 #[derive(Clone, Debug)]
 pub(crate) struct SnapshotShelf {
     folder: PathBuf,
+    /// Held to look at the shelf or to change it: a snapshot of this node's own
+    /// may be put there while one from the leader arrives.
+    order: Arc<Mutex<()>>,
+    arrivals: Arc<AtomicU64>,
 }
 
 impl SnapshotShelf {
     /// Opens the shelf and removes what an interrupted run left unfinished.
     pub(crate) fn open(folder: &Path) -> Result<Self, StorageError> {
         fs::create_dir_all(folder).map_err(|e| io_error("create", folder, e))?;
-        let shelf = Self { folder: folder.to_owned() };
+        let shelf =
+            Self { folder: folder.to_owned(), order: Arc::default(), arrivals: Arc::default() };
         for name in shelf.names()? {
             if name.starts_with(STAGING) {
                 let path = folder.join(&name);
@@ -56,6 +65,7 @@ impl SnapshotShelf {
 
     /// The newest complete snapshot.
     pub(crate) fn latest(&self) -> Result<Option<SnapshotFolder>, StorageError> {
+        let _order = self.order.lock();
         let newest = self.names()?.into_iter().rfind(|name| !name.starts_with(STAGING));
         newest.map(|name| read_manifest(&self.folder.join(name))).transpose()
     }
@@ -101,14 +111,21 @@ impl SnapshotShelf {
         self.shelve(staging)
     }
 
-    /// Moves a complete snapshot to its place; older ones go.
+    /// Moves a complete snapshot to its place; older ones go. One that lies in
+    /// its place already stays: after a crash it may be installed from there.
     pub(crate) fn shelve(&self, staging: &Path) -> Result<SnapshotFolder, StorageError> {
+        let _order = self.order.lock();
         let staged = read_manifest(staging)?;
         let last = staged.mark.last_applied.unwrap_or_default();
         let name = format!("{:020}-{:010}", last.index, last.leader_id.unwrap_or_default().term);
         let target = self.folder.join(&name);
+        if staging == target {
+            return Ok(staged);
+        }
         if target.exists() {
-            fs::remove_dir_all(&target).map_err(|e| io_error("remove", &target, e))?;
+            // Never half a snapshot under a complete one's name, not even after a crash.
+            let replaced = self.staging("replaced")?;
+            fs::rename(&target, &replaced).map_err(|e| io_error("rename", &target, e))?;
         }
         fs::rename(staging, &target).map_err(|e| io_error("rename", staging, e))?;
         sync_folder(&self.folder)?;
@@ -118,7 +135,19 @@ impl SnapshotShelf {
                 fs::remove_dir_all(&path).map_err(|e| io_error("remove", &path, e))?;
             }
         }
+        self.staging("replaced")?;
         read_manifest(&target)
+    }
+
+    /// Drops an arrived snapshot that was not wanted; one that was shelved has
+    /// left this path.
+    pub(crate) fn discard(&self, arrived: &Path) {
+        if arrived.parent() == Some(&self.folder)
+            && let Err(error) = fs::remove_dir_all(arrived)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, path = %arrived.display(), "snapshot could not be removed");
+        }
     }
 }
 
@@ -157,18 +186,38 @@ fn sync_and_hash(path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
     }
 }
 
-/// A snapshot that arrives file by file in a staging folder.
+/// A snapshot that arrives file by file in a staging folder, which goes when
+/// the rest does not come.
 pub(crate) struct IncomingSnapshot {
+    shelf: SnapshotShelf,
     staging: PathBuf,
     current: Option<(PathBuf, File, u64)>,
+    names: BTreeSet<String>,
+    complete: bool,
+}
+
+impl Drop for IncomingSnapshot {
+    fn drop(&mut self) {
+        if !self.complete {
+            self.shelf.discard(&self.staging);
+        }
+    }
 }
 
 impl IncomingSnapshot {
-    /// Starts anew; what an earlier attempt of the same sender left is dropped.
+    /// Starts anew, apart from other attempts of the same sender: one of them
+    /// may be complete and about to be installed.
     pub(crate) fn begin(shelf: &SnapshotShelf, sender: u64) -> Result<Self, StorageError> {
-        let staging = shelf.staging(&format!("from-{sender}"))?;
+        let arrival = shelf.arrivals.fetch_add(1, Ordering::Relaxed);
+        let staging = shelf.staging(&format!("from-{sender}-{arrival}"))?;
         fs::create_dir_all(&staging).map_err(|e| io_error("create", &staging, e))?;
-        Ok(Self { staging, current: None })
+        Ok(Self {
+            shelf: shelf.clone(),
+            staging,
+            current: None,
+            names: BTreeSet::new(),
+            complete: false,
+        })
     }
 
     /// Starts the next file.
@@ -188,6 +237,7 @@ impl IncomingSnapshot {
         let path = self.staging.join(name);
         let file = File::create_new(&path).map_err(|e| io_error("create", &path, e))?;
         self.current = Some((path, file, length_bytes));
+        self.names.insert(name.to_owned());
         Ok(())
     }
 
@@ -207,6 +257,11 @@ impl IncomingSnapshot {
         file.write_all(bytes).map_err(|e| io_error("write", path, e))
     }
 
+    /// All but the manifest, in the manifest's order.
+    fn other_names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str).filter(|name| *name != MANIFEST)
+    }
+
     fn close(&mut self) -> Result<(), StorageError> {
         match self.current.take() {
             Some((path, _, remaining)) if remaining > 0 => Err(StorageError::Corrupt {
@@ -221,6 +276,13 @@ impl IncomingSnapshot {
     pub(crate) fn finish(mut self) -> Result<SnapshotFolder, StorageError> {
         self.close()?;
         let arrived = read_manifest(&self.staging)?;
+        // Only what arrived under a plain name is looked at, and all of it is verified.
+        if !arrived.file_names().eq(std::iter::once(MANIFEST).chain(self.other_names())) {
+            return Err(StorageError::Corrupt {
+                what: "an arriving snapshot".into(),
+                why: "its files are not those of its manifest".into(),
+            });
+        }
         for file in &arrived.files {
             let path = self.staging.join(&file.name);
             let (length_bytes, sha256) = sync_and_hash(&path)?;
@@ -236,6 +298,8 @@ impl IncomingSnapshot {
             .and_then(|file| file.sync_all())
             .map_err(|e| io_error("sync", &manifest, e))?;
         sync_folder(&self.staging)?;
-        read_manifest(&self.staging)
+        let folder = read_manifest(&self.staging)?;
+        self.complete = true;
+        Ok(folder)
     }
 }

@@ -5,18 +5,26 @@ use std::path::Path;
 
 use openraft::RaftLogReader as _;
 use openraft::StorageError as LibraryError;
+use openraft::StorageHelper;
 use openraft::storage::{
     IOFlushed, RaftLogStorage as _, RaftSnapshotBuilder as _, RaftStateMachine as _,
 };
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::type_config::TypeConfigExt as _;
 use openraft::vote::RaftLeaderId as _;
+use registry_proto::storage::AppliedMark;
 use tempfile::TempDir;
 
-use super::log_store::LOG_FAMILY;
-use super::{IncomingSnapshot, LedgerStore, LogStore, SnapshotShelf, StorageError, StorageThreads};
+use super::durable_mark::DurableMark;
+use super::log_store::{self, LOG_FAMILY};
+use super::log_writer::{self, Job};
+use super::{
+    IncomingSnapshot, LedgerStore, LogStore, SnapshotFolder, SnapshotShelf, StorageError,
+    StorageThreads,
+};
 use crate::raft::state_machine::StateMachine;
 use crate::raft::types::{Entry, EntryContent, LeaderId, LogId, Payload, TypeConfig, Vote};
+use crate::raft::wire;
 
 struct Builder;
 
@@ -138,6 +146,38 @@ async fn a_truncated_log_may_be_shorter_than_before() {
 }
 
 #[tokio::test]
+async fn the_mark_gives_way_before_the_log_is_cut() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    filled(folder.path(), 9).await;
+    drop(reopen(folder.path()).expect("opens"));
+    damage(folder.path(), |_| {});
+    // This database refuses to write, which is where a crash would leave off.
+    let families = ["default", LOG_FAMILY, "meta"];
+    let options = rocksdb::Options::default();
+    let db = rocksdb::DB::open_cf_for_read_only(&options, folder.path(), families, false);
+    let (shared, mut found) = log_store::load(db.expect("opens")).expect("loads");
+    let (mark, before) = DurableMark::open(folder.path()).expect("mark");
+    assert_eq!((before.next_index, found.next_index), (10, 10));
+    let (done, _) = tokio::sync::oneshot::channel();
+    let cut = vec![Job::Truncate { from_index: 5, last_term: 3, done }];
+    let shared = std::sync::Arc::new(shared);
+    log_writer::write_group(&shared, cut, &mark, &mut found).expect_err("it cannot be written");
+    let (_, left) = DurableMark::open(folder.path()).expect("mark");
+    assert_eq!((left.next_index, left.vote_term), (5, 3));
+}
+
+#[tokio::test]
+async fn a_message_never_begins_after_a_purged_entry() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut log = LogStore::open(folder.path(), &StorageThreads::default()).expect("log");
+    append(&mut log, (0..10).map(|index| entry(1, index, 100)).collect()).await;
+    log.purge(log_id(1, 4)).await.expect("purge");
+    let mut reader = log.get_log_reader().await;
+    assert_eq!(reader.limited_get_log_entries(5, 10).await.expect("entries").len(), 5);
+    assert_eq!(reader.limited_get_log_entries(2, 10).await.expect("entries").len(), 0);
+}
+
+#[tokio::test]
 async fn entries_beyond_the_memory_are_read_from_disk_without_a_gap() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let mut log = LogStore::open(folder.path(), &StorageThreads::default()).expect("log");
@@ -194,4 +234,79 @@ async fn an_arriving_snapshot_that_differs_from_its_manifest_is_refused() {
     for name in ["../escape", "", "a/b", "."] {
         assert!(incoming.file(name, 1).is_err(), "{name:?} was taken");
     }
+    for name in made.file_names().chain(["unlisted"]) {
+        let bytes = std::fs::read(made.path.join(name)).unwrap_or_default();
+        incoming.file(name, bytes.len() as u64).expect("file");
+        incoming.data(&bytes).expect("data");
+    }
+    incoming.finish().expect_err("a file that nobody vouches for");
+}
+
+/// A snapshot at `index`, made elsewhere and arrived in staging.
+async fn arrived(shelf: &SnapshotShelf, index: u64) -> SnapshotFolder {
+    let origin = tempfile::tempdir().expect("temporary folder");
+    let mut machine = open_machine(origin.path());
+    let blank = Entry { log_id: log_id(1, index), payload: EntryContent::Blank };
+    machine.apply(futures::stream::iter([Ok((blank, None))])).await.expect("applies");
+    let mut builder = machine.get_snapshot_builder().await;
+    let made = builder.build_snapshot().await.expect("snapshot").snapshot;
+    let mut incoming = IncomingSnapshot::begin(shelf, 12).expect("begin");
+    for name in made.file_names() {
+        let bytes = std::fs::read(made.path.join(name)).expect("read");
+        incoming.file(name, bytes.len() as u64).expect("file");
+        incoming.data(&bytes).expect("data");
+    }
+    incoming.finish().expect("whole")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_shelved_just_before_a_crash_is_installed_by_the_next_start() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    {
+        let shelf = SnapshotShelf::open(&folder.path().join("snapshots")).expect("shelf");
+        let snapshot = arrived(&shelf, 5).await;
+        shelf.shelve(&snapshot.path).expect("shelved");
+    }
+    let threads = StorageThreads::default();
+    let mut log = LogStore::open(&folder.path().join("log"), &threads).expect("log");
+    let mut machine = open_machine(folder.path());
+    let mut helper = StorageHelper::new(&mut log, &mut machine).with_id(11);
+    helper.get_initial_state().await.expect("it starts");
+    assert_eq!(machine.applied_state().await.expect("state").0, Some(log_id(1, 5)));
+    let kept = machine.get_current_snapshot().await.expect("readable").expect("still there");
+    assert_eq!(kept.meta.last_log_id, Some(log_id(1, 5)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arriving_snapshot_leaves_a_complete_one_of_the_same_sender_alone() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let shelf = SnapshotShelf::open(folder.path()).expect("shelf");
+    let complete = arrived(&shelf, 5).await;
+    let again = IncomingSnapshot::begin(&shelf, 12).expect("begin");
+    shelf.shelve(&complete.path).expect("it can be installed");
+    drop(again);
+    let refused = arrived(&shelf, 4).await;
+    shelf.discard(&refused.path);
+    let left = std::fs::read_dir(folder.path()).expect("readable").count();
+    assert_eq!(left, 1, "only the shelved one stays");
+}
+
+#[test]
+fn a_snapshot_of_its_own_and_one_from_the_leader_reach_the_shelf_at_once() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let shelf = SnapshotShelf::open(folder.path()).expect("shelf");
+    let publish = |purpose: &str, index: u64| {
+        let staging = shelf.staging(purpose).expect("staging");
+        std::fs::create_dir(&staging).expect("folder");
+        let last_applied = Some(wire::log_id_out(&log_id(1, index)));
+        let mark = AppliedMark { last_applied, ..Default::default() };
+        shelf.publish(&staging, mark).expect("published");
+        shelf.latest().expect("the newest is whole").expect("there is one")
+    };
+    std::thread::scope(|threads| {
+        threads.spawn(|| (0..100).for_each(|index| drop(publish("own", index))));
+        threads.spawn(|| (100..200).for_each(|index| drop(publish("arriving", index))));
+    });
+    let newest = shelf.latest().expect("readable").expect("there is one");
+    assert_eq!(newest.mark.last_applied.expect("a position").index, 199);
 }

@@ -12,7 +12,7 @@ mod market_faults;
 mod trade_faults;
 mod trades;
 
-use registry_ledger::{Command, Date, Entry, Genesis, LedgerTime, Request};
+use registry_ledger::{Command, Date, Entry, Genesis, LedgerTime, Member, Request};
 use sha2::{Digest as _, Sha256};
 
 use super::calendar::{DAY_MS, beijing_midnight_ms};
@@ -96,8 +96,11 @@ impl Workload {
     }
 
     fn genesis(&mut self) -> Asked {
-        let cities =
-            vec![("shanghai".to_owned(), vec![11, 12, 13]), ("wuhan".to_owned(), vec![21])];
+        let member = |node_id| Member { node_id, storage_id: [7; 16] };
+        let cities = vec![
+            ("shanghai".to_owned(), [11, 12, 13].map(member).to_vec()),
+            ("wuhan".to_owned(), vec![member(21)]),
+        ];
         let genesis =
             Genesis { cluster_id: "model".to_owned(), layout: "dual-city".to_owned(), cities };
         ("operator/1".to_owned(), Command::Genesis(genesis))

@@ -4,7 +4,7 @@
 use crate::account::Account;
 use crate::bank::Bank;
 use crate::codec::{Problem, Reader, Writer, known};
-use crate::command::Genesis;
+use crate::command::{Genesis, Member};
 use crate::instrument::Instrument;
 use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Holding};
@@ -16,10 +16,13 @@ pub(super) fn genesis(genesis: &Genesis) -> Vec<u8> {
     writer.text(&genesis.cluster_id);
     writer.text(&genesis.layout);
     writer.count(genesis.cities.len());
-    for (city, nodes) in &genesis.cities {
+    for (city, members) in &genesis.cities {
         writer.text(city);
-        writer.count(nodes.len());
-        nodes.iter().for_each(|node| writer.u64(*node));
+        writer.count(members.len());
+        for member in members {
+            writer.u64(member.node_id);
+            writer.raw(&member.storage_id);
+        }
     }
     writer.finish()
 }
@@ -29,10 +32,14 @@ pub(super) fn read_genesis(value: &[u8]) -> Result<Genesis, Problem> {
     let genesis = Genesis {
         cluster_id: reader.text()?,
         layout: reader.text()?,
-        cities: reader.list(|reader| Ok((reader.text()?, reader.list(Reader::u64)?)))?,
+        cities: reader.list(|reader| Ok((reader.text()?, reader.list(member)?)))?,
     };
     reader.finish()?;
     Ok(genesis)
+}
+
+fn member(reader: &mut Reader<'_>) -> Result<Member, Problem> {
+    Ok(Member { node_id: reader.u64()?, storage_id: reader.array()? })
 }
 
 impl Ledger {

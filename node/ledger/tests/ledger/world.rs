@@ -3,8 +3,9 @@
 
 use registry_ledger::{
     AccountId, AccountKind, Answer, BankId, Chunk, Command, Date, DayState, Digest, Entry, Fen,
-    FreePosition, Genesis, InstrumentCode, Ledger, LedgerTime, Manifest, Price, Quantity, Receipt,
-    Rejection, Request, Trade, TradeKind, TradeNumber, calendar, formats::TradesHasher, uscc,
+    FreePosition, Genesis, InstrumentCode, Ledger, LedgerTime, Manifest, Member, Price, Quantity,
+    Receipt, Rejection, Request, Trade, TradeKind, TradeNumber, calendar, formats::TradesHasher,
+    uscc,
 };
 
 pub(crate) const SELLER: AccountId = AccountId(1);
@@ -206,13 +207,17 @@ impl World {
     }
 }
 
+fn member(node_id: u64) -> Member {
+    Member { node_id, storage_id: [node_id as u8; 16] }
+}
+
 pub(crate) fn genesis() -> Command {
     Command::Genesis(Genesis {
         cluster_id: "test".to_owned(),
         layout: "dual-city".to_owned(),
         cities: vec![
-            ("shanghai".to_owned(), vec![11, 12, 13]),
-            ("wuhan".to_owned(), vec![21, 22, 23]),
+            ("shanghai".to_owned(), [11, 12, 13].map(member).to_vec()),
+            ("wuhan".to_owned(), [21, 22, 23].map(member).to_vec()),
         ],
     })
 }
