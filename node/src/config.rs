@@ -97,7 +97,7 @@ pub struct RaftConfig {
     pub election_timeout_max_ms: u64,
     /// Log bytes after which a snapshot is taken. Default 268,435,456.
     pub snapshot_log_bytes: u64,
-    /// Log entries kept after a snapshot for members that lag. Default 512.
+    /// Log entries kept after a snapshot for members that lag. Default 4,096.
     pub snapshot_keep_entries: u64,
     /// Log entries that the leader has proposed and not yet seen applied. Default 16.
     pub max_in_flight_batches: usize,
@@ -186,7 +186,7 @@ impl Config {
     /// Reads and checks `path` with the overrides of the environment.
     ///
     /// # Errors
-    /// [`ConfigError`] names the key, its value and what to do.
+    /// The error names the key, its value and what to do.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
@@ -249,7 +249,7 @@ impl Default for RaftConfig {
             election_timeout_min_ms: 1_000,
             election_timeout_max_ms: 2_000,
             snapshot_log_bytes: 256 * 1024 * 1024,
-            snapshot_keep_entries: 512,
+            snapshot_keep_entries: 4_096,
             max_in_flight_batches: 16,
         }
     }

@@ -12,12 +12,13 @@ mod security;
 mod services;
 mod storage;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::anyhow;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::oneshot;
 
 pub use config::{Config, LogFormat};
 use storage::StorageThreads;
@@ -44,17 +45,14 @@ async fn serve(config: Config, threads: &StorageThreads) -> anyhow::Result<()> {
     let config = Arc::new(config);
     security::check_own_certificates(&config)?;
     let running = raft::start(config.clone(), threads).await?;
-    let (stop, stopping) = watch::channel(false);
-    let stopped = |mut stopping: watch::Receiver<bool>| async move {
-        // An error means that the sender is gone, which is a stop as well.
-        drop(stopping.wait_for(|stop| *stop).await);
-    };
-    let peer_port = running.serve_peer_port(config.clone(), stopped(stopping.clone()));
-    let client_port = services::serve_client_port(
+    let (stop, stopping) = oneshot::channel::<()>();
+    let mut peer_port = pin!(running.serve_peer_port(config.clone()));
+    let mut client_port = pin!(services::serve_client_port(
         config.clone(),
         running.consensus.clone(),
-        stopped(stopping.clone()),
-    );
+        // An error means that the sender is gone, which is a stop as well.
+        async move { drop(stopping.await) },
+    ));
     tracing::info!(
         node = config.node.name,
         city = config.node.city,
@@ -62,18 +60,21 @@ async fn serve(config: Config, threads: &StorageThreads) -> anyhow::Result<()> {
         peer_port = %config.node.peer_listen,
         "node started"
     );
-    let mut ports =
-        std::pin::pin!(async { tokio::try_join!(peer_port, async { Ok(client_port.await?) }) });
-    let ended = tokio::select! {
-        ended = &mut ports => ended.map(|_| ()).context("serve"),
-        failure = running.failure() => Err(failure),
-        asked = stop_asked() => asked,
-    };
-    stop.send_replace(true);
-    ended?;
-    // Open calls get their answers before the node leaves the consensus.
-    if tokio::time::timeout(DRAIN, ports).await.is_err() {
-        tracing::warn!("calls were still open after {DRAIN:?}");
+    tokio::select! {
+        ended = &mut peer_port => return ended.and(Err(anyhow!("the peer port closed"))),
+        ended = &mut client_port => return Ok(ended?).and(Err(anyhow!("the client port closed"))),
+        failure = running.failure() => return Err(failure),
+        asked = stop_asked() => asked?,
+    }
+    drop(stop);
+    // Open calls get their answers before the node leaves the consensus, which
+    // needs the peer port until then.
+    tokio::select! {
+        ended = &mut peer_port => ended?,
+        drained = tokio::time::timeout(DRAIN, client_port) => match drained {
+            Ok(ended) => ended?,
+            Err(_) => tracing::warn!("calls were still open after {DRAIN:?}"),
+        },
     }
     running.stop().await?;
     tracing::info!("node stopped");

@@ -237,7 +237,7 @@ fn check_request_id(id: &str) -> Result<(), Refused> {
 
 /// The rule of every text a person writes.
 fn check_text(text: &str, max_bytes: usize, field: &str) -> Result<(), Refused> {
-    if text.is_empty() {
+    if text.trim().is_empty() {
         refuse(Reason::FieldMissing, field)
     } else if text.len() > max_bytes {
         refuse(Reason::TooLong, field)

@@ -1,5 +1,7 @@
 //! Why a command is refused. Codes are stable: `docs/errors.md` lists each.
 
+use crate::types::TradeNumber;
+
 /// A replicated "no": it moves nothing, and the same request id gets it again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -16,6 +18,11 @@ impl Rejection {
     /// A rejection of `field` with a sentence for a person.
     pub fn new(reason: Reason, field: impl Into<String>, message: impl Into<String>) -> Self {
         Self { reason, field: field.into(), message: message.into() }
+    }
+
+    /// The same rejection, its sentence naming the trade among many.
+    pub(crate) fn of_trade(self, number: TradeNumber) -> Self {
+        Self { message: format!("trade {}: {}", number.0, self.message), ..self }
     }
 
     /// The same rejection of a field that lies inside another.

@@ -23,8 +23,9 @@ fn check(
     limit: usize,
     refused: impl Fn(char) -> bool,
 ) -> Result<(), Rejection> {
-    if text.is_empty() {
-        return Err(Rejection::new(Reason::FieldMissing, field, format!("{field} is empty")));
+    if text.trim().is_empty() {
+        let message = format!("{field} is empty or blank");
+        return Err(Rejection::new(Reason::FieldMissing, field, message));
     }
     if text.len() > limit {
         return Err(Rejection::new(

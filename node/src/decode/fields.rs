@@ -80,7 +80,7 @@ pub(super) fn quantity(tonnes: i64, field: &str) -> Result<Quantity, Rejection> 
 
 /// Text of 1 to `limit` bytes; line ends only where `limit` allows a letter.
 pub(super) fn text(text: &str, field: &str, limit: usize) -> Result<String, Rejection> {
-    if text.is_empty() {
+    if text.trim().is_empty() {
         return missing(field);
     }
     if text.len() > limit {

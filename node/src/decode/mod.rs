@@ -12,6 +12,8 @@ mod instrument;
 mod settlement;
 mod trade;
 
+pub(crate) use trade::ChunkHead;
+
 use prost::Message;
 use registry_ledger::{Command, Genesis, Member, Reason, Rejection, Request};
 use registry_proto::storage;

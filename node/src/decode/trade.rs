@@ -9,6 +9,15 @@ use registry_proto::registry;
 
 use super::fields;
 
+/// What a chunk says of itself, read without its trades.
+#[derive(Clone, PartialEq, prost::Message)]
+pub(crate) struct ChunkHead {
+    #[prost(string, tag = "1")]
+    pub(crate) date: String,
+    #[prost(uint32, tag = "2")]
+    pub(crate) chunk_number: u32,
+}
+
 /// A chunk from the bytes that the exchange sent and the log keeps.
 pub(super) fn chunk(bytes: &[u8]) -> Result<Command, Rejection> {
     if bytes.is_empty() {
@@ -36,7 +45,11 @@ pub(super) fn chunk(bytes: &[u8]) -> Result<Command, Rejection> {
     let mut trades = Vec::with_capacity(chunk.trades.len());
     for (i, message) in chunk.trades.iter().enumerate() {
         let decoded = trade(message);
-        trades.push(decoded.map_err(|r| fields::inside(&format!("chunk.trades[{i}]"), r))?);
+        trades.push(decoded.map_err(|refused| {
+            let refused = fields::inside(&format!("chunk.trades[{i}]"), refused);
+            let message = format!("trade {}: {}", message.trade_number, refused.message);
+            Rejection { message, ..refused }
+        })?);
     }
     Ok(Command::SubmitTrades(Chunk { date, number: chunk.chunk_number, trades }))
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use openraft::errors::ClientWriteError;
 use openraft::impls::ProgressResponder;
 use prost::Message as _;
 use registry_ledger::Answer;
@@ -71,6 +72,12 @@ fn now_ms() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
+fn refuse(answers: Vec<oneshot::Sender<Outcome>>, why: &Unavailable) {
+    for answer in answers {
+        drop(answer.send(Err(why.clone())));
+    }
+}
+
 async fn run(
     raft: Raft,
     mut waiting: mpsc::Receiver<Waiting>,
@@ -107,9 +114,7 @@ async fn run(
         let payload = Payload(Bytes::from(entry.encode_to_vec()));
         let (responder, completed) = ProgressResponder::complete_only();
         if raft.client_write_ff(payload, Some(responder)).await.is_err() {
-            for answer in answers {
-                drop(answer.send(Err(Unavailable::Stopped)));
-            }
+            refuse(answers, &Unavailable::Stopped);
             return;
         }
         tokio::spawn(async move {
@@ -120,13 +125,13 @@ async fn run(
                         drop(answer.send(Ok(outcome)));
                     }
                 }
-                // Even when this node says that it no longer leads, another may
-                // hold the entry and commit it yet.
-                Ok(Err(_)) | Err(_) => {
-                    for answer in answers {
-                        drop(answer.send(Err(Unavailable::OutcomeUnknown)));
-                    }
+                // The library says so only of what it did not append.
+                Ok(Err(ClientWriteError::ForwardToLeader(to))) => {
+                    refuse(answers, &Unavailable::NotLeader { leader_id: to.leader_id });
                 }
+                // What was appended and then lost here another node may hold
+                // and commit yet.
+                Ok(Err(_)) | Err(_) => refuse(answers, &Unavailable::OutcomeUnknown),
             }
             drop(place);
         });

@@ -140,8 +140,9 @@ impl Consensus {
         let own = self.inner.config.node.id;
         match self.inner.promise.keep(own) {
             holder if holder == own => Ok(()),
-            holder => Err(self
-                .cannot_take_part(format!("it takes part in a bootstrap by node {holder}"))),
+            holder => {
+                Err(self.cannot_take_part(format!("it takes part in a bootstrap by node {holder}")))
+            }
         }
     }
 

@@ -83,7 +83,7 @@ async fn start_cities() -> Cities {
             start(config.clone(), &StorageThreads::default()).await.expect("a node starts");
         nodes.insert(config.node.id, running.consensus.clone());
         ports.spawn(async move {
-            let served = running.serve_peer_port(config, std::future::pending()).await;
+            let served = running.serve_peer_port(config).await;
             served.expect("the peer port is served");
         });
     }
@@ -218,6 +218,17 @@ async fn readers_that_wait_together_share_quorum_rounds() {
     }
     let rounds = leader.status().counters.read_rounds - before;
     assert!((1..500).contains(&rounds), "{rounds} rounds for 1,000 reads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_another_node_must_take_is_known_not_to_apply() {
+    let cities = Cities::formed().await;
+    let leader_id = cities.leader().await.inner.config.node.id;
+    let follower = cities.nodes.values().find(|node| node.inner.config.node.id != leader_id);
+    // As when the leadership moves between the question who leads and the proposal.
+    let queued = follower.expect("six nodes").inner.batcher.submit(open_bank(102));
+    let answer = within(queued.expect("there is room")).await.expect("an answer");
+    assert!(matches!(answer, Err(Unavailable::NotLeader { leader_id: Some(_) })), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -21,6 +21,7 @@ use super::snapshot_trigger;
 use super::state_machine::StateMachine;
 use super::types::Raft;
 use crate::config::{Config, RaftConfig};
+use crate::storage::storage_id::FoundLog;
 use crate::storage::{LedgerStore, LogStore, SnapshotShelf, StorageThreads, storage_id};
 
 /// Raised by a recovery after the loss of a city; nodes of another epoch are refused.
@@ -43,8 +44,14 @@ pub(crate) async fn start(
     threads: &StorageThreads,
 ) -> anyhow::Result<Running> {
     let data = &config.node.data_dir;
-    let own = storage_id::open(data)?;
+    let is_new = !data.join("log").exists();
     let log = LogStore::open(&data.join("log"), threads)?;
+    let found = match (is_new, log.is_empty()) {
+        (true, _) => FoundLog::New,
+        (false, true) => FoundLog::Empty,
+        (false, false) => FoundLog::Filled,
+    };
+    let own = storage_id::open(data, found)?;
     let shelf = SnapshotShelf::open(&data.join("snapshots"))?;
     let (store, opened) = LedgerStore::open(&data.join("ledger"), threads)?;
     let (machine, applied) = StateMachine::new(opened, store, shelf.clone())?;
@@ -86,6 +93,10 @@ fn settings(config: &Config) -> RaftSettings {
         quorum_loss_probe_interval: Some(2 * election_timeout_max_ms),
         // A member with less log than it acknowledged is a fault, not a new start.
         allow_log_reversion: Some(false),
+        // Entries go to the others while they are being written here. A leader that
+        // came back in its old term with less than it sent would give the same
+        // positions other content.
+        enable_leader_restore: Some(false),
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: snapshot_keep_entries,
         // Members that lag are helped by log entries while those exist.
@@ -97,12 +108,8 @@ fn settings(config: &Config) -> RaftSettings {
 }
 
 impl Running {
-    /// Serves the peer port until `shutdown` resolves.
-    pub(crate) async fn serve_peer_port(
-        &self,
-        config: Arc<Config>,
-        shutdown: impl Future<Output = ()>,
-    ) -> anyhow::Result<()> {
+    /// Serves the peer port until dropped: the others' streams never end by themselves.
+    pub(crate) async fn serve_peer_port(&self, config: Arc<Config>) -> anyhow::Result<()> {
         let service = PeerService {
             config: config.clone(),
             consensus: self.consensus.clone(),
@@ -124,7 +131,7 @@ impl Running {
             .http2_keepalive_interval(Some(Duration::from_secs(5)))
             .http2_keepalive_timeout(Some(Duration::from_secs(5)))
             .add_service(service)
-            .serve_with_incoming_shutdown(incoming, shutdown)
+            .serve_with_incoming(incoming)
             .await?;
         Ok(())
     }

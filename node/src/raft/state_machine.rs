@@ -1,6 +1,7 @@
 //! Feeds committed entries to the ledger and keeps its records on disk; no rules here.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -101,8 +102,15 @@ impl StateMachine {
             )));
         }
         let mut view = self.applied.view.write();
-        let answers = apply_commands(&mut view.ledger, log_id, &batch);
-        let sealed = view.ledger.seal();
+        let applied = catch_unwind(AssertUnwindSafe(|| {
+            let answers = apply_commands(&mut view.ledger, log_id, &batch);
+            (answers, view.ledger.seal())
+        }));
+        let Ok((answers, sealed)) = applied else {
+            // Half of an entry may be applied, and readers wait for this lock.
+            tracing::error!(%log_id, "the ledger panicked; stopping this node");
+            std::process::abort();
+        };
         view.advance(log_id.leader_id.term, log_id.index, sealed.state_digest);
         drop(view);
         self.applied.commands.fetch_add(answers.len() as u64, Ordering::Relaxed);
@@ -254,7 +262,10 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.last_applied = last_applied;
         self.membership = membership;
         let (term, log_index) = position(last_applied.as_ref());
-        *self.applied.view.write() = LedgerView::new(opened.ledger, term, log_index);
+        let view = LedgerView::new(opened.ledger, term, log_index);
+        // Readers do not wait while the memory of the old ledger is given back.
+        let old = std::mem::replace(&mut *self.applied.view.write(), view);
+        drop(old);
         self.applied.index.send_replace(log_index);
         self.applied.snapshots_installed.fetch_add(1, Ordering::Relaxed);
         Ok(())

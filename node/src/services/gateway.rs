@@ -73,6 +73,13 @@ impl Gateway {
             }
         };
         let view = self.consensus.ledger().read();
+        if view.ledger.genesis().is_none() {
+            // A node that knows nothing yet must not say that there is nothing.
+            let message =
+                "this node holds no ledger yet; ask another node, or bootstrap the cluster";
+            let unformed = Rejection::new(Reason::NotBootstrapped, "", message);
+            return Err(status::rejected(&unformed));
+        }
         let found = look(&view.ledger).map_err(|rejection| status::rejected(&rejection))?;
         Ok((self.stamp(&view, stale), found))
     }

@@ -6,11 +6,13 @@ use std::pin::Pin;
 
 use futures::stream::FuturesOrdered;
 use futures::{Stream, StreamExt as _};
-use registry_ledger::Receipt;
+use prost::Message as _;
+use registry_ledger::{Date, Receipt};
 use registry_proto::registry::{Stamp, SubmitTradesReply, SubmitTradesRequest};
 use registry_proto::storage::log_command::Command;
 use tonic::{Status, Streaming};
 
+use crate::decode::ChunkHead;
 use crate::security::Caller;
 use crate::services::gateway::{Gateway, unexpected};
 
@@ -24,6 +26,8 @@ struct Submission {
     caller: Caller,
     requests: Streaming<SubmitTradesRequest>,
     in_flight: FuturesOrdered<Answer>,
+    /// The chunk in flight was taken before, perhaps with other content.
+    repeating: bool,
     /// Why nothing more is read, to be told after the answers in flight.
     stopped: Option<Result<(), Status>>,
 }
@@ -37,7 +41,8 @@ pub(super) fn answers(
     requests: Streaming<SubmitTradesRequest>,
 ) -> impl Stream<Item = Result<SubmitTradesReply, Status>> + Send {
     let in_flight = FuturesOrdered::new();
-    let submission = Submission { gateway, caller, requests, in_flight, stopped: None };
+    let submission =
+        Submission { gateway, caller, requests, in_flight, repeating: false, stopped: None };
     futures::stream::unfold(Some(submission), |submission| async move {
         let mut submission = submission?;
         match submission.next_answer().await? {
@@ -50,7 +55,8 @@ pub(super) fn answers(
 impl Submission {
     async fn next_answer(&mut self) -> Option<Result<SubmitTradesReply, Status>> {
         loop {
-            let reading = self.stopped.is_none() && self.in_flight.len() < CHUNKS_IN_FLIGHT;
+            let bound = if self.repeating { 1 } else { CHUNKS_IN_FLIGHT };
+            let reading = self.stopped.is_none() && self.in_flight.len() < bound;
             tokio::select! {
                 // Answers first: they make room for the next chunk.
                 biased;
@@ -62,6 +68,16 @@ impl Submission {
         }
     }
 
+    /// Whether the day has a chunk of this number. Its answer is awaited before
+    /// the next is read: when the content differs from what was taken then, no
+    /// chunk of the new content may follow the old.
+    fn repeats(&self, chunk: &[u8]) -> bool {
+        let Ok(head) = ChunkHead::decode(chunk) else { return false };
+        let view = self.gateway.consensus.ledger().read();
+        let day = Date::parse(&head.date).and_then(|date| view.ledger.day(date));
+        day.is_some_and(|day| head.chunk_number <= day.chunk_count)
+    }
+
     /// Proposes the next chunk, or notes why there is none.
     fn take(&mut self, request: Option<Result<SubmitTradesRequest, Status>>) {
         let request = match request {
@@ -69,6 +85,7 @@ impl Submission {
             Some(Err(status)) => return self.stopped = Some(Err(status)),
             None => return self.stopped = Some(Ok(())),
         };
+        self.repeating = self.repeats(&request.chunk);
         match self.gateway.propose(&self.caller, Command::SubmitTrades(request)) {
             Ok(answer) => self.in_flight.push_back(Box::pin(answer)),
             Err(status) => self.stopped = Some(Err(status)),

@@ -182,7 +182,7 @@ pub(crate) fn nodes(console: &mut Console, nodes: &[HeldState]) {
             hex(&node.digest),
         ]
     });
-    console.table(&["node", "city", "log index", "SHA-256 of the ledger"], rows.collect());
+    console.table(&["node", "city", "log index", "digest of the ledger"], rows.collect());
 }
 
 /// How to use and stop what was left running.

@@ -79,8 +79,9 @@ impl Ledger {
                 of_day.map(|slot| &slot.trade).or_else(|| seen.get(&trade.number).copied())
             };
             check_number(trade, earlier, place)?;
-            self.check_trade(day, trade, place)?;
-            tally.add(trade, false, place)?;
+            self.check_trade(day, trade, place)
+                .and_then(|()| tally.add(trade, false, place))
+                .map_err(|refused| refused.of_trade(trade.number))?;
             seen.insert(trade.number, trade);
         }
         Ok(tally)

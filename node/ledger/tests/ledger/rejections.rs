@@ -374,7 +374,7 @@ fn price_limit_message_shows_the_limits() {
     let (mut world, command) = in_chunk(Trade { price: Price(4_738), ..trade(2) });
     assert_eq!(
         world.refused(command).message,
-        "price 47.38 is outside 38.75 to 47.37, the listed limits of CEA-2020 on 2021-12-16 \
+        "trade 2: price 47.38 is outside 38.75 to 47.37, the listed limits of CEA-2020 on 2021-12-16 \
          (previous close 43.06)"
     );
 }
