@@ -19,8 +19,12 @@ pub struct DeliveryReport {
     pub through_sequence: u64,
     /// Results with status DELIVERED.
     pub delivered: u64,
-    /// Results with any other status, in order.
+    /// Results with status HELD, in order.
     pub held: Vec<TradeResult>,
+    /// Results with status VOIDED: taken out before the clearing was confirmed.
+    pub voided: u64,
+    /// Results with status FAILED: held until the top-up deadline passed.
+    pub failed: u64,
     /// Times the stream had to be opened anew.
     pub resumptions: u32,
     /// Of the last answer.
@@ -108,10 +112,18 @@ impl DeliveryReport {
         self.trade_count = reply.trade_count;
         self.stamp = reply.stamp.unwrap_or_default();
         for result in &reply.results {
-            if result.status() == TradeStatus::Delivered {
-                self.delivered += 1;
-            } else {
-                self.held.push(result.clone());
+            match result.status() {
+                TradeStatus::Delivered => self.delivered += 1,
+                TradeStatus::Held => self.held.push(result.clone()),
+                TradeStatus::Voided => self.voided += 1,
+                TradeStatus::Failed => self.failed += 1,
+                status @ (TradeStatus::Accepted | TradeStatus::Unspecified) => {
+                    return Err(format!(
+                        "trade {} has {} for a result of delivery",
+                        result.trade_number,
+                        status.as_str_name()
+                    ));
+                }
             }
         }
         Ok(())

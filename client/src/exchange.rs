@@ -37,9 +37,16 @@ impl ExchangeClient {
     /// Streams chunks in order with a bounded number in flight and goes on
     /// after a leader change from the last chunk that was answered.
     ///
+    /// Chunks up to the day's `chunk_count` go one at a time: one that differs
+    /// from what was taken under its number ends the call before any later
+    /// chunk is sent. From the day's next chunk on they go `in_flight` at once.
+    ///
     /// # Errors
     /// Any [`ClientError`]. A rejection carries `chunk_number` in its metadata;
-    /// every chunk before it is accepted.
+    /// every chunk before it is accepted, and none behind it: those that were
+    /// on their way already are refused too, because chunks have no gaps. Their
+    /// request ids are used up by that, so correct the chunk and go on from its
+    /// number under another `run`.
     pub async fn submit_trades(
         &self,
         date: &str,

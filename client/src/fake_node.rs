@@ -5,6 +5,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use registry_proto::registry::account_service_server::{AccountService, AccountServiceServer};
+use registry_proto::registry::cash_service_server::{CashService, CashServiceServer};
+use registry_proto::registry::instrument_service_server::{
+    InstrumentService, InstrumentServiceServer,
+};
 use registry_proto::registry::settlement_service_server::{
     SettlementService, SettlementServiceServer,
 };
@@ -19,6 +23,7 @@ type Opened = Box<dyn Fn(OpenAccountRequest) -> Result<OpenAccountReply, Status>
 type Chunk = Box<dyn Fn(SubmitTradesRequest) -> Result<SubmitTradesReply, Status> + Send + Sync>;
 type Delivered =
     Box<dyn Fn(DeliverDayRequest) -> Vec<Result<DeliverDayReply, Status>> + Send + Sync>;
+type DayAsked = Box<dyn Fn(GetDayRequest) -> Result<DayReply, Status> + Send + Sync>;
 type Answer<'t, R> = Pin<Box<dyn Future<Output = Result<Response<R>, Status>> + Send + 't>>;
 
 /// What the node does.
@@ -26,6 +31,11 @@ pub(crate) struct Script {
     pub(crate) open_account: Opened,
     pub(crate) submit_chunk: Chunk,
     pub(crate) deliver_day: Delivered,
+    pub(crate) get_day: DayAsked,
+    /// Admitting one of these again is refused.
+    pub(crate) banks: Vec<Bank>,
+    /// Registering one of these again is refused.
+    pub(crate) instruments: Vec<Instrument>,
 }
 
 impl Default for Script {
@@ -35,6 +45,9 @@ impl Default for Script {
             open_account: Box::new(move |_| Err(unused())),
             submit_chunk: Box::new(move |_| Err(unused())),
             deliver_day: Box::new(move |_| vec![Err(unused())]),
+            get_day: Box::new(|_| Err(status(Code::NotFound, "UNKNOWN_DAY", &[]))),
+            banks: Vec::new(),
+            instruments: Vec::new(),
         }
     }
 }
@@ -62,13 +75,16 @@ impl FakeNode {
         let service = Service { script: Arc::new(script), asked: Arc::clone(&asked) };
         let server = builder
             .add_service(AccountServiceServer::new(service.clone()))
+            .add_service(CashServiceServer::new(service.clone()))
+            .add_service(InstrumentServiceServer::new(service.clone()))
             .add_service(SettlementServiceServer::new(service))
             .serve_with_incoming(TcpListenerStream::new(listener));
         tokio::spawn(server);
         Self { address, asked }
     }
 
-    /// Request ids, or cursors, in the order in which they came.
+    /// Request ids, cursors, or names of calls that no script answers, in the
+    /// order in which they came; reads by script are left out.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().expect("no panic while held").clone()
     }
@@ -103,7 +119,7 @@ impl Service {
     }
 }
 
-/// Calls that no test here makes.
+/// Calls that no script answers.
 macro_rules! unused {
     ($($call:ident($request:ty) -> $reply:ty;)+) => {
         $(fn $call<'s, 't>(&'s self, _: Request<$request>) -> Answer<'t, $reply>
@@ -111,6 +127,7 @@ macro_rules! unused {
             's: 't,
             Self: 't,
         {
+            self.note(stringify!($call));
             Box::pin(async { Err(Status::unimplemented("not in this test")) })
         })+
     };
@@ -135,6 +152,58 @@ impl AccountService for Service {
         move_holding(MoveHoldingRequest) -> MoveHoldingReply;
         get_account(GetAccountRequest) -> GetAccountReply;
         list_accounts(ListAccountsRequest) -> ListAccountsReply;
+    }
+}
+
+/// Calls answered at once.
+macro_rules! answered {
+    ($($call:ident($request:ty) -> $reply:ty = $answer:expr;)+) => {
+        $(fn $call<'s, 't>(&'s self, request: Request<$request>) -> Answer<'t, $reply>
+        where
+            's: 't,
+            Self: 't,
+        {
+            let answer: fn(&Script, $request) -> Result<$reply, Status> = $answer;
+            let answer = answer(&self.script, request.into_inner());
+            Box::pin(async { answer.map(Response::new) })
+        })+
+    };
+}
+
+impl CashService for Service {
+    answered! {
+        open_bank(OpenBankRequest) -> OpenBankReply = |script, request| {
+            match script.banks.iter().any(|bank| bank.bank_id == request.bank_id) {
+                true => Err(status(Code::AlreadyExists, "BANK_EXISTS", &[])),
+                false => Ok(OpenBankReply::default()),
+            }
+        };
+        list_banks(ListBanksRequest) -> ListBanksReply = |script, _| {
+            Ok(ListBanksReply { stamp: None, banks: script.banks.clone() })
+        };
+    }
+
+    unused! {
+        deposit(DepositRequest) -> DepositReply;
+    }
+}
+
+impl InstrumentService for Service {
+    answered! {
+        register_instrument(RegisterInstrumentRequest) -> RegisterInstrumentReply =
+            |script, request| {
+                match script.instruments.iter().any(|i| i.instrument == request.instrument) {
+                    true => Err(status(Code::AlreadyExists, "INSTRUMENT_EXISTS", &[])),
+                    false => Ok(RegisterInstrumentReply::default()),
+                }
+            };
+        list_instruments(ListInstrumentsRequest) -> ListInstrumentsReply = |script, _| {
+            Ok(ListInstrumentsReply { stamp: None, instruments: script.instruments.clone() })
+        };
+    }
+
+    unused! {
+        issue(IssueRequest) -> IssueReply;
     }
 }
 
@@ -179,12 +248,16 @@ impl SettlementService for Service {
         Box::pin(async { Ok(Response::new(tokio_stream::iter(replies))) })
     }
 
+    answered! {
+        get_day(GetDayRequest) -> DayReply = |script, request| (script.get_day)(request);
+        get_clearing(GetDayRequest) -> ClearingReply = |_, _| Ok(ClearingReply::default());
+    }
+
     unused! {
         set_holidays(SetHolidaysRequest) -> DayReply;
         open_day(OpenDayRequest) -> DayReply;
         submit_manifest(SubmitManifestRequest) -> DayReply;
         clear_day(DayRequest) -> ClearingReply;
-        get_clearing(GetDayRequest) -> ClearingReply;
         confirm_clearing(ConfirmClearingRequest) -> DayReply;
         amend_trade(AmendTradeRequest) -> DayReply;
         retry_held(HeldTradesRequest) -> TradeResultsReply;
@@ -197,7 +270,6 @@ impl SettlementService for Service {
         suspend_day(DayRequest) -> DayReply;
         resume_day(DayRequest) -> DayReply;
         settle_trade(SettleTradeRequest) -> SettleTradeReply;
-        get_day(GetDayRequest) -> DayReply;
         list_trades(ListTradesRequest) -> ListTradesReply;
     }
 }

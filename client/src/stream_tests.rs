@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use prost::Message as _;
 use registry_proto::registry::{
-    DeliverDayReply, SubmitTradesReply, SubmitTradesRequest, Trade, TradeChunk, TradeResult,
-    TradeStatus,
+    Day, DayReply, DeliverDayReply, SubmitTradesReply, SubmitTradesRequest, Trade, TradeChunk,
+    TradeResult, TradeStatus,
 };
 use tonic::{Code, Status};
 
@@ -148,6 +148,61 @@ async fn a_first_gap_is_the_callers_to_solve() {
     assert!(error.is_rejected_with("CHUNK_GAP"), "{error:?}");
 }
 
+fn day_with_chunks(chunk_count: u32) -> DayReply {
+    DayReply { stamp: None, day: Some(Day { chunk_count, ..Default::default() }) }
+}
+
+#[tokio::test]
+async fn a_chunk_that_differs_from_what_was_taken_stops_all_behind_it() {
+    let node = FakeNode::start(Script {
+        get_day: Box::new(|_| Ok(day_with_chunks(2))),
+        submit_chunk: Box::new(|request| match request.request_id.ends_with(":2") {
+            true => Err(status(Code::AlreadyExists, "CHUNK_CONFLICT", &[])),
+            false => Book { taken: 9, ..Default::default() }.take(&request),
+        }),
+        ..Default::default()
+    })
+    .await;
+    let error = client(&node.address)
+        .submit_trades(DATE, chunks(5), &options(), |_| {})
+        .await
+        .expect_err("chunk 2 was taken with other content");
+    assert!(error.is_rejected_with("CHUNK_CONFLICT"), "{error:?}");
+    assert_eq!(node.asked(), ["t:chunk:2021-12-16:1", "t:chunk:2021-12-16:2"]);
+}
+
+#[test]
+fn chunks_behind_the_days_last_go_several_at_a_time() {
+    let options = SubmitOptions { in_flight: 3, ..options() };
+    let mut window =
+        crate::submit::Window::new(DATE, chunks(9).into_iter(), &options).expect("run");
+    window.pipeline_after(2);
+    let sent = |requests: Vec<SubmitTradesRequest>| requests.len();
+    assert_eq!(window.front_number(), 1);
+    assert_eq!(sent(window.answered()), 1, "chunk 2, alone");
+    assert_eq!(sent(window.answered()), 3, "chunks 3 to 5");
+    assert_eq!(sent(window.answered()), 1, "chunk 6");
+}
+
+#[tokio::test]
+async fn an_old_gap_does_not_stop_a_day_that_has_none() {
+    let book = Mutex::new(Book { taken: 2, ..Default::default() });
+    // An earlier process met the gap under this id and closed it under another.
+    let refused = ("t:chunk:2021-12-16:2".to_owned(), (encoded(2), Err(())));
+    book.lock().expect("no panic").answers.extend([refused]);
+    let node = FakeNode::start(Script {
+        get_day: Box::new(|_| Ok(day_with_chunks(2))),
+        submit_chunk: Box::new(move |request| book.lock().expect("no panic").take(&request)),
+        ..Default::default()
+    })
+    .await;
+    let report = client(&node.address)
+        .submit_trades(DATE, chunks(4), &options(), |_| {})
+        .await
+        .expect("no chunk is missing");
+    assert_eq!((report.chunks, report.trades_accepted), (4, 4));
+}
+
 #[tokio::test]
 async fn no_chunks_need_no_call() {
     let node = FakeNode::start(Script::default()).await;
@@ -194,6 +249,33 @@ async fn each_delivery_result_comes_once_across_broken_streams() {
     assert_eq!(seen, [1, 2, 3, 4, 5]);
     assert_eq!(node.asked(), ["0", "2", "3"]);
     assert_eq!((report.delivered, report.held.len(), report.resumptions), (4, 1, 2));
+}
+
+#[tokio::test]
+async fn each_status_is_counted_as_what_it_is() {
+    let statuses =
+        [TradeStatus::Delivered, TradeStatus::Voided, TradeStatus::Held, TradeStatus::Failed];
+    let node = FakeNode::start(Script {
+        deliver_day: Box::new(move |_| {
+            let results = (1..).zip(statuses).map(|(trade_number, status)| TradeResult {
+                trade_number,
+                status: status.into(),
+                reason: String::new(),
+            });
+            vec![Ok(DeliverDayReply {
+                stamp: None,
+                through_sequence: 4,
+                trade_count: 4,
+                results: results.collect(),
+            })]
+        }),
+        ..Default::default()
+    })
+    .await;
+    let report = client(&node.address).deliver_day(DATE, 0, |_| {}).await.expect("delivered");
+    assert_eq!((report.delivered, report.voided, report.failed), (1, 1, 1));
+    let held: Vec<u64> = report.held.iter().map(|result| result.trade_number).collect();
+    assert_eq!(held, [3]);
 }
 
 #[tokio::test]

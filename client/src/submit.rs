@@ -3,13 +3,18 @@
 //! A window of unanswered chunks bounds memory on both sides. After a broken
 //! stream the window is sent again, byte for byte and under the same request
 //! ids, so a chunk that was already taken gets its first answer.
+//!
+//! Chunks that the day already has go one at a time: one with other content
+//! than was taken then must stop the stream before a new chunk follows it.
 
 use std::collections::VecDeque;
 use std::iter::Fuse;
 
 use prost::Message as _;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
-use registry_proto::registry::{SubmitTradesReply, SubmitTradesRequest, Trade, TradeChunk};
+use registry_proto::registry::{
+    Consistency, GetDayRequest, SubmitTradesReply, SubmitTradesRequest, Trade, TradeChunk,
+};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Status};
@@ -17,6 +22,7 @@ use tonic::{Request, Status};
 use crate::connect::{Connector, Route};
 use crate::error::ClientError;
 use crate::leader::{Attempt, Attempts, Call};
+use crate::reads::ReadClient;
 use crate::request_id::{is_valid_request_id, new_request_id};
 
 /// Times that the window gets new request ids; see [`Window::renew_ids`].
@@ -33,6 +39,8 @@ pub struct SubmitOptions {
     /// Chunks that may be unanswered at once.
     pub in_flight: usize,
     /// Number of the first chunk given; more than 1 goes on with a started day.
+    /// Chunks that the day has already are compared by the registry and not
+    /// taken twice, so that all may be given again.
     pub first_chunk: u32,
 }
 
@@ -61,6 +69,9 @@ pub(crate) async fn submit_trades(
     mut on_ack: impl FnMut(&SubmitTradesReply),
 ) -> Result<SubmitReport, ClientError> {
     let mut window = Window::new(date, chunks.into_iter(), options)?;
+    if !window.is_empty() {
+        window.pipeline_after(chunks_taken(connector, date).await?);
+    }
     let mut report = SubmitReport { chunks: 0, trades_accepted: 0, resumptions: 0 };
     let call = Call::write("submit_trades", window.front_id());
     let mut attempts = Attempts::new(connector, call, Route::Leader);
@@ -77,7 +88,11 @@ pub(crate) async fn submit_trades(
             Err(Broken::Silent) => attempts.silent(&attempt),
             Err(Broken::Protocol(message)) => return Err(ClientError::Protocol(message)),
             Err(Broken::Status(status)) => match attempts.failed(&attempt, &status) {
-                Err(error) if error.is_rejected_with("CHUNK_GAP") && report.resumptions > 0 => {
+                // No chunk is missing before this one: the refusal is an old answer.
+                Err(error)
+                    if error.is_rejected_with("CHUNK_GAP")
+                        && (report.resumptions > 0 || window.follows_the_day) =>
+                {
                     window.renew_ids().map_err(|()| window.locate(error))?;
                     attempts.progressed(Some(window.front_id()));
                 }
@@ -88,6 +103,18 @@ pub(crate) async fn submit_trades(
         report.resumptions += 1;
     }
     Ok(report)
+}
+
+/// How many chunks the day has; 0 when the registry refuses to tell, for then
+/// it refuses the chunks for the same reason.
+async fn chunks_taken(connector: &Connector, date: &str) -> Result<u32, ClientError> {
+    let consistency = Consistency::Linearizable.into();
+    let request = GetDayRequest { date: date.to_owned(), consistency };
+    match ReadClient::new(connector.clone()).get_day(request).await {
+        Ok(reply) => Ok(reply.day.map_or(0, |day| day.chunk_count)),
+        Err(ClientError::Rejected(_)) => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 /// Why a stream ended before the last answer.
@@ -131,7 +158,7 @@ async fn run_stream<I: Iterator<Item = Vec<Trade>>>(
                 reply.chunk_number
             )));
         }
-        if let Some(request) = window.answered() {
+        for request in window.answered() {
             let _ = sender.try_send(request);
         }
         on_ack(&reply, window.unanswered.front().map(|request| request.request_id.as_str()));
@@ -142,18 +169,22 @@ async fn run_stream<I: Iterator<Item = Vec<Trade>>>(
 }
 
 /// Unanswered chunks, encoded, and where the next come from.
-struct Window<I> {
+pub(crate) struct Window<I> {
     date: String,
     run: String,
     renewals: u32,
     limit: usize,
+    /// Number of the last chunk that goes alone.
+    alone_through: u32,
+    /// The first chunk given is one that the day has, or the next.
+    follows_the_day: bool,
     chunks: Fuse<I>,
     next_number: u32,
     unanswered: VecDeque<SubmitTradesRequest>,
 }
 
 impl<I: Iterator<Item = Vec<Trade>>> Window<I> {
-    fn new(date: &str, chunks: I, options: &SubmitOptions) -> Result<Self, ClientError> {
+    pub(crate) fn new(date: &str, chunks: I, options: &SubmitOptions) -> Result<Self, ClientError> {
         let run = match options.run.as_str() {
             // 24 of 32 digits still leave 96 random bits.
             "" => new_request_id()?[..LONGEST_RUN].to_owned(),
@@ -169,19 +200,44 @@ impl<I: Iterator<Item = Vec<Trade>>> Window<I> {
             run,
             renewals: 0,
             limit: options.in_flight.max(1),
+            alone_through: u32::MAX,
+            follows_the_day: false,
             chunks: chunks.fuse(),
             next_number: options.first_chunk.max(1),
             unanswered: VecDeque::new(),
         };
-        while window.unanswered.len() < window.limit && window.take().is_some() {}
+        // Only one while it is not known what the day has.
+        window.fill();
         Ok(window)
+    }
+
+    /// Lets chunks behind the day's last go several at a time.
+    pub(crate) fn pipeline_after(&mut self, chunks_taken: u32) {
+        self.alone_through = chunks_taken;
+        self.follows_the_day = self.front_number() <= chunks_taken.saturating_add(1);
+        self.fill();
+    }
+
+    /// Takes as many chunks as may be unanswered now; they are answered back.
+    fn fill(&mut self) -> Vec<SubmitTradesRequest> {
+        let mut taken = Vec::new();
+        while self.has_room() {
+            let Some(request) = self.take() else { break };
+            taken.push(request);
+        }
+        taken
+    }
+
+    fn has_room(&self) -> bool {
+        self.is_empty()
+            || (self.unanswered.len() < self.limit && self.front_number() > self.alone_through)
     }
 
     fn is_empty(&self) -> bool {
         self.unanswered.is_empty()
     }
 
-    fn front_number(&self) -> u32 {
+    pub(crate) fn front_number(&self) -> u32 {
         self.next_number - u32::try_from(self.unanswered.len()).unwrap_or(u32::MAX)
     }
 
@@ -203,10 +259,10 @@ impl<I: Iterator<Item = Vec<Trade>>> Window<I> {
         Some(request)
     }
 
-    /// Drops the first chunk; the one that takes the free place is answered back.
-    fn answered(&mut self) -> Option<SubmitTradesRequest> {
+    /// Drops the first chunk; those that may be sent now are answered back.
+    pub(crate) fn answered(&mut self) -> Vec<SubmitTradesRequest> {
         self.unanswered.pop_front();
-        self.take()
+        self.fill()
     }
 
     fn request_id(&self, chunk_number: u32) -> String {

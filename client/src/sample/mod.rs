@@ -4,7 +4,7 @@
 //! Reading order: [`DayFigures`] is one published row; [`contradictions`]
 //! holds it against the market's rules; [`Population`] makes the banks and
 //! firms; [`generate_day`] makes trades whose totals and prices are exactly
-//! the published ones; [`fund`] gives the firms what they need to deliver
+//! the published ones; [`fund()`] gives the firms what they need to deliver
 //! them, save for a chosen few. Everything is a pure function of its inputs,
 //! in integers only: a seed gives the same day for ever, on every machine.
 

@@ -6,13 +6,16 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use registry_proto::registry::{
-    AccountKind, Consistency, DepositRequest, IssueRequest, MoveHoldingRequest, OpenAccountRequest,
-    OpenBankRequest, Position, RegisterInstrumentRequest,
+    AccountKind, Consistency, DepositRequest, IssueRequest, ListBanksRequest,
+    ListInstrumentsRequest, MoveHoldingRequest, OpenAccountRequest, OpenBankRequest, Position,
+    RegisterInstrumentRequest,
 };
 
 use super::{During as _, WorkflowError};
-use crate::amount::format_fen;
-use crate::sample::{DEFAULT_INSTRUMENT, Firm, Population, SETTLEMENT_BANKS, SampleTrade};
+use crate::amount::{format_fen, parse_fen};
+use crate::sample::{
+    DEFAULT_INSTRUMENT, Firm, Population, SETTLEMENT_BANKS, SampleTrade, SettlementBank,
+};
 use crate::{ClientError, ReadClient, RegistryClient, is_valid_request_id};
 
 /// Longest run name: a credit code and a word still fit into a request id.
@@ -155,8 +158,10 @@ impl AccountNumbers {
 /// Loads a population.
 ///
 /// # Errors
-/// The first step that cannot be done. Run again under the same run, the load
-/// goes on where it stopped.
+/// `ExistsOtherwise` for a bank of another name or an instrument whose price is
+/// not the reference price, before any firm is loaded; the first step that
+/// cannot be done. Run again under the same run, the load goes on where it
+/// stopped.
 pub async fn load_population(
     registry: &RegistryClient,
     population: &Population,
@@ -202,11 +207,30 @@ async fn open_banks(registry: &RegistryClient, options: &LoadOptions) -> Result<
             bank_id: bank.bank_id,
             name: bank.name.to_owned(),
         };
-        // A bank holds nothing of its own, so another load's bank is as good.
-        or_exists(registry.open_bank(request).await, "BANK_EXISTS")
-            .during(|| format!("admit bank {}", bank.bank_id))?;
+        if !taken_or_exists(registry.open_bank(request).await, "BANK_EXISTS")
+            .during(|| format!("admit bank {}", bank.bank_id))?
+        {
+            compare_bank(registry, bank).await?;
+        }
     }
     Ok(())
+}
+
+async fn compare_bank(
+    registry: &RegistryClient,
+    bank: SettlementBank,
+) -> Result<(), WorkflowError> {
+    let request = ListBanksRequest { consistency: Consistency::Linearizable.into() };
+    let banks =
+        registry.reads().list_banks(request).await.during(|| "list the banks".to_owned())?.banks;
+    match banks.into_iter().find(|known| known.bank_id == bank.bank_id) {
+        Some(known) if known.name != bank.name => Err(WorkflowError::ExistsOtherwise {
+            record: format!("bank {}", bank.bank_id),
+            existing: format!("the name {}", known.name),
+            given: bank.name.to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 async fn register_instrument(
@@ -218,14 +242,50 @@ async fn register_instrument(
         instrument: options.instrument.clone(),
         reference_price_yuan: format_fen(options.reference_price_fen),
     };
-    or_exists(registry.register_instrument(request).await, "INSTRUMENT_EXISTS")
-        .during(|| format!("register {}", options.instrument))
+    if taken_or_exists(registry.register_instrument(request).await, "INSTRUMENT_EXISTS")
+        .during(|| format!("register {}", options.instrument))?
+    {
+        return Ok(());
+    }
+    compare_instrument(registry, options).await
 }
 
-fn or_exists<T>(outcome: Result<T, ClientError>, exists: &str) -> Result<(), ClientError> {
+/// The price that limits the next day's trades must be the one asked for.
+async fn compare_instrument(
+    registry: &RegistryClient,
+    options: &LoadOptions,
+) -> Result<(), WorkflowError> {
+    let request = ListInstrumentsRequest { consistency: Consistency::Linearizable.into() };
+    let instruments = registry
+        .reads()
+        .list_instruments(request)
+        .await
+        .during(|| "list the instruments".to_owned())?
+        .instruments;
+    let Some(known) = instruments.into_iter().find(|known| known.instrument == options.instrument)
+    else {
+        return Ok(());
+    };
+    if parse_fen(&known.last_close_yuan)? == options.reference_price_fen {
+        return Ok(());
+    }
+    let since = match known.last_close_date.as_str() {
+        "" => "reference price".to_owned(),
+        date => format!("close of {date}"),
+    };
+    Err(WorkflowError::ExistsOtherwise {
+        record: format!("instrument {}", options.instrument),
+        existing: format!("the {since} {} yuan", known.last_close_yuan),
+        given: format!("{} yuan", format_fen(options.reference_price_fen)),
+    })
+}
+
+/// False when the record exists already.
+fn taken_or_exists<T>(outcome: Result<T, ClientError>, exists: &str) -> Result<bool, ClientError> {
     match outcome {
-        Err(error) if !error.is_rejected_with(exists) => Err(error),
-        _ => Ok(()),
+        Ok(_) => Ok(true),
+        Err(error) if error.is_rejected_with(exists) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -1,10 +1,15 @@
 //! Whole jobs made of many calls. Each can be run again after it was cut
 //! short and goes on where the registry stands.
 
+mod compare;
 mod held;
 mod load;
+#[cfg(test)]
+mod load_tests;
 mod plan;
 mod settle;
+#[cfg(test)]
+mod settle_tests;
 mod wire;
 
 pub use held::{HeldTrade, TopUp, TopUpKind, TopUps};
@@ -47,6 +52,16 @@ pub enum WorkflowError {
         /// As the registry answers it.
         registry_sha256: String,
     },
+    /// The day holds other trades than the plan; the job went no further.
+    #[error("day {date} is {state} with other trades than the plan's: {difference}")]
+    OtherTrades {
+        /// Which day.
+        date: String,
+        /// Its state's name on the wire.
+        state: String,
+        /// What the registry has and what the plan gives.
+        difference: String,
+    },
     /// The day stands where the job cannot go on.
     #[error("day {date} is {state}: {advice}")]
     DayState {
@@ -71,6 +86,16 @@ pub enum WorkflowError {
         assigned: u64,
         /// The file's number.
         expected: u64,
+    },
+    /// The registry has a record of the same name with other content.
+    #[error("{record} exists already with {existing}, the load gives {given}")]
+    ExistsOtherwise {
+        /// Which record.
+        record: String,
+        /// What the registry has.
+        existing: String,
+        /// What was to be loaded.
+        given: String,
     },
     /// The plan cannot be carried out as it is.
     #[error("{0}")]

@@ -17,7 +17,8 @@ pub struct DayPlan {
     /// Prefix of request ids, at most 24 characters of `[A-Za-z0-9._:-]`. A
     /// job that is run again keeps it.
     pub run: String,
-    /// Trades per chunk, at most 8,192.
+    /// Trades per chunk, at most 8,192. A job that goes on with an open day
+    /// keeps it, for the registry compares chunk by chunk.
     pub chunk_trades: usize,
     /// Chunks that may be unanswered at once.
     pub in_flight: usize,

@@ -10,19 +10,24 @@ use registry_proto::registry::{
     OpenDayRequest, SubmitManifestRequest, Trade,
 };
 
+use super::compare::{PlanBooks, state_name};
 use super::held::{self, HeldTrade, TopUp, TopUps};
 use super::plan::{DayPlan, SettleProgress, SettleReport, Stage};
 use super::{During as _, WorkflowError};
 use crate::amount::format_fen;
-use crate::formats::{ClearingHasher, TradeTotals, TradesHasher};
-use crate::{ExchangeClient, RegistryClient, SubmitOptions, hex};
+use crate::{ExchangeClient, RegistryClient, SubmitOptions};
 
 /// Settles one day: open, chunks, manifest, clear, compare, confirm, deliver,
 /// top up and retry what is held, statements, final.
 ///
+/// Before every step the day is compared with the plan, so that neither is a
+/// day with other trades changed nor its end reported as this plan's.
+///
 /// # Errors
-/// The first step that cannot be done. Run again with the same plan, the job
-/// goes on where the day stands.
+/// A trade of another date, before the first call; `OtherTrades` or
+/// `ClearingDiffers` for a day that is not the plan's; the first step that
+/// cannot be done. Run again with the same plan, the job goes on where the day
+/// stands.
 pub async fn settle_day(
     registry: &RegistryClient,
     exchange: &ExchangeClient,
@@ -39,9 +44,7 @@ struct Job<'a, P> {
     exchange: &'a ExchangeClient,
     plan: &'a DayPlan,
     progress: P,
-    totals: TradeTotals,
-    trades_sha256: [u8; 32],
-    clearing_sha256: [u8; 32],
+    books: PlanBooks<'a>,
     first_held: Option<Vec<HeldTrade>>,
     topups: Vec<TopUp>,
     still_held: Vec<HeldTrade>,
@@ -59,20 +62,12 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
         if plan.run.is_empty() {
             return Err(WorkflowError::Plan("the plan's run must not be empty".to_owned()));
         }
-        let mut trades_hasher = TradesHasher::new(&plan.date)?;
-        let mut clearing_hasher = ClearingHasher::new(&plan.date)?;
-        for trade in &plan.trades {
-            trades_hasher.add(trade)?;
-            clearing_hasher.add(trade)?;
-        }
         Ok(Self {
             registry,
             exchange,
             plan,
             progress,
-            totals: trades_hasher.totals(),
-            trades_sha256: trades_hasher.finish(),
-            clearing_sha256: clearing_hasher.finish(),
+            books: PlanBooks::of(plan)?,
             first_held: None,
             topups: Vec::new(),
             still_held: Vec::new(),
@@ -84,12 +79,15 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
     async fn run(&mut self) -> Result<SettleReport, WorkflowError> {
         let mut day = self.find_day().await?;
         loop {
+            if let Some(day) = &day {
+                self.books.must_match(day)?;
+            }
             day = match day {
                 None => Some(self.open().await?),
                 Some(day) => match day.state() {
-                    DayState::Open => Some(self.submit(day.chunk_count).await?),
+                    DayState::Open => Some(self.submit().await?),
                     DayState::Closed => Some(self.clear().await?),
-                    DayState::Cleared => Some(self.confirm(&day).await?),
+                    DayState::Cleared => Some(self.confirm().await?),
                     DayState::Confirmed => Some(self.deliver().await?),
                     DayState::Delivered => match self.finish(&day).await? {
                         Some(moved_on) => Some(moved_on),
@@ -136,17 +134,18 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
         self.day_of(reply)
     }
 
-    async fn submit(&mut self, chunks_taken: u32) -> Result<Day, WorkflowError> {
-        let total = self.totals.trade_count;
+    /// All chunks, those of an earlier run too: the registry compares them
+    /// with what it took.
+    async fn submit(&mut self) -> Result<Day, WorkflowError> {
+        let total = self.books.totals.trade_count;
         let chunk_trades = self.plan.chunk_trades.max(1);
-        let taken = usize::try_from(chunks_taken).unwrap_or(usize::MAX);
         let started = self.start(Stage::Submit, 0, total);
         let options = SubmitOptions {
             run: self.plan.run.clone(),
             in_flight: self.plan.in_flight,
-            first_chunk: chunks_taken + 1,
+            first_chunk: 1,
         };
-        let chunks = self.plan.trades.chunks(chunk_trades).skip(taken).map(<[Trade]>::to_vec);
+        let chunks = self.plan.trades.chunks(chunk_trades).map(<[Trade]>::to_vec);
         let progress = &mut self.progress;
         let sent = self
             .exchange
@@ -166,10 +165,10 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
         let request = SubmitManifestRequest {
             request_id: String::new(),
             date: self.plan.date.clone(),
-            trade_count: self.totals.trade_count,
-            quantity_tco2e: self.totals.quantity_tco2e,
-            amount_yuan: format_fen(self.totals.amount_fen),
-            trades_sha256: self.trades_sha256.to_vec().into(),
+            trade_count: self.books.totals.trade_count,
+            quantity_tco2e: self.books.totals.quantity_tco2e,
+            amount_yuan: format_fen(self.books.totals.amount_fen),
+            trades_sha256: self.books.trades_sha256.to_vec().into(),
         };
         let reply =
             self.exchange.submit_manifest(request).await.during(|| self.step(Stage::Manifest))?;
@@ -185,20 +184,12 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
         self.reread().await
     }
 
-    /// Confirms only what the exchange's own trades give too.
-    async fn confirm(&mut self, day: &Day) -> Result<Day, WorkflowError> {
+    async fn confirm(&mut self) -> Result<Day, WorkflowError> {
         let started = self.start(Stage::Confirm, 0, 0);
-        if day.clearing_sha256 != self.clearing_sha256.as_slice() {
-            return Err(WorkflowError::ClearingDiffers {
-                date: self.plan.date.clone(),
-                own_sha256: hex(&self.clearing_sha256),
-                registry_sha256: hex(&day.clearing_sha256),
-            });
-        }
         let request = ConfirmClearingRequest {
             request_id: String::new(),
             date: self.plan.date.clone(),
-            clearing_sha256: self.clearing_sha256.to_vec().into(),
+            clearing_sha256: self.books.clearing_sha256.to_vec().into(),
         };
         let reply =
             self.exchange.confirm_clearing(request).await.during(|| self.step(Stage::Confirm))?;
@@ -207,7 +198,7 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
     }
 
     async fn deliver(&mut self) -> Result<Day, WorkflowError> {
-        let total = self.totals.trade_count;
+        let total = self.books.totals.trade_count;
         let started = self.start(Stage::Deliver, 0, total);
         let progress = &mut self.progress;
         let delivered = self
@@ -240,6 +231,9 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
                 .during(|| self.step(Stage::Statements))?;
             self.done(Stage::Statements, started);
         }
+        // Held trades and statements took their time; final is for ever.
+        let day = self.reread().await?;
+        self.books.must_match(&day)?;
         let started = self.start(Stage::Finalize, 0, 0);
         let request = self.day_request();
         let reply =
@@ -286,7 +280,7 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
         let day = if self.topups.is_empty() { day } else { self.reread().await? };
         Ok(SettleReport {
             date: self.plan.date.clone(),
-            totals: self.totals,
+            totals: self.books.totals,
             day,
             clearing,
             first_held: self.first_held.take().unwrap_or_default(),
@@ -316,7 +310,7 @@ impl<'a, P: FnMut(SettleProgress)> Job<'a, P> {
     fn stuck(&self, day: &Day, advice: &str) -> WorkflowError {
         WorkflowError::DayState {
             date: self.plan.date.clone(),
-            state: day.state().as_str_name().trim_start_matches("DAY_STATE_").to_owned(),
+            state: state_name(day),
             advice: advice.to_owned(),
         }
     }

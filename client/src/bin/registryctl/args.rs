@@ -51,7 +51,8 @@ pub(crate) struct Global {
         value_parser = clap::value_parser!(u64).range(1..=3600)
     )]
     pub(crate) timeout: u64,
-    /// Request id of a write; give the one that an "outcome unknown" error named.
+    /// Request id of a command that sends one write; give the one that an
+    /// "outcome unknown" error named.
     #[arg(long, global = true, value_parser = request_id)]
     pub(crate) request_id: Option<String>,
     /// Let the asked node answer reads from its own state, without a quorum.

@@ -4,25 +4,31 @@ use std::process::ExitCode;
 
 use registry_client::ClientError;
 use registry_client::workflow::WorkflowError;
+use serde_json::{Value, json};
 
-use crate::advice;
+use crate::advice::{self, Asked};
+use crate::output::{self, Format};
 
 /// Flags that do not fit together.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// The answer is complete, and it is an alarm.
-#[derive(Debug, thiserror::Error)]
-#[error("ALARM: {0}")]
-pub(crate) struct Alarm(pub(crate) String);
+/// The answer is complete, and it needs a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text}")]
+pub(crate) struct Alarm {
+    pub(crate) text: String,
+    pub(crate) exit_code: u8,
+    pub(crate) hint: String,
+}
 
 /// Anything not named below.
-const OTHER: u8 = 1;
+pub(crate) const OTHER: u8 = 1;
 /// As clap's own.
 const USAGE: u8 = 2;
 /// The rules said no.
-const REJECTED: u8 = 3;
+pub(crate) const REJECTED: u8 = 3;
 /// Deadline passed, nothing applied.
 const UNAVAILABLE: u8 = 4;
 /// Deadline passed, maybe applied.
@@ -31,23 +37,83 @@ const UNKNOWN: u8 = 5;
 const DENIED: u8 = 6;
 
 /// Tells an error on standard error and gives its exit code.
-pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+pub(crate) fn report(error: &anyhow::Error, format: Format, asked: &Asked) -> ExitCode {
+    match format {
+        Format::Json => eprintln!("{:#}", as_json(error, asked)),
+        Format::Table => tell(error, asked),
+    }
+    ExitCode::from(code(error))
+}
+
+fn tell(error: &anyhow::Error, asked: &Asked) {
     eprintln!("error: {error:#}");
-    if let Some(error) = client_error(error) {
-        eprintln!("  what to do: {}", advice::for_error(error));
-        if let ClientError::Rejected(rejected) = error {
-            for (key, value) in &rejected.metadata {
-                eprintln!("  {key}: {value}");
+    let hint = hint(error, asked);
+    if !hint.is_empty() {
+        eprintln!("  what to do: {hint}");
+    }
+    if let Some(ClientError::Rejected(rejected)) = client_error(error) {
+        for (key, value) in &rejected.metadata {
+            // The field stands in the first line already.
+            if key != "field" {
+                eprintln!("  {}", output::line(key, value));
             }
         }
     }
-    ExitCode::from(code(error))
+}
+
+/// The error for programs: one object.
+fn as_json(error: &anyhow::Error, asked: &Asked) -> Value {
+    let mut object = json!({
+        "reason": reason(error),
+        "field": "",
+        "message": format!("{error:#}"),
+        "code": Value::Null,
+        "exit_code": code(error),
+        "hint": hint(error, asked),
+    });
+    match client_error(error) {
+        Some(ClientError::Rejected(rejected)) => {
+            object["field"] = rejected.field.as_str().into();
+            object["code"] = format!("{:?}", rejected.code).into();
+            object["metadata"] = json!(rejected.metadata);
+        }
+        Some(ClientError::Unknown { request_id, .. }) if !request_id.is_empty() => {
+            object["request_id"] = request_id.as_str().into();
+        }
+        _ => {}
+    }
+    object
+}
+
+/// The node's reason code, or the kind of error where no node gave one.
+fn reason(error: &anyhow::Error) -> &str {
+    match client_error(error) {
+        Some(ClientError::Unavailable { .. }) => "UNAVAILABLE",
+        Some(ClientError::Unknown { .. }) => "OUTCOME_UNKNOWN",
+        Some(ClientError::Protocol(_)) => "PROTOCOL",
+        Some(ClientError::Setup(_)) => "SETUP",
+        Some(error) => error.reason().unwrap_or_default(),
+        None if error.downcast_ref::<Usage>().is_some() => "USAGE",
+        None if error.downcast_ref::<Alarm>().is_some() => "ALARM",
+        None => "OTHER",
+    }
+}
+
+fn hint(error: &anyhow::Error, asked: &Asked) -> String {
+    match (client_error(error), error.downcast_ref::<Alarm>()) {
+        (Some(error), _) => advice::for_error(error, asked),
+        (None, Some(alarm)) => alarm.hint.clone(),
+        (None, None) => String::new(),
+    }
 }
 
 /// The exit code of an error.
 pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<Usage>().is_some() {
         return USAGE;
+    }
+    if let Some(alarm) = error.downcast_ref::<Alarm>() {
+        return alarm.exit_code;
     }
     match client_error(error) {
         Some(ClientError::Rejected(_)) => REJECTED,
@@ -72,6 +138,8 @@ mod tests {
     use anyhow::Context as _;
     use registry_client::RejectedError;
 
+    use crate::task::Task;
+
     fn rejected() -> ClientError {
         ClientError::Rejected(Box::new(RejectedError {
             reason: "PRICE_LIMIT".to_owned(),
@@ -92,6 +160,7 @@ mod tests {
         };
         let denied =
             ClientError::Denied { reason: "NOT_AUTHORISED".to_owned(), message: "x".to_owned() };
+        let alarm = Alarm { text: "x".to_owned(), exit_code: REJECTED, hint: String::new() };
         let cases: [(anyhow::Error, u8); 9] = [
             (rejected().into(), 3),
             (unavailable.into(), 4),
@@ -100,7 +169,7 @@ mod tests {
             (ClientError::Setup("x".to_owned()).into(), 1),
             (ClientError::Protocol("x".to_owned()).into(), 1),
             (Usage("x".to_owned()).into(), 2),
-            (Alarm("x".to_owned()).into(), 1),
+            (alarm.into(), 3),
             (anyhow::anyhow!("x"), 1),
         ];
         for (error, expected) in cases {
@@ -114,5 +183,21 @@ mod tests {
         assert_eq!(code(&in_context), 3);
         let in_job = WorkflowError::Call { step: "open day".to_owned(), cause: rejected() };
         assert_eq!(code(&in_job.into()), 3);
+    }
+
+    #[test]
+    fn errors_for_programs_are_one_object() {
+        let asked = Asked { task: Task::Write, role: String::new() };
+        let told = as_json(&rejected().into(), &asked);
+        assert_eq!(told["reason"], "PRICE_LIMIT");
+        assert_eq!((&told["code"], &told["exit_code"]), (&json!("FailedPrecondition"), &json!(3)));
+        assert!(told["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told}");
+        let unknown = ClientError::Unknown {
+            call: "open_day",
+            request_id: "id".to_owned(),
+            cause: "x".to_owned(),
+        };
+        assert_eq!(as_json(&unknown.into(), &asked)["request_id"], "id");
+        assert_eq!(as_json(&Usage("x".to_owned()).into(), &asked)["reason"], "USAGE");
     }
 }

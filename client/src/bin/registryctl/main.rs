@@ -6,13 +6,16 @@ mod commands;
 mod context;
 mod exit;
 mod output;
+mod task;
 mod views;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::advice::Asked;
 use crate::args::Cli;
+use crate::task::Task;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -20,12 +23,18 @@ fn main() -> ExitCode {
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("REGISTRYCTL_LOG"))
         .with_writer(std::io::stderr)
         .init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return exit::report(&error.into()),
-    };
-    match runtime.block_on(commands::run(&cli)) {
+    let task = Task::of(&cli.command);
+    // A whole day is settled by two roles, neither of them the caller's own.
+    let role = if task == Task::SettleDay { None } else { task::role(&cli.global) };
+    let asked = Asked { task, role: role.unwrap_or_default() };
+    match run(&cli, task) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => exit::report(&error),
+        Err(error) => exit::report(&error, cli.global.output, &asked),
     }
+}
+
+fn run(cli: &Cli, task: Task) -> anyhow::Result<()> {
+    task.check(&cli.global)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(commands::run(cli))
 }

@@ -8,6 +8,10 @@ use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Map, Value};
+use time::macros::{format_description, offset};
+use time::{OffsetDateTime, UtcOffset};
+
+use crate::exit::Alarm;
 
 /// How to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -20,21 +24,36 @@ pub(crate) enum Format {
 
 /// Named values in the order in which a table shows them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Record(Vec<(&'static str, Value)>);
+pub(crate) struct Record {
+    shown: Vec<(&'static str, Value)>,
+    /// In JSON only: too long for a line.
+    details: Vec<(&'static str, Value)>,
+}
 
 impl Record {
     pub(crate) fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
-        self.0.push((key, value.into()));
+        self.shown.push((key, value.into()));
+        self
+    }
+
+    /// A value for programs, which tables leave out.
+    pub(crate) fn with_detail(mut self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.details.push((key, value.into()));
         self
     }
 
     pub(crate) fn and(mut self, other: Self) -> Self {
-        self.0.extend(other.0);
+        self.shown.extend(other.shown);
+        self.details.extend(other.details);
         self
     }
 
     fn into_json(self) -> Map<String, Value> {
-        self.0.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        self.shown
+            .into_iter()
+            .chain(self.details)
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect()
     }
 }
 
@@ -42,7 +61,8 @@ impl Record {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Page {
     sections: Vec<Section>,
-    alarms: Vec<String>,
+    headline: Option<String>,
+    alarms: Vec<Alarm>,
 }
 
 #[derive(Clone, Debug)]
@@ -71,15 +91,23 @@ impl Page {
         self
     }
 
+    /// The verdict: a table's first line.
+    pub(crate) fn with_headline(mut self, headline: String) -> Self {
+        self.headline = Some(headline);
+        self
+    }
+
     /// Something that needs a person: printed, and the exit code says so.
-    pub(crate) fn with_alarm(mut self, alarm: String) -> Self {
+    pub(crate) fn with_alarm(mut self, alarm: Alarm) -> Self {
         self.alarms.push(alarm);
         self
     }
 
-    /// All alarms as one text.
-    pub(crate) fn alarm(&self) -> Option<String> {
-        (!self.alarms.is_empty()).then(|| self.alarms.join("; "))
+    /// All alarms as one.
+    pub(crate) fn alarm(&self) -> Option<Alarm> {
+        let first = self.alarms.first()?.clone();
+        let texts: Vec<&str> = self.alarms.iter().map(|alarm| alarm.text.as_str()).collect();
+        Some(Alarm { text: texts.join("; "), ..first })
     }
 
     /// Prints the page.
@@ -103,6 +131,9 @@ impl Page {
 
     fn into_json(self) -> Value {
         let mut object = Map::new();
+        if let Some(headline) = self.headline {
+            object.insert("verdict".to_owned(), headline.into());
+        }
         for section in self.sections {
             match section {
                 Section::One(record) => object.extend(record.into_json()),
@@ -116,39 +147,45 @@ impl Page {
             }
         }
         if !self.alarms.is_empty() {
-            object.insert("alarms".to_owned(), self.alarms.into());
+            let texts = self.alarms.into_iter().map(|alarm| Value::from(alarm.text)).collect();
+            object.insert("alarms".to_owned(), Value::Array(texts));
         }
         Value::Object(object)
     }
 
     fn write_tables(self, out: &mut impl Write) -> io::Result<()> {
+        if let Some(headline) = &self.headline {
+            writeln!(out, "{headline}")?;
+        }
         for section in self.sections {
             match section {
                 Section::One(record) => {
                     let mut table = table();
-                    for (key, value) in &record.0 {
-                        table.add_row([key.replace('_', " "), text(value)]);
+                    for (key, value) in &record.shown {
+                        table.add_row([title(key), shown(key, value)]);
                     }
                     writeln!(out, "{table}")?;
                 }
                 Section::Many(name, records) => {
-                    let title = name.replace('_', " ");
+                    let heading = title(name);
                     let Some(first) = records.first() else {
-                        writeln!(out, "no {title}")?;
+                        writeln!(out, "no {heading}")?;
                         continue;
                     };
                     let mut table = table();
-                    table.set_header(first.0.iter().map(|(key, _)| key.replace('_', " ")));
+                    table.set_header(first.shown.iter().map(|(key, _)| title(key)));
                     for record in &records {
-                        table.add_row(record.0.iter().map(|(_, value)| short(&text(value))));
+                        table.add_row(
+                            record.shown.iter().map(|(key, value)| short(&shown(key, value))),
+                        );
                     }
-                    writeln!(out, "{title}:\n{table}")?;
+                    writeln!(out, "{heading}:\n{table}")?;
                 }
                 Section::Stamp(record) => {
                     let parts: Vec<String> = record
-                        .0
+                        .shown
                         .iter()
-                        .map(|(key, value)| format!("{} {}", key.replace('_', " "), text(value)))
+                        .map(|(key, value)| format!("{} {}", title(key), shown(key, value)))
                         .collect();
                     writeln!(out, "{}", parts.join(", "))?;
                 }
@@ -163,6 +200,44 @@ fn table() -> Table {
     table.load_preset(presets::UTF8_BORDERS_ONLY);
     table.set_content_arrangement(ContentArrangement::Disabled);
     table
+}
+
+/// Moments: JSON has the ledger's milliseconds, people get Beijing time.
+const MOMENTS: [&str; 3] = ["ledger_time_ms", "topup_deadline_ms", "traded_at_ms"];
+const BEIJING: UtcOffset = offset!(+8);
+
+/// A name and its value as an error tells them.
+pub(crate) fn line(key: &str, value: &str) -> String {
+    let moment = value.parse().ok().filter(|_| MOMENTS.contains(&key)).and_then(beijing);
+    match moment {
+        Some(moment) => format!("{}: {moment}", key.trim_end_matches("_ms")),
+        None => format!("{key}: {value}"),
+    }
+}
+
+fn title(key: &str) -> String {
+    let key = match MOMENTS.contains(&key) {
+        true => key.trim_end_matches("_ms"),
+        false => key,
+    };
+    key.replace('_', " ")
+}
+
+fn shown(key: &str, value: &Value) -> String {
+    match value.as_i64().filter(|_| MOMENTS.contains(&key)) {
+        Some(0) => String::new(),
+        Some(unix_ms) => beijing(unix_ms).unwrap_or_else(|| text(value)),
+        None => text(value),
+    }
+}
+
+/// RFC 3339 with milliseconds, as trade files have it.
+fn beijing(unix_ms: i64) -> Option<String> {
+    let form = format_description!(
+        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3][offset_hour sign:mandatory]:[offset_minute]"
+    );
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000).ok()?;
+    time.checked_to_offset(BEIJING)?.format(form).ok()
 }
 
 fn text(value: &Value) -> String {
@@ -223,5 +298,27 @@ mod tests {
         let mut out = Vec::new();
         Page::default().many("held_trades", vec![]).write_tables(&mut out).expect("memory");
         assert_eq!(String::from_utf8(out).expect("UTF-8"), "no held trades\n");
+    }
+
+    #[test]
+    fn moments_are_beijing_time_for_people_and_milliseconds_for_programs() {
+        let page =
+            || Page::default().one(Record::default().with("traded_at_ms", 1_639_618_200_000_i64));
+        let mut out = Vec::new();
+        page().write_tables(&mut out).expect("writing to memory");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert!(text.contains("traded at ") && text.contains("2021-12-16T09:30:00.000+08:00"));
+        assert_eq!(page().into_json()["traded_at_ms"], 1_639_618_200_000_i64);
+        assert_eq!(shown("topup_deadline_ms", &Value::from(0)), "");
+        assert_eq!(shown("elapsed_ms", &Value::from(7)), "7");
+    }
+
+    #[test]
+    fn details_are_for_programs_only() {
+        let page = || Page::default().one(Record::default().with("a", 1).with_detail("b", "long"));
+        let mut out = Vec::new();
+        page().write_tables(&mut out).expect("writing to memory");
+        assert!(!String::from_utf8(out).expect("UTF-8").contains("long"));
+        assert_eq!(page().into_json()["b"], "long");
     }
 }

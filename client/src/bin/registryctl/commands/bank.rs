@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
+use registry_client::ClientError;
 use registry_client::proto::{DepositRequest, ListBanksRequest, OpenBankRequest};
 
 use crate::args::Global;
@@ -93,10 +94,44 @@ impl Deposit {
             bank_id: self.bank,
             amount_yuan: self.amount.clone(),
         };
-        let reply = global.registry()?.deposit(request).await?;
+        let reply = global
+            .registry()?
+            .deposit(request)
+            .await
+            .map_err(|error| in_yuan(error, "--amount", &self.amount))?;
         let record = Record::default()
             .with("account_id", self.account)
             .and(account::cash(&reply.balance.unwrap_or_default()));
         Ok(Page::default().one(record).stamp(stamp(reply.stamp)))
+    }
+}
+
+/// Nodes count in fen; the sentence shall have what was typed.
+pub(crate) fn in_yuan(mut error: ClientError, flag: &str, text: &str) -> ClientError {
+    if let ClientError::Rejected(rejected) = &mut error
+        && rejected.reason == "NOT_POSITIVE"
+        && rejected.field.ends_with("_yuan")
+    {
+        rejected.message = format!("{flag} {text}: must be greater than 0 yuan");
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use registry_client::RejectedError;
+
+    #[test]
+    fn amounts_are_told_as_typed() {
+        let error = ClientError::Rejected(Box::new(RejectedError {
+            reason: "NOT_POSITIVE".to_owned(),
+            field: "amount_yuan".to_owned(),
+            message: "amount_yuan = -500: must be greater than 0".to_owned(),
+            code: tonic::Code::InvalidArgument,
+            metadata: Default::default(),
+        }));
+        let told = in_yuan(error, "--amount", "-5").to_string();
+        assert_eq!(told, "NOT_POSITIVE (amount_yuan): --amount -5: must be greater than 0 yuan");
     }
 }

@@ -1,20 +1,21 @@
 //! `cluster`: the nodes as operators see them.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use registry_client::proto::{GetStatusReply, VoterSet};
-use registry_client::{NodeStatus, hex};
+use futures::future::join_all;
+use registry_client::proto::{GetStatusReply, MemberStatus, VoterSet};
+use registry_client::{ClientError, NodeStatus, OperatorClient, hex};
 use serde_json::Value;
 
+use super::health::{DigestAt, Health, digest_at, digests_agree};
 use crate::args::Global;
+use crate::exit::{self, Alarm};
 use crate::output::{Page, Record};
 
 /// The nodes and their cluster.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ClusterCommand {
-    /// Every node's own view; exit code 1 on an alarm.
+    /// Whether the cluster serves, and every node's own view; exit code 1 when it does not.
     Status(Status),
     /// Form the cluster of the configured layout; refuses to run twice.
     Bootstrap,
@@ -48,42 +49,29 @@ async fn bootstrap(global: &Global) -> Result<Page> {
 impl Status {
     async fn run(&self, global: &Global) -> Result<Page> {
         let operator = global.operator()?;
-        let at_index = match self.at_index {
-            Some(index) => index,
-            None => common_index(&operator.statuses(0).await),
-        };
-        let nodes = operator.statuses(at_index).await;
-        let answers: Vec<&GetStatusReply> =
-            nodes.iter().filter_map(|node| node.status.as_ref().ok()).collect();
-        let digests: BTreeSet<&[u8]> = answers
-            .iter()
-            .map(|status| status.digest_at_index.as_ref())
-            .filter(|digest| !digest.is_empty())
-            .collect();
-
-        let mut page = Page::default();
-        if let Some(leader) = answers.iter().max_by_key(|status| status.term) {
-            page = page.one(
-                Record::default()
-                    .with("cluster_id", leader.cluster_id.as_str())
-                    .with("layout", leader.layout.as_str())
-                    .with("bootstrapped", leader.bootstrapped)
-                    .with("leader_id", leader.leader_id)
-                    .with("leader_address", leader.leader_client_address.as_str())
-                    .with("voter_sets", voter_sets(&leader.voter_sets))
-                    .with("compared_log_index", at_index)
-                    .with("digests_agree", digests.len() <= 1),
-            );
-        }
-        page = page.many("nodes", nodes.iter().map(node).collect());
-        for alarm in alarms(&answers, digests.len(), at_index) {
-            page = page.with_alarm(alarm);
-        }
-        if let Some(error) = no_answer(&nodes) {
+        let first = ask(&operator, 0).await;
+        if let Some(error) = no_answer(&first) {
             return Err(error);
         }
-        Ok(page)
+        let at_index = self.at_index.unwrap_or_else(|| common_index(&first));
+        let nodes = ask(&operator, at_index).await;
+        match no_answer(&nodes) {
+            Some(error) => Err(error),
+            None => Ok(page(&nodes, at_index)),
+        }
     }
+}
+
+/// Asks the given endpoints, then the members that they name.
+async fn ask(operator: &OperatorClient, at_index: u64) -> Vec<NodeStatus> {
+    let mut nodes = operator.statuses(at_index).await;
+    let others = Health::new(&nodes).not_asked(&nodes).into_iter().map(async |endpoint| {
+        let status = operator.status(&endpoint, at_index).await;
+        NodeStatus { endpoint, status }
+    });
+    let others = join_all(others).await;
+    nodes.extend(others);
+    nodes
 }
 
 /// The greatest index that every answering node has applied; they remember
@@ -99,53 +87,96 @@ fn no_answer(nodes: &[NodeStatus]) -> Option<anyhow::Error> {
     nodes.iter().all(|node| node.status.is_err()).then(|| first.clone().into())
 }
 
-fn alarms(answers: &[&GetStatusReply], digests: usize, at_index: u64) -> Vec<String> {
-    let mut alarms = Vec::new();
-    for status in answers {
-        if status.bootstrapped && !status.membership_as_layout {
-            alarms.push(format!(
-                "node {} sees voter sets {} that are not the layout {}: a city is missing from \
-                 the quorum",
-                status.node_name,
-                voter_sets(&status.voter_sets),
-                status.layout
-            ));
-        }
+fn page(nodes: &[NodeStatus], at_index: u64) -> Page {
+    let health = Health::new(nodes);
+    let faults = health.faults();
+    let agree = digests_agree(nodes, at_index);
+    let headline = match faults.is_empty() {
+        true => "serving".to_owned(),
+        false => faults.join("; "),
+    };
+    let mut page = Page::default().with_headline(headline);
+    if let Some(newest) = health.newest() {
+        let leader = health.leader();
+        let leader_id = leader.map_or(Value::Null, |leader| leader.node_id.into());
+        let leader_address = leader.map_or("", |leader| leader.leader_client_address.as_str());
+        let answering = nodes.iter().filter(|node| node.status.is_ok()).count();
+        page = page.one(
+            Record::default()
+                .with("cluster_id", newest.cluster_id.as_str())
+                .with("layout", newest.layout.as_str())
+                .with("bootstrapped", newest.bootstrapped)
+                .with("leader_id", leader_id)
+                .with("leader_address", leader_address)
+                .with("voter_sets", voter_sets(&newest.voter_sets))
+                .with("answering_nodes", answering)
+                .with("compared_log_index", at_index)
+                .with("digests_agree", agree.map_or(Value::Null, Value::from)),
+        );
     }
-    if digests > 1 {
-        alarms.push(format!("nodes hold different states at log index {at_index}"));
+    page = page.many("nodes", nodes.iter().map(|node| line(node, &health, at_index)).collect());
+    for fault in faults {
+        page = page.with_alarm(alarm(format!("the cluster does not serve: {fault}")));
     }
-    alarms
+    if agree == Some(false) {
+        let text = format!("nodes hold different states at log index {at_index}");
+        page = page.with_alarm(alarm(text));
+    }
+    page
 }
 
-fn node(node: &NodeStatus) -> Record {
+fn alarm(text: String) -> Alarm {
+    Alarm { text, exit_code: exit::OTHER, hint: "see docs/registryctl.md, Cluster".to_owned() }
+}
+
+/// One node; of one that does not answer, what the others know.
+fn line(node: &NodeStatus, health: &Health<'_>, at_index: u64) -> Record {
     let record = Record::default().with("endpoint", node.endpoint.as_str());
-    let (status, error) = match &node.status {
-        Ok(status) => (status.clone(), String::new()),
-        Err(error) => (GetStatusReply::default(), error.to_string()),
-    };
-    let up = node.status.is_ok();
-    let number = |value: u64| if up { Value::from(value) } else { Value::Null };
-    let digest = match status.digest_at_index.is_empty() {
-        true => hex(&status.state_digest),
-        false => hex(&status.digest_at_index),
+    match &node.status {
+        Ok(status) => answering(record, status, at_index),
+        Err(error) => silent(record, error, health.member_at(&node.endpoint)),
+    }
+}
+
+fn answering(record: Record, status: &GetStatusReply, at_index: u64) -> Record {
+    let digest = match digest_at(status, at_index) {
+        DigestAt::Kept(digest) => hex(digest),
+        DigestAt::NotReached => "not reached".to_owned(),
+        DigestAt::NotKept => "not kept".to_owned(),
     };
     record
-        .with("node_id", number(status.node_id))
-        .with("node_name", status.node_name)
-        .with("city", status.city)
-        .with("raft_state", status.raft_state)
-        .with("term", number(status.term))
-        .with("last_log_index", number(status.last_log_index))
-        .with("applied_log_index", number(status.applied_log_index))
-        .with("snapshot_log_index", number(status.snapshot_log_index))
+        .with("node_id", status.node_id)
+        .with("node_name", status.node_name.as_str())
+        .with("city", status.city.as_str())
+        .with("raft_state", status.raft_state.as_str())
+        .with("term", status.term)
+        .with("last_log_index", status.last_log_index)
+        .with("applied_log_index", status.applied_log_index)
+        .with("snapshot_log_index", status.snapshot_log_index)
         .with("digest", digest)
-        .with(
-            "membership_as_layout",
-            if up { status.membership_as_layout.into() } else { Value::Null },
-        )
-        .with("version", status.version)
-        .with("error", error)
+        .with("membership_as_layout", status.membership_as_layout)
+        .with("version", status.version.as_str())
+        .with_detail("error", "")
+}
+
+fn silent(record: Record, error: &ClientError, member: Option<&MemberStatus>) -> Record {
+    let state = match error {
+        ClientError::Denied { .. } => "denied",
+        _ => "unreachable",
+    };
+    record
+        .with("node_id", member.map_or(Value::Null, |member| member.node_id.into()))
+        .with("node_name", member.map_or("", |member| member.node_name.as_str()))
+        .with("city", member.map_or("", |member| member.city.as_str()))
+        .with("raft_state", state)
+        .with("term", Value::Null)
+        .with("last_log_index", Value::Null)
+        .with("applied_log_index", Value::Null)
+        .with("snapshot_log_index", Value::Null)
+        .with("digest", "")
+        .with("membership_as_layout", Value::Null)
+        .with("version", "")
+        .with_detail("error", error.to_string())
 }
 
 fn voter_sets(sets: &[VoterSet]) -> String {
@@ -154,35 +185,4 @@ fn voter_sets(sets: &[VoterSet]) -> String {
         format!("{{{}}}", ids.join(","))
     };
     format!("[{}]", sets.iter().map(set).collect::<Vec<String>>().join(","))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn status(name: &str, membership_as_layout: bool) -> GetStatusReply {
-        GetStatusReply {
-            node_name: name.to_owned(),
-            bootstrapped: true,
-            membership_as_layout,
-            layout: "dual-city".to_owned(),
-            voter_sets: vec![VoterSet { node_ids: vec![11, 12, 13] }],
-            ..Default::default()
-        }
-    }
-
-    #[test]
-    fn a_missing_city_is_an_alarm() {
-        let (good, bad) = (status("sh-1", true), status("wh-1", false));
-        assert!(alarms(&[&good], 1, 7).is_empty());
-        let alarms = alarms(&[&good, &bad], 1, 7);
-        assert_eq!(alarms.len(), 1);
-        assert!(alarms[0].contains("wh-1") && alarms[0].contains("[{11,12,13}]"), "{alarms:?}");
-    }
-
-    #[test]
-    fn different_states_at_one_index_are_an_alarm() {
-        let good = status("sh-1", true);
-        assert!(alarms(&[&good], 2, 7)[0].contains("log index 7"));
-    }
 }

@@ -4,6 +4,7 @@ use anyhow::Result;
 use clap::{Args, Subcommand};
 use registry_client::proto::{IssueRequest, ListInstrumentsRequest, RegisterInstrumentRequest};
 
+use super::bank::in_yuan;
 use crate::args::Global;
 use crate::output::{Page, Record};
 use crate::views::{account, stamp};
@@ -62,7 +63,11 @@ impl Register {
             instrument: self.instrument.clone(),
             reference_price_yuan: self.reference_price.clone(),
         };
-        let reply = global.registry()?.register_instrument(request).await?;
+        let reply = global
+            .registry()?
+            .register_instrument(request)
+            .await
+            .map_err(|error| in_yuan(error, "--reference-price", &self.reference_price))?;
         Ok(Page::default()
             .one(Record::default().with("instrument", self.instrument.as_str()))
             .stamp(stamp(reply.stamp)))

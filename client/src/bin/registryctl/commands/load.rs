@@ -24,7 +24,8 @@ pub(crate) struct LoadPopulation {
     /// Base of the first day's price limits, yuan per tonne: the previous close.
     #[arg(long)]
     reference_price: String,
-    /// Part of the request ids; the same run again goes on where it stopped.
+    /// Part of the request ids; the same run again goes on where it stopped and
+    /// needs the same files and flags.
     #[arg(long, default_value = "1")]
     run: String,
     /// Firms loaded at once.

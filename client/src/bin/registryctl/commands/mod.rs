@@ -6,11 +6,13 @@ pub(crate) mod cluster;
 pub(crate) mod day;
 pub(crate) mod files;
 pub(crate) mod generate;
+pub(crate) mod health;
 pub(crate) mod instrument;
 pub(crate) mod load;
 pub(crate) mod pki;
 pub(crate) mod price;
 pub(crate) mod progress;
+pub(crate) mod row;
 pub(crate) mod settle_day;
 
 use anyhow::Result;
@@ -38,7 +40,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
     let alarm = page.alarm();
     page.print(global.output)?;
     match alarm {
-        Some(alarm) => Err(crate::exit::Alarm(alarm).into()),
+        Some(alarm) => Err(alarm.into()),
         None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use clap::{Args, Subcommand};
 use registry_client::proto::{GetDailyPriceRequest, ListDailyPricesRequest};
 
 use crate::args::Global;
+use crate::exit::Usage;
 use crate::output::{Page, Record};
 use crate::views::{market, stamp};
 
@@ -67,7 +68,19 @@ impl Show {
 }
 
 impl List {
+    /// Malformed dates are the node's to refuse.
+    fn check(&self) -> Result<(), Usage> {
+        match (self.from.as_str(), self.to.as_str()) {
+            ("", _) | (_, "") => Ok(()),
+            (from, to) if from.len() == 10 && to.len() == 10 && from > to => {
+                Err(Usage(format!("--from {from} is later than --to {to}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
     async fn run(&self, global: &Global) -> Result<Page> {
+        self.check()?;
         let request = ListDailyPricesRequest {
             instrument: self.instrument.clone(),
             from_date: self.from.clone(),
@@ -80,5 +93,29 @@ impl List {
             .many("prices", reply.prices.iter().map(market::price).collect())
             .one(Record::default().with("next_from_date", reply.next_from_date))
             .stamp(stamp(reply.stamp)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_range_does_not_end_before_it_begins() {
+        let cases = [
+            ("2021-12-16", "2021-12-15", false),
+            ("2021-12-16", "2021-12-16", true),
+            ("", "2021-12-16", true),
+            ("2021-12-16", "", true),
+        ];
+        for (from, to, good) in cases {
+            let list = List {
+                instrument: "CCER".to_owned(),
+                from: from.to_owned(),
+                to: to.to_owned(),
+                page_size: 1,
+            };
+            assert_eq!(list.check().is_ok(), good, "{from} {to}");
+        }
     }
 }

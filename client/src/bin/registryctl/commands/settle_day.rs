@@ -8,7 +8,7 @@ use registry_client::amount::format_fen;
 use registry_client::workflow::{DayPlan, SettleReport, TopUps, settle_day};
 use registry_client::{ExchangeClient, RegistryClient};
 
-use super::{files, progress::StageBars};
+use super::{files, progress::StageBars, row::Cut};
 use crate::args::Global;
 use crate::output::{Page, Record};
 use crate::views::day;
@@ -29,7 +29,8 @@ pub(crate) struct SettleDay {
     /// Identity DIR/USER that acts for the exchange, e.g. pki/exchange-sh.
     #[arg(long, env = "REGISTRY_EXCHANGE_IDENTITY")]
     exchange_identity: PathBuf,
-    /// Part of the request ids; the same run again goes on where it stopped.
+    /// Part of the request ids; the same run again goes on where it stopped and
+    /// needs the same file and --chunk-trades.
     #[arg(long, default_value = "1")]
     run: String,
     /// Trades per chunk, at most 8192.
@@ -49,6 +50,7 @@ pub(crate) struct SettleDay {
 impl SettleDay {
     pub(crate) async fn run(&self, global: &Global) -> Result<Page> {
         let mut plan = DayPlan::new(&self.date, files::wire_trades(&self.trades)?, &self.run);
+        let cut = Cut::new(&self.trades, &plan.trades, self.chunk_trades, 1);
         plan.chunk_trades = self.chunk_trades as usize;
         plan.in_flight = self.in_flight;
         plan.topup_window_ms = self.topup_window_ms;
@@ -60,7 +62,7 @@ impl SettleDay {
         let mut bars = StageBars::default();
         let settled = settle_day(&registry, &exchange, &plan, |at| bars.show(at)).await;
         bars.finish();
-        Ok(page(&settled?))
+        Ok(page(&settled.map_err(|error| cut.explain(error.into()))?))
     }
 }
 

@@ -4,14 +4,18 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::Args;
-use registry_client::SubmitOptions;
+
 use registry_client::amount::format_fen;
 use registry_client::formats::{ClearingHasher, TradesHasher};
-use registry_client::proto::{ConfirmClearingRequest, SubmitManifestRequest, Trade};
+use registry_client::proto::{
+    ConfirmClearingRequest, Day, DayState, GetDayRequest, SubmitManifestRequest, Trade,
+};
+use registry_client::{SubmitOptions, hex};
 
 use crate::args::Global;
+use crate::commands::row::Cut;
 use crate::commands::{files, progress};
-use crate::exit::Usage;
+use crate::exit::{self, Alarm, Usage};
 use crate::output::{Page, Record};
 use crate::views::day;
 
@@ -32,7 +36,8 @@ pub(crate) struct Submit {
     /// Number of the file's first chunk; `day show` tells the last one taken.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     first_chunk: u32,
-    /// Part of the request ids, for sending the same file again; default: random.
+    /// Part of the request ids; the same run needs the same file and --chunk-trades.
+    /// Default: random.
     #[arg(long, default_value = "")]
     run: String,
 }
@@ -42,7 +47,7 @@ pub(crate) struct Manifest {
     /// YYYY-MM-DD.
     #[arg(long)]
     date: String,
-    /// CSV file of all trades of the day's stream.
+    /// CSV file of all trades of the day's stream, without those settled at once.
     #[arg(long)]
     trades: PathBuf,
 }
@@ -52,7 +57,8 @@ pub(crate) struct Confirm {
     /// YYYY-MM-DD.
     #[arg(long)]
     date: String,
-    /// CSV file of all trades of the day; its own clearing hash is sent.
+    /// CSV file of all trades of the day, those settled at once included; the
+    /// clearing hash of these books is sent.
     #[arg(long, conflicts_with = "sha256", required_unless_present = "sha256")]
     trades: Option<PathBuf>,
     /// The clearing hash of the exchange's books, 64 hexadecimal digits.
@@ -68,6 +74,7 @@ impl Submit {
             in_flight: self.in_flight,
             first_chunk: self.first_chunk,
         };
+        let cut = Cut::new(&self.trades, &trades, self.chunk_trades, self.first_chunk);
         let bar = progress::bar("submit");
         bar.set_length(trades.len() as u64);
         let chunks = trades.chunks(self.chunk_trades as usize).map(<[Trade]>::to_vec);
@@ -76,7 +83,8 @@ impl Submit {
             .submit_trades(&self.date, chunks, &options, |reply| {
                 bar.set_position(reply.trades_accepted);
             })
-            .await?;
+            .await
+            .map_err(|error| cut.explain(error.into()))?;
         bar.finish();
         let record = Record::default()
             .with("date", self.date.as_str())
@@ -122,9 +130,39 @@ impl Confirm {
         let request = ConfirmClearingRequest {
             request_id: global.write_id(),
             date: self.date.clone(),
-            clearing_sha256: clearing_sha256.into(),
+            clearing_sha256: clearing_sha256.clone().into(),
         };
-        Ok(day::day_page(&global.exchange()?.confirm_clearing(request).await?))
+        // A dispute drops the clearing: its hash can only be read before.
+        let read = GetDayRequest { date: self.date.clone(), consistency: global.consistency() };
+        let cleared = global.reads()?.get_clearing(read).await;
+        let reply = global.exchange()?.confirm_clearing(request).await?;
+        let page = day::day_page(&reply);
+        match reply.day.as_ref().map(Day::state) {
+            Some(DayState::Disputed) => {
+                let registry = cleared.map_or_else(
+                    |_| "(no longer kept)".to_owned(),
+                    |clearing| hex(&clearing.clearing_sha256),
+                );
+                Ok(page.with_alarm(disputed(&self.date, &hex(&clearing_sha256), &registry)))
+            }
+            _ => Ok(page),
+        }
+    }
+}
+
+fn disputed(date: &str, own_sha256: &str, registry_sha256: &str) -> Alarm {
+    Alarm {
+        text: format!(
+            "WARNING: day {date} is now DISPUTED: the hash sent is {own_sha256}, the registry's \
+             is {registry_sha256}"
+        ),
+        exit_code: exit::REJECTED,
+        hint: format!(
+            "if trades are wrong, `day amend --date {date}` them; then, or if only the confirmed \
+             file was wrong, send the manifest again: `day manifest --date {date}`; the day is \
+             cleared and confirmed anew. The file for `day confirm` has the trades settled at \
+             once too, the file for `day manifest` has not"
+        ),
     }
 }
 
@@ -151,5 +189,13 @@ mod tests {
         {
             assert!(from_hex(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_dispute_is_told_with_both_hashes() {
+        let alarm = disputed("2021-12-16", "aa", "bb");
+        assert!(alarm.text.contains("DISPUTED: the hash sent is aa, the registry's is bb"));
+        assert!(alarm.hint.contains("day amend") && alarm.hint.contains("day manifest"));
+        assert_eq!(alarm.exit_code, 3);
     }
 }
