@@ -5,6 +5,44 @@
 //! until the call's deadline. On top of it sit a client per role
 //! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`OperatorClient`])
 //! and whole jobs in [`workflow`].
+//!
+//! A write with an empty `request_id` gets a random one. Give your own, kept
+//! with your books, when the question must survive a crash of your program:
+//! asked again under the same id, the registry answers the same again.
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use registry_client::proto::{SettleTradeRequest, Trade, TradeKind};
+//! use registry_client::{Cluster, ExchangeClient, Identity};
+//!
+//! # async fn settle() -> Result<(), registry_client::ClientError> {
+//! let identity = Identity::from_pki(Path::new("target/demo/pki"), "exchange-sh")?;
+//! let nodes = ["127.0.0.1:7111", "127.0.0.1:7121"];
+//! let exchange = ExchangeClient::new(Cluster::new(nodes, identity).connector()?);
+//! let trade = Trade {
+//!     trade_number: 4_711,
+//!     kind: TradeKind::Listed.into(),
+//!     instrument: "CEA-2020".to_owned(),
+//!     buyer_account: 17,
+//!     seller_account: 18,
+//!     buyer_bank: 102,
+//!     seller_bank: 105,
+//!     quantity_tco2e: 100,
+//!     price_yuan: "43.65".to_owned(),
+//!     traded_at_ms: 1_639_622_400_000,
+//! };
+//! let request = SettleTradeRequest {
+//!     request_id: "2021-12-16-4711".to_owned(),
+//!     date: "2021-12-16".to_owned(),
+//!     trade: Some(trade),
+//! };
+//! // Delivered for good, or `ClientError::Rejected` with the reason.
+//! let reply = exchange.settle_trade(request).await?;
+//! println!("settled at log index {}", reply.stamp.unwrap_or_default().log_index);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod amount;
 mod bank;
