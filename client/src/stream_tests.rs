@@ -113,12 +113,24 @@ fn encoded(number: u32) -> Vec<u8> {
     TradeChunk { date: DATE.to_owned(), chunk_number: number, trades }.encode_to_vec()
 }
 
+/// Takes every chunk but one.
+fn refuse_chunk(
+    request: &SubmitTradesRequest,
+    refused: u32,
+    code: Code,
+    reason: &str,
+) -> Result<SubmitTradesReply, Status> {
+    if request.request_id.ends_with(&format!(":{refused}")) {
+        return Err(status(code, reason, &[]));
+    }
+    Book { taken: 9, ..Default::default() }.take(request)
+}
+
 #[tokio::test]
 async fn a_rejected_chunk_is_named_and_ends_the_stream() {
     let node = FakeNode::start(Script {
-        submit_chunk: Box::new(|request| match request.request_id.ends_with(":3") {
-            true => Err(status(Code::FailedPrecondition, "PRICE_LIMIT", &[])),
-            false => Book { taken: 9, ..Default::default() }.take(&request),
+        submit_chunk: Box::new(|request| {
+            refuse_chunk(&request, 3, Code::FailedPrecondition, "PRICE_LIMIT")
         }),
         ..Default::default()
     })
@@ -156,9 +168,8 @@ fn day_with_chunks(chunk_count: u32) -> DayReply {
 async fn a_chunk_that_differs_from_what_was_taken_stops_all_behind_it() {
     let node = FakeNode::start(Script {
         get_day: Box::new(|_| Ok(day_with_chunks(2))),
-        submit_chunk: Box::new(|request| match request.request_id.ends_with(":2") {
-            true => Err(status(Code::AlreadyExists, "CHUNK_CONFLICT", &[])),
-            false => Book { taken: 9, ..Default::default() }.take(&request),
+        submit_chunk: Box::new(|request| {
+            refuse_chunk(&request, 2, Code::AlreadyExists, "CHUNK_CONFLICT")
         }),
         ..Default::default()
     })

@@ -37,4 +37,4 @@ pub use generate::{
 pub use names::{SETTLEMENT_BANKS, SettlementBank};
 pub use population::{DEFAULT_FIRM_COUNT, Firm, Population};
 pub use rules::contradictions;
-pub use trade::{SampleTrade, TradeKind, read_trades, write_trades};
+pub use trade::{BEIJING, SampleTrade, TradeKind, read_trades, write_trades};

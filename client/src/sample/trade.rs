@@ -23,8 +23,8 @@ const COLUMNS: &[&str] = &[
     "traded_at",
 ];
 
-/// Beijing time.
-pub(super) const BEIJING: UtcOffset = offset!(+8);
+/// Beijing time, in which the market's days begin and end.
+pub const BEIJING: UtcOffset = offset!(+8);
 
 /// How a trade was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,16 +1,14 @@
 //! Whether a day in the registry is the plan's day: same trades, same sums.
 
 use registry_proto::registry::{Day, DayState};
-use time::macros::offset;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 use super::WorkflowError;
 use super::plan::DayPlan;
 use crate::amount::{format_fen, parse_fen};
 use crate::formats::{ClearingHasher, TradeTotals, TradesHasher};
 use crate::hex;
-
-const BEIJING: UtcOffset = offset!(+8);
+use crate::sample::BEIJING;
 
 /// What the exchange's own books say about the day.
 pub(super) struct PlanBooks<'p> {

@@ -23,7 +23,6 @@ pub(crate) struct PeerService {
     pub(super) consensus: Consensus,
     pub(super) shelf: SnapshotShelf,
     pub(super) recovery_epoch: u64,
-    pub(super) known: KnownStorage,
 }
 
 type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -67,7 +66,7 @@ impl PeerService {
         if !self.config.members.iter().any(|member| member.id == certified) {
             return Err(Status::permission_denied(format!("node {certified} is no member")));
         }
-        self.known
+        self.known()
             .check(certified, request.metadata())
             .map_err(|forgetful| Status::permission_denied(forgetful.to_string()))?;
         Ok(certified)
@@ -76,8 +75,12 @@ impl PeerService {
     /// Every answer says from which data folder it comes.
     fn answer<T>(&self, message: T) -> Response<T> {
         let mut response = Response::new(message);
-        response.metadata_mut().insert_bin(STORAGE_ID, self.known.own_metadata());
+        response.metadata_mut().insert_bin(STORAGE_ID, self.known().own_metadata());
         response
+    }
+
+    fn known(&self) -> &KnownStorage {
+        &self.consensus.inner.known
     }
 
     fn raft(&self) -> &Raft {
@@ -199,7 +202,7 @@ impl RaftService for PeerService {
             layout: self.config.layout.as_str().to_owned(),
             has_log: self.consensus.has_log(),
             promised_to,
-            storage_id: self.known.own(),
+            storage_id: self.known().own(),
         }))
     }
 }

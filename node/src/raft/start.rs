@@ -35,7 +35,6 @@ const MESSAGE_ENTRIES: u64 = 32;
 pub(crate) struct Running {
     pub(crate) consensus: Consensus,
     shelf: SnapshotShelf,
-    known: KnownStorage,
 }
 
 /// Opens storage under the data folder and starts.
@@ -64,7 +63,7 @@ pub(crate) async fn start(
             batcher: Batcher::start(raft.clone(), config.raft.max_in_flight_batches),
             read_gate: ReadGate::start(&raft, &peers, config.node.id),
             config: config.clone(),
-            known: known.clone(),
+            known,
             promise: Promise::default(),
             raft,
             peers,
@@ -73,7 +72,7 @@ pub(crate) async fn start(
         }),
     };
     tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
-    Ok(Running { consensus, shelf, known })
+    Ok(Running { consensus, shelf })
 }
 
 fn settings(config: &Config) -> RaftSettings {
@@ -115,7 +114,6 @@ impl Running {
             consensus: self.consensus.clone(),
             shelf: self.shelf.clone(),
             recovery_epoch: RECOVERY_EPOCH,
-            known: self.known.clone(),
         };
         let service = RaftServiceServer::new(service)
             .max_decoding_message_size(PEER_MESSAGE_BYTES)

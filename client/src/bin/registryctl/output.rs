@@ -7,9 +7,10 @@
 use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use registry_client::sample::BEIJING;
 use serde_json::{Map, Value};
-use time::macros::{format_description, offset};
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 use crate::exit::Alarm;
 
@@ -204,7 +205,6 @@ fn table() -> Table {
 
 /// Moments: JSON has the ledger's milliseconds, people get Beijing time.
 const MOMENTS: [&str; 3] = ["ledger_time_ms", "topup_deadline_ms", "traded_at_ms"];
-const BEIJING: UtcOffset = offset!(+8);
 
 /// A name and its value as an error tells them.
 pub(crate) fn line(key: &str, value: &str) -> String {
