@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/release
 CARGO := . $(REGISTRY_CACHE)/build.env && cargo
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop test bench lint fmt fmt-check deny clean
+.PHONY: help setup build demo demo-stop test bench bench-national bench-parts compare lint fmt fmt-check deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -26,8 +26,17 @@ demo-stop: ## Stops what "make demo ARGS=--keep" left running
 test: build ## Runs every test
 	@$(CARGO) test --locked --release --workspace
 
-bench: build ## Measures settlement speed and writes target/bench/report.json
+bench: build ## Measures settlement speed: target/bench/report.json and load.svg
 	@$(BIN)/bench $(ARGS)
+
+bench-national: build ## Settles a day of 5.2 million trades among 3.8 million accounts (some minutes, 20 GB of disk)
+	@$(BIN)/bench --cases national-day $(ARGS)
+
+bench-parts: setup ## Measures the rules, the records, the chunk reader and the log alone (cargo bench)
+	@$(CARGO) bench --locked -p registry-ledger -p registry-node --bench ledger --bench node $(ARGS)
+
+compare: build ## Settles the same trades in PostgreSQL, etcd and TigerBeetle, as far as they are there
+	@$(BIN)/compare $(ARGS)
 
 lint: setup ## Lints and documentation, warnings are errors
 	@$(CARGO) clippy --locked --release --workspace --all-targets -- -D warnings

@@ -1,6 +1,8 @@
 //! A settlement day's steps with the exchange's own sums and hashes, for tests
 //! that must stop between two of them.
 
+use std::borrow::Borrow;
+
 use anyhow::{Context as _, ensure};
 use registry_client::amount::format_fen;
 use registry_client::formats::{ClearingHasher, TradesHasher};
@@ -10,26 +12,27 @@ use registry_client::proto::{
 };
 use registry_client::{ExchangeClient, RegistryClient, SubmitOptions};
 
-/// One day's trades and what the exchange says of them.
+/// What the exchange says of a day's trades: the manifest and the clearing's hash.
 #[derive(Clone, Debug)]
-pub struct ExchangeDay {
-    date: String,
-    trades: Vec<Trade>,
+pub struct DaySums {
     manifest: SubmitManifestRequest,
     clearing_sha256: [u8; 32],
 }
 
-impl ExchangeDay {
-    /// Adds up the trades.
+impl DaySums {
+    /// Adds up the trades, which need not be in memory together.
     ///
     /// # Errors
     /// When a trade has no canonical bytes or a sum overflows.
-    pub fn new(date: &str, trades: Vec<Trade>) -> anyhow::Result<Self> {
+    pub fn of<T: Borrow<Trade>>(
+        date: &str,
+        trades: impl IntoIterator<Item = T>,
+    ) -> anyhow::Result<Self> {
         let mut hasher = TradesHasher::new(date)?;
         let mut clearing = ClearingHasher::new(date)?;
-        for trade in &trades {
-            hasher.add(trade)?;
-            clearing.add(trade)?;
+        for trade in trades {
+            hasher.add(trade.borrow())?;
+            clearing.add(trade.borrow())?;
         }
         let totals = hasher.totals();
         let manifest = SubmitManifestRequest {
@@ -40,13 +43,71 @@ impl ExchangeDay {
             trades_sha256: hasher.finish().to_vec().into(),
             ..Default::default()
         };
-        Ok(Self { date: date.to_owned(), trades, manifest, clearing_sha256: clearing.finish() })
+        Ok(Self { manifest, clearing_sha256: clearing.finish() })
     }
 
     /// `YYYY-MM-DD`.
     #[must_use]
     pub fn date(&self) -> &str {
-        &self.date
+        &self.manifest.date
+    }
+
+    /// Trades of the day.
+    #[must_use]
+    pub fn trade_count(&self) -> u64 {
+        self.manifest.trade_count
+    }
+
+    /// From all chunks received to CONFIRMED: manifest, clearing, confirmation.
+    ///
+    /// # Errors
+    /// When a step is refused or the exchange's hash differs.
+    pub async fn confirm(
+        &self,
+        registry: &RegistryClient,
+        exchange: &ExchangeClient,
+    ) -> anyhow::Result<()> {
+        exchange.submit_manifest(self.manifest.clone()).await.context("closing the stream")?;
+        let day = DayRequest { date: self.date().to_owned(), ..Default::default() };
+        registry.clear_day(day).await.context("clearing")?;
+        let confirmation = ConfirmClearingRequest {
+            date: self.date().to_owned(),
+            clearing_sha256: self.clearing_sha256.to_vec().into(),
+            ..Default::default()
+        };
+        let day = exchange.confirm_clearing(confirmation).await.context("confirming")?.day;
+        let state = day.map(|day| day.state());
+        ensure!(state == Some(DayState::Confirmed), "the day is {state:?}: the hashes differ");
+        Ok(())
+    }
+}
+
+/// One day's trades and what the exchange says of them.
+#[derive(Clone, Debug)]
+pub struct ExchangeDay {
+    trades: Vec<Trade>,
+    sums: DaySums,
+}
+
+impl ExchangeDay {
+    /// Adds up the trades.
+    ///
+    /// # Errors
+    /// When a trade has no canonical bytes or a sum overflows.
+    pub fn new(date: &str, trades: Vec<Trade>) -> anyhow::Result<Self> {
+        Ok(Self { sums: DaySums::of(date, &trades)?, trades })
+    }
+
+    /// `YYYY-MM-DD`.
+    #[must_use]
+    pub fn date(&self) -> &str {
+        self.sums.date()
+    }
+
+    /// What the exchange says of them.
+    #[must_use]
+    pub fn sums(&self) -> &DaySums {
+        &self.sums
     }
 
     /// In the order they are sent.
@@ -58,7 +119,7 @@ impl ExchangeDay {
     /// What closes the stream.
     #[must_use]
     pub fn manifest(&self) -> &SubmitManifestRequest {
-        &self.manifest
+        &self.sums.manifest
     }
 
     /// The trades in chunks of `size`.
@@ -79,13 +140,13 @@ impl ExchangeDay {
     ) -> anyhow::Result<()> {
         let chunks = self.chunks(chunk_trades);
         let options = SubmitOptions::default();
-        let sent = exchange.submit_trades(&self.date, chunks, &options, on_ack);
+        let sent = exchange.submit_trades(self.date(), chunks, &options, on_ack);
         let accepted = sent.await.context("sending the chunks")?.trades_accepted;
-        ensure!(accepted == self.manifest.trade_count, "{accepted} trades are in the day");
+        ensure!(accepted == self.sums.trade_count(), "{accepted} trades are in the day");
         Ok(())
     }
 
-    /// From all chunks received to CONFIRMED: manifest, clearing, confirmation.
+    /// As [`DaySums::confirm`].
     ///
     /// # Errors
     /// When a step is refused or the exchange's hash differs.
@@ -94,18 +155,7 @@ impl ExchangeDay {
         registry: &RegistryClient,
         exchange: &ExchangeClient,
     ) -> anyhow::Result<()> {
-        exchange.submit_manifest(self.manifest.clone()).await.context("closing the stream")?;
-        let day = DayRequest { date: self.date.clone(), ..Default::default() };
-        registry.clear_day(day).await.context("clearing")?;
-        let confirmation = ConfirmClearingRequest {
-            date: self.date.clone(),
-            clearing_sha256: self.clearing_sha256.to_vec().into(),
-            ..Default::default()
-        };
-        let day = exchange.confirm_clearing(confirmation).await.context("confirming")?.day;
-        let state = day.map(|day| day.state());
-        ensure!(state == Some(DayState::Confirmed), "the day is {state:?}: the hashes differ");
-        Ok(())
+        self.sums.confirm(registry, exchange).await
     }
 
     /// That the registry's records are these trades, each once, in order, delivered.

@@ -1,14 +1,15 @@
 //! A small market of uniform firms, for loads whose size a test chooses: every
 //! firm holds the same and can pay for everything it is made to buy.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use futures::StreamExt as _;
 use futures::TryStreamExt as _;
 use registry_client::RegistryClient;
 use registry_client::amount::format_fen;
 use registry_client::proto::{
-    AccountKind, DepositRequest, IssueRequest, MoveHoldingRequest, OpenAccountRequest,
-    OpenBankRequest, OpenDayRequest, Position, RegisterInstrumentRequest, Trade, TradeKind,
+    AccountKind, DepositRequest, IssueRequest, LoadAccountsRequest, MoveHoldingRequest,
+    OpenAccountRequest, OpenBankRequest, OpenDayRequest, OpeningBooks, OpeningCash, OpeningHolding,
+    Position, RegisterInstrumentRequest, Trade, TradeKind,
 };
 use registry_ledger::{Date, calendar, uscc};
 
@@ -21,6 +22,8 @@ pub use registry_client::pki::SAMPLE_BANKS as BANKS;
 
 /// Requests under way at once while the market is set up.
 const CALLERS: usize = 128;
+/// As many as one request may open.
+const ACCOUNTS_PER_REQUEST: u64 = 8_192;
 
 /// The price steps of the trades stay within 10 % of the reference price.
 const LOWEST_PRICE_FEN: i64 = 4_000;
@@ -44,28 +47,37 @@ impl Market {
         tonnes: i64,
         cash_fen: i64,
     ) -> anyhow::Result<Self> {
-        for bank_id in BANKS {
-            let request = OpenBankRequest {
-                bank_id,
-                name: format!("Settlement bank {bank_id}"),
-                ..Default::default()
-            };
-            registry
-                .open_bank(request)
-                .await
-                .with_context(|| format!("admitting bank {bank_id}"))?;
-        }
-        let request = RegisterInstrumentRequest {
-            instrument: INSTRUMENT.to_owned(),
-            reference_price_yuan: REFERENCE_PRICE_YUAN.to_owned(),
-            ..Default::default()
-        };
-        registry.register_instrument(request).await.context("registering the instrument")?;
+        admit_banks(registry).await?;
         futures::stream::iter(1..=firms)
             .map(|number| admit(registry, number, tonnes, cash_fen))
             .buffer_unordered(CALLERS)
             .try_collect::<()>()
             .await?;
+        Ok(Self { firms })
+    }
+
+    /// The same market taken over in bulk: millions of accounts in little time.
+    ///
+    /// # Errors
+    /// When the cluster refuses or does not answer, or holds accounts already.
+    pub async fn take_over(
+        registry: &RegistryClient,
+        firms: u64,
+        tonnes: i64,
+        cash_fen: i64,
+    ) -> anyhow::Result<Self> {
+        admit_banks(registry).await?;
+        let request = move |first| books_from(first, firms, tonnes, cash_fen);
+        let (mut first, mut next) = (1, request(1));
+        while !next.accounts.is_empty() {
+            let following = first + next.accounts.len() as u64;
+            // The next request is prepared while this one is under way.
+            let preparing = tokio::task::spawn_blocking(move || request(following));
+            let (reply, prepared) = futures::join!(registry.load_accounts(next), preparing);
+            let opened_first = reply.context("taking over accounts")?.first_account_id;
+            ensure!(opened_first == first, "account {opened_first} was opened in place of {first}");
+            (first, next) = (following, prepared.context("preparing the next accounts")?);
+        }
         Ok(Self { firms })
     }
 
@@ -82,27 +94,60 @@ impl Market {
     /// # Errors
     /// When `date` is malformed.
     pub fn trades(self, date: &str, first_number: u64, count: u64) -> anyhow::Result<Vec<Trade>> {
+        Ok(self.each_trade(date, first_number, count)?.collect())
+    }
+
+    /// The same trades made one by one, for a day that need not be in memory.
+    ///
+    /// # Errors
+    /// When `date` is malformed.
+    pub fn each_trade(
+        self,
+        date: &str,
+        first_number: u64,
+        count: u64,
+    ) -> anyhow::Result<impl Iterator<Item = Trade> + Send + use<>> {
         let opening = opening_ms(date)?;
-        let trades = (first_number..first_number + count).map(|number| {
-            let mixed = mix(number);
-            let seller = mixed % self.firms;
-            // Never the seller itself.
-            let buyer = (seller + 1 + (mixed >> 20) % (self.firms - 1)) % self.firms;
-            let price_fen = LOWEST_PRICE_FEN + (mixed >> 40).rem_euclid(PRICE_STEPS).cast_signed();
-            Trade {
-                trade_number: number,
-                kind: TradeKind::Listed.into(),
-                instrument: INSTRUMENT.to_owned(),
-                buyer_account: buyer + 1,
-                seller_account: seller + 1,
-                buyer_bank: bank_of(buyer + 1),
-                seller_bank: bank_of(seller + 1),
-                quantity_tco2e: 1 + (mixed >> 50).rem_euclid(9).cast_signed(),
-                price_yuan: format_fen(price_fen),
-                traded_at_ms: opening + (number % 7_200_000).cast_signed(),
-            }
-        });
-        Ok(trades.collect())
+        let numbers = first_number..first_number + count;
+        Ok(numbers.map(move |number| self.trade(opening, number)))
+    }
+
+    /// The same trades in chunks of `size`.
+    ///
+    /// # Errors
+    /// When `date` is malformed.
+    pub fn each_chunk(
+        self,
+        date: &str,
+        first_number: u64,
+        count: u64,
+        size: usize,
+    ) -> anyhow::Result<impl Iterator<Item = Vec<Trade>> + Send + use<>> {
+        let mut trades = self.each_trade(date, first_number, count)?;
+        Ok(std::iter::from_fn(move || {
+            let chunk: Vec<Trade> = trades.by_ref().take(size).collect();
+            (!chunk.is_empty()).then_some(chunk)
+        }))
+    }
+
+    fn trade(self, opening_ms: i64, number: u64) -> Trade {
+        let mixed = mix(number);
+        let seller = mixed % self.firms;
+        // Never the seller itself.
+        let buyer = (seller + 1 + (mixed >> 20) % (self.firms - 1)) % self.firms;
+        let price_fen = LOWEST_PRICE_FEN + (mixed >> 40).rem_euclid(PRICE_STEPS).cast_signed();
+        Trade {
+            trade_number: number,
+            kind: TradeKind::Listed.into(),
+            instrument: INSTRUMENT.to_owned(),
+            buyer_account: buyer + 1,
+            seller_account: seller + 1,
+            buyer_bank: bank_of(buyer + 1),
+            seller_bank: bank_of(seller + 1),
+            quantity_tco2e: 1 + (mixed >> 50).rem_euclid(9).cast_signed(),
+            price_yuan: format_fen(price_fen),
+            traded_at_ms: opening_ms + (number % 7_200_000).cast_signed(),
+        }
     }
 }
 
@@ -133,6 +178,49 @@ pub fn credit_code(number: u64) -> String {
 #[must_use]
 pub fn open_day(date: &str) -> OpenDayRequest {
     OpenDayRequest { date: date.to_owned(), ..Default::default() }
+}
+
+/// Admits the banks and registers the instrument.
+async fn admit_banks(registry: &RegistryClient) -> anyhow::Result<()> {
+    for bank_id in BANKS {
+        let request = OpenBankRequest {
+            bank_id,
+            name: format!("Settlement bank {bank_id}"),
+            ..Default::default()
+        };
+        registry.open_bank(request).await.with_context(|| format!("admitting bank {bank_id}"))?;
+    }
+    let request = RegisterInstrumentRequest {
+        instrument: INSTRUMENT.to_owned(),
+        reference_price_yuan: REFERENCE_PRICE_YUAN.to_owned(),
+        ..Default::default()
+    };
+    registry.register_instrument(request).await.context("registering the instrument")?;
+    Ok(())
+}
+
+/// The accounts from `first` on that one request may open.
+fn books_from(first: u64, firms: u64, tonnes: i64, cash_fen: i64) -> LoadAccountsRequest {
+    let numbers = first..=firms.min(first + ACCOUNTS_PER_REQUEST - 1);
+    LoadAccountsRequest {
+        document: "Books taken over".to_owned(),
+        accounts: numbers.map(|number| opening_books(number, tonnes, cash_fen)).collect(),
+        ..Default::default()
+    }
+}
+
+fn opening_books(number: u64, tonnes: i64, cash_fen: i64) -> OpeningBooks {
+    OpeningBooks {
+        uscc: credit_code(number),
+        name: format!("Firm {number}"),
+        kind: AccountKind::Emitter.into(),
+        holdings: vec![OpeningHolding {
+            instrument: INSTRUMENT.to_owned(),
+            trading_tco2e: tonnes,
+            ..Default::default()
+        }],
+        cash: vec![OpeningCash { bank_id: bank_of(number), amount_yuan: format_fen(cash_fen) }],
+    }
 }
 
 async fn admit(
@@ -204,6 +292,8 @@ mod tests {
             assert!((3_875..=4_737).contains(&price), "{price} is outside the limits of 43.06");
         }
         assert_eq!(trades[7], market.trades("2021-12-16", 8, 1).expect("a date")[0]);
+        let chunks = market.each_chunk("2021-12-16", 1, 10_000, 4_096).expect("a date");
+        assert_eq!(chunks.collect::<Vec<_>>().concat(), trades);
     }
 
     #[test]

@@ -54,7 +54,6 @@ fn assert_everything_was_seen(seen: &Seen) {
         Reason::NotADecimal,
         Reason::TooManyDecimals,
         Reason::BadDate,
-        Reason::Malformed,
         Reason::Tick,
         Reason::ClearingImbalance,
     ];
@@ -62,6 +61,7 @@ fn assert_everything_was_seen(seen: &Seen) {
     let receipts = [
         "Done",
         "AccountOpened",
+        "AccountsOpened",
         "Holding",
         "Cash",
         "Day",

@@ -8,6 +8,7 @@ use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use crate::error::ClientError;
 use crate::identity::Identity;
+use crate::settle::TradeStreams;
 
 /// Name that every node's certificate on the client port carries.
 pub const SERVER_NAME: &str = "carbon-registry";
@@ -86,6 +87,7 @@ struct Shared {
     nodes: RwLock<Vec<Node>>,
     leader: AtomicUsize,
     reader: AtomicUsize,
+    trade_streams: TradeStreams,
 }
 
 #[derive(Clone, Debug)]
@@ -115,6 +117,7 @@ impl Connector {
             stream_stall_timeout: cluster.stream_stall_timeout,
             nodes: RwLock::new(Vec::new()),
             leader: AtomicUsize::new(0),
+            trade_streams: TradeStreams::default(),
             reader: AtomicUsize::new(0),
         };
         let nodes = cluster
@@ -129,11 +132,21 @@ impl Connector {
     /// A connector without TLS for services that a unit test runs itself.
     #[cfg(test)]
     pub(crate) fn plaintext(endpoints: &[String], call_timeout: Duration) -> Self {
+        Self::plaintext_with(endpoints, call_timeout, Duration::from_secs(1))
+    }
+
+    /// The same with another time per attempt.
+    #[cfg(test)]
+    pub(crate) fn plaintext_with(
+        endpoints: &[String],
+        call_timeout: Duration,
+        attempt_timeout: Duration,
+    ) -> Self {
         let identity =
             Identity { ca_pem: String::new(), cert_pem: String::new(), key_pem: String::new() };
         let mut cluster = Cluster::new(endpoints.iter().cloned(), identity);
         cluster.call_timeout = call_timeout;
-        cluster.attempt_timeout = Duration::from_secs(1);
+        cluster.attempt_timeout = attempt_timeout;
         Self::new(&cluster, None).expect("addresses of a test")
     }
 
@@ -154,6 +167,10 @@ impl Connector {
     pub fn leader_guess(&self) -> String {
         let guess = self.shared.leader.load(Ordering::Relaxed);
         self.nodes(|nodes| nodes.get(guess).map(|node| node.address.clone()).unwrap_or_default())
+    }
+
+    pub(crate) fn trade_streams(&self) -> &TradeStreams {
+        &self.shared.trade_streams
     }
 
     pub(crate) fn call_timeout(&self) -> Duration {

@@ -11,6 +11,8 @@ use crate::connect::Connector;
 use crate::deliver::{self, DeliveryReport};
 use crate::error::ClientError;
 use crate::reads::ReadClient;
+use crate::request_id::new_request_id;
+use crate::settle;
 use crate::submit::{self, SubmitOptions, SubmitReport};
 
 /// Calls with the exchange's identity.
@@ -30,8 +32,21 @@ impl ExchangeClient {
         confirm_clearing(ConfirmClearingRequest) -> DayReply;
         /// Replaces or voids one trade while the day is disputed.
         amend_trade(AmendTradeRequest) -> DayReply;
-        /// Settles one trade at once.
-        settle_trade(SettleTradeRequest) -> SettleTradeReply;
+    }
+
+    /// Settles one trade at once. Calls that are under way together share a
+    /// stream to the leader, so thousands of them are cheap.
+    ///
+    /// # Errors
+    /// Any [`ClientError`]; `Unknown` names the request id to ask again with.
+    pub async fn settle_trade(
+        &self,
+        mut request: SettleTradeRequest,
+    ) -> Result<SettleTradeReply, ClientError> {
+        if request.request_id.is_empty() {
+            request.request_id = new_request_id()?;
+        }
+        settle::settle_trade(&self.connector, request).await
     }
 
     /// Streams chunks in order with a bounded number in flight and goes on

@@ -21,6 +21,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 type Opened = Box<dyn Fn(OpenAccountRequest) -> Result<OpenAccountReply, Status> + Send + Sync>;
 type Chunk = Box<dyn Fn(SubmitTradesRequest) -> Result<SubmitTradesReply, Status> + Send + Sync>;
+type Settled = Box<dyn Fn(SettleTradeRequest) -> Result<SettleTradesReply, Status> + Send + Sync>;
 type Delivered =
     Box<dyn Fn(DeliverDayRequest) -> Vec<Result<DeliverDayReply, Status>> + Send + Sync>;
 type DayAsked = Box<dyn Fn(GetDayRequest) -> Result<DayReply, Status> + Send + Sync>;
@@ -30,6 +31,8 @@ type Answer<'t, R> = Pin<Box<dyn Future<Output = Result<Response<R>, Status>> + 
 pub(crate) struct Script {
     pub(crate) open_account: Opened,
     pub(crate) submit_chunk: Chunk,
+    /// An error ends the stream.
+    pub(crate) settle_trade: Settled,
     pub(crate) deliver_day: Delivered,
     pub(crate) get_day: DayAsked,
     /// Admitting one of these again is refused.
@@ -44,6 +47,7 @@ impl Default for Script {
         Self {
             open_account: Box::new(move |_| Err(unused())),
             submit_chunk: Box::new(move |_| Err(unused())),
+            settle_trade: Box::new(move |_| Err(unused())),
             deliver_day: Box::new(move |_| vec![Err(unused())]),
             get_day: Box::new(|_| Err(status(Code::NotFound, "UNKNOWN_DAY", &[]))),
             banks: Vec::new(),
@@ -149,6 +153,7 @@ impl AccountService for Service {
     }
 
     unused! {
+        load_accounts(LoadAccountsRequest) -> LoadAccountsReply;
         move_holding(MoveHoldingRequest) -> MoveHoldingReply;
         get_account(GetAccountRequest) -> GetAccountReply;
         list_accounts(ListAccountsRequest) -> ListAccountsReply;
@@ -209,6 +214,7 @@ impl InstrumentService for Service {
 
 impl SettlementService for Service {
     type SubmitTradesStream = ReceiverStream<Result<SubmitTradesReply, Status>>;
+    type SettleTradesStream = ReceiverStream<Result<SettleTradesReply, Status>>;
     type DeliverDayStream = tokio_stream::Iter<std::vec::IntoIter<Result<DeliverDayReply, Status>>>;
 
     fn submit_trades<'s, 't>(
@@ -225,6 +231,30 @@ impl SettlementService for Service {
             while let Ok(Some(chunk)) = chunks.message().await {
                 service.note(&chunk.request_id);
                 let answer = (service.script.submit_chunk)(chunk);
+                let failed = answer.is_err();
+                if answers.send(answer).await.is_err() || failed {
+                    return;
+                }
+            }
+        });
+        Box::pin(async { Ok(Response::new(ReceiverStream::new(receiver))) })
+    }
+
+    fn settle_trades<'s, 't>(
+        &'s self,
+        request: Request<Streaming<SettleTradeRequest>>,
+    ) -> Answer<'t, Self::SettleTradesStream>
+    where
+        's: 't,
+        Self: 't,
+    {
+        let (answers, receiver) = tokio::sync::mpsc::channel(16);
+        let service = self.clone();
+        tokio::spawn(async move {
+            let mut requests = request.into_inner();
+            while let Ok(Some(request)) = requests.message().await {
+                service.note(&request.request_id);
+                let answer = (service.script.settle_trade)(request);
                 let failed = answer.is_err();
                 if answers.send(answer).await.is_err() || failed {
                     return;

@@ -39,7 +39,7 @@ impl Call {
 /// One try at one node.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
-    node: usize,
+    pub(crate) node: usize,
     pub(crate) channel: Channel,
     pub(crate) timeout: Duration,
 }

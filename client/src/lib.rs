@@ -65,6 +65,9 @@ mod registry;
 mod request_id;
 mod retry;
 pub mod sample;
+mod settle;
+#[cfg(test)]
+mod settle_tests;
 #[cfg(test)]
 mod stream_tests;
 mod submit;

@@ -6,10 +6,10 @@ use registry_proto::registry::instrument_service_client::InstrumentServiceClient
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
     ClearingReply, DayReply, DayRequest, DeliverDayReply, DepositReply, DepositRequest,
-    HeldTradesRequest, IssueReply, IssueRequest, MoveHoldingReply, MoveHoldingRequest,
-    OpenAccountReply, OpenAccountRequest, OpenBankReply, OpenBankRequest, OpenDayRequest,
-    RaiseObjectionRequest, RegisterInstrumentReply, RegisterInstrumentRequest,
-    ResolveObjectionRequest, SetHolidaysRequest, TradeResultsReply,
+    HeldTradesRequest, IssueReply, IssueRequest, LoadAccountsReply, LoadAccountsRequest,
+    MoveHoldingReply, MoveHoldingRequest, OpenAccountReply, OpenAccountRequest, OpenBankReply,
+    OpenBankRequest, OpenDayRequest, RaiseObjectionRequest, RegisterInstrumentReply,
+    RegisterInstrumentRequest, ResolveObjectionRequest, SetHolidaysRequest, TradeResultsReply,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -31,6 +31,8 @@ impl RegistryClient {
     write_calls! { AccountServiceClient:
         /// Opens the account of a legal entity.
         open_account(OpenAccountRequest) -> OpenAccountReply;
+        /// Opens many accounts with what each holds, all or none.
+        load_accounts(LoadAccountsRequest) -> LoadAccountsReply;
         /// Moves allowances between the registered and the trading position (划转).
         move_holding(MoveHoldingRequest) -> MoveHoldingReply;
     }

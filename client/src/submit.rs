@@ -46,7 +46,7 @@ pub struct SubmitOptions {
 
 impl Default for SubmitOptions {
     fn default() -> Self {
-        Self { run: String::new(), in_flight: 8, first_chunk: 1 }
+        Self { run: String::new(), in_flight: 16, first_chunk: 1 }
     }
 }
 

@@ -7,6 +7,8 @@
 
 mod config;
 mod decode;
+#[doc(hidden)]
+pub mod measure;
 mod raft;
 mod security;
 mod services;

@@ -16,6 +16,11 @@ struct Args {
     config: PathBuf,
 }
 
+/// Decoded requests and answers come and go by the thousand; the system's
+/// allocator gives their memory back to the kernel and asks for it again.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Exit code for a configuration that cannot be used.
 const BAD_CONFIGURATION: u8 = 2;
 

@@ -1,6 +1,7 @@
 //! Clusters of real `registry-node` processes.
 
 mod config;
+mod links;
 mod plan;
 mod ports;
 mod process;
@@ -11,8 +12,9 @@ mod states;
 pub use config::{
     LimitsSection, LogSection, Member, NodeConfig, NodeSection, RaftSection, TlsSection,
 };
+pub use links::start_links;
 pub use plan::{ClusterPlan, Layout, repository_root};
 pub use process::{Managed, find_binary, signal, tail};
-pub use procfs::{ProcessUsage, command_line};
+pub use procfs::{ProcessUsage, command_line, machine_busy_us};
 pub use running::Cluster;
 pub use states::HeldState;

@@ -16,6 +16,12 @@ pub struct ProcessUsage {
 }
 
 impl ProcessUsage {
+    /// What the calling process has used so far.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        Self::of(std::process::id()).unwrap_or_default()
+    }
+
     /// Reads a process that runs or waits to be reaped.
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -30,6 +36,13 @@ impl ProcessUsage {
             peak_rss_kib: self.peak_rss_kib.max(other.peak_rss_kib),
         }
     }
+}
+
+/// Time in which this machine's processors were not idle, of all processes.
+#[must_use]
+pub fn machine_busy_us() -> u64 {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    busy_ticks(&stat).unwrap_or_default() * (1_000_000 / TICKS_PER_SECOND)
 }
 
 /// Arguments of a running process, `None` when there is none.
@@ -47,6 +60,13 @@ fn cpu_us(stat: &str) -> Option<u64> {
     let user: u64 = fields.next()?.parse().ok()?;
     let system: u64 = fields.next()?.parse().ok()?;
     Some((user + system) * (1_000_000 / TICKS_PER_SECOND))
+}
+
+fn busy_ticks(stat: &str) -> Option<u64> {
+    let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
+    // user, nice, system, idle, iowait, irq, softirq, steal; guests are in user.
+    let ticks: Vec<u64> = line.split_whitespace().map_while(|part| part.parse().ok()).collect();
+    Some(ticks.get(..3)?.iter().sum::<u64>() + ticks.get(5..8)?.iter().sum::<u64>())
 }
 
 fn peak_rss_kib(status: &str) -> Option<u64> {
@@ -71,8 +91,14 @@ mod tests {
     }
 
     #[test]
+    fn idle_time_is_not_busy() {
+        let stat = "cpu  1 2 4 1000 2000 8 16 32 9 9\ncpu0 5 5 5 5 5 5 5 5 5 5\n";
+        assert_eq!(busy_ticks(stat), Some(63));
+        assert_eq!(busy_ticks("intr 5"), None);
+    }
+
+    #[test]
     fn this_process_has_used_memory() {
-        let usage = ProcessUsage::of(std::process::id()).expect("this process runs");
-        assert!(usage.peak_rss_kib > 0);
+        assert!(ProcessUsage::of_this_process().peak_rss_kib > 0);
     }
 }

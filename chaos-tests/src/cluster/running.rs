@@ -161,8 +161,20 @@ impl Cluster {
     /// # Errors
     /// When it runs, or does not answer in time.
     pub async fn restart(&mut self, id: u64) -> anyhow::Result<GetStatusReply> {
+        self.restart_within(id, START_TIMEOUT).await
+    }
+
+    /// The same with a deadline of the caller's.
+    ///
+    /// # Errors
+    /// When it runs, or does not answer in time.
+    pub async fn restart_within(
+        &mut self,
+        id: u64,
+        timeout: Duration,
+    ) -> anyhow::Result<GetStatusReply> {
         self.launch(id)?;
-        self.answering(id, START_TIMEOUT).await
+        self.answering(id, timeout).await
     }
 
     /// Removes the data of a node that is down.

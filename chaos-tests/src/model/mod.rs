@@ -152,6 +152,7 @@ impl Model {
         match command {
             Command::Genesis(_) => Ok(Receipt::Done),
             Command::OpenAccount { uscc, name, kind } => self.open_account(uscc, name, *kind),
+            Command::LoadAccounts { books, document } => self.load_accounts(books, document),
             Command::MoveHolding { account, instrument, from, quantity } => {
                 self.move_holding(*account, *instrument, *from, *quantity)
             }

@@ -23,6 +23,8 @@ pub enum Planted {
     HeldRetriedByDelivery,
     /// A second suspension request by the same officer is enough.
     OneOfficerSuspends,
+    /// Of books that are refused the accounts before the fault stay open.
+    RefusedBooksKeptInPart,
 }
 
 impl Planted {
@@ -38,5 +40,6 @@ impl Planted {
         Self::VoidedTradeCleared,
         Self::HeldRetriedByDelivery,
         Self::OneOfficerSuspends,
+        Self::RefusedBooksKeptInPart,
     ];
 }

@@ -1,10 +1,11 @@
 //! Accounts, banks, instruments and what comes in from outside the market.
 
 use registry_ledger::{
-    AccountId, AccountKind, BankId, Date, DayState, Fen, FreePosition, InstrumentCode, Price,
-    Quantity, Reason, Receipt,
+    AccountId, AccountKind, BankId, Date, DayState, Fen, FreePosition, InstrumentCode,
+    OpeningBooks, OpeningHolding, Price, Quantity, Reason, Receipt,
 };
 
+use super::planted::Planted;
 use super::positions::Position;
 use super::{Account, Bank, Model, Outcome, Refused, check_text, refuse};
 
@@ -48,6 +49,91 @@ impl Model {
         }
         self.accounts.push(Account { uscc: uscc.to_owned(), name: name.to_owned(), kind });
         Ok(Receipt::AccountOpened(self.last_account()))
+    }
+
+    /// Each account as if opened, issued to and paid in to by itself; one
+    /// refusal undoes all.
+    pub(super) fn load_accounts(&mut self, books: &[OpeningBooks], document: &str) -> Outcome {
+        check_text(document, 200, "document")?;
+        if books.is_empty() {
+            return refuse(Reason::FieldMissing, "accounts");
+        }
+        if books.len() > 8_192 {
+            return refuse(Reason::TooLong, "accounts");
+        }
+        let before = self.clone();
+        let first = AccountId(self.last_account().0 + 1);
+        for index in 0..books.len() {
+            if let Err((reason, field)) = self.load_account(&books[..=index]) {
+                if !self.plants(Planted::RefusedBooksKeptInPart) {
+                    *self = before;
+                }
+                return refuse(reason, &format!("accounts[{index}].{field}"));
+            }
+        }
+        // With what was issued and deposited before.
+        let goods = self.instruments.keys().map(|code| self.positions.held(*code));
+        if goods.chain([self.deposited()]).any(|sum| sum > i128::from(i64::MAX)) {
+            *self = before;
+            return refuse(Reason::OutOfRange, "accounts");
+        }
+        let count = u32::try_from(books.len()).expect("few accounts");
+        Ok(Receipt::AccountsOpened { first, count })
+    }
+
+    /// Loads the last of some books; what they add up to has to fit as well.
+    fn load_account(&mut self, loaded: &[OpeningBooks]) -> Result<(), Refused> {
+        let (books, before) = loaded.split_last().expect("at least one account");
+        self.open_account(&books.uscc, &books.name, books.kind)?;
+        let account = self.last_account();
+        for (index, held) in books.holdings.iter().enumerate() {
+            let at = |field: &str| format!("holdings[{index}].{field}");
+            let earlier = &books.holdings[..index];
+            self.check_account_and_instrument(account, held.instrument)
+                .map_err(|(reason, field)| (reason, at(&field)))?;
+            if earlier.iter().any(|other| other.instrument == held.instrument) {
+                return refuse(Reason::Malformed, &at("instrument"));
+            }
+            if held.registered.0 < 0 {
+                return refuse(Reason::NotPositive, &at("registered_tco2e"));
+            }
+            if held.trading.0 < 0 {
+                return refuse(Reason::NotPositive, &at("trading_tco2e"));
+            }
+            let total = tonnes(held);
+            if total == 0 {
+                return refuse(Reason::NotPositive, &at("registered_tco2e"));
+            }
+            let same = before.iter().flat_map(|books| &books.holdings).chain([held]);
+            let same = same.filter(|other| other.instrument == held.instrument);
+            if same.map(tonnes).sum::<i128>() > i128::from(i64::MAX) {
+                return refuse(Reason::OutOfRange, &at("registered_tco2e"));
+            }
+            for (position, part) in
+                [(Position::Registered, held.registered), (Position::Trading, held.trading)]
+            {
+                self.positions.post_goods(account, held.instrument, position, i128::from(part.0));
+            }
+            self.issues.push((held.instrument, total));
+        }
+        for (index, (bank, amount)) in books.cash.iter().enumerate() {
+            let at = |field: &str| format!("cash[{index}].{field}");
+            if !self.banks.contains_key(bank) {
+                return refuse(Reason::UnknownBank, &at("bank_id"));
+            }
+            if books.cash[..index].iter().any(|(other, _)| other == bank) {
+                return refuse(Reason::Malformed, &at("bank_id"));
+            }
+            check_positive(amount.0, &at("amount_yuan"))?;
+            let same =
+                before.iter().flat_map(|books| &books.cash).filter(|(other, _)| other == bank);
+            let same: i128 = same.map(|(_, amount)| i128::from(amount.0)).sum();
+            if same + i128::from(amount.0) > i128::from(i64::MAX) {
+                return refuse(Reason::OutOfRange, &at("amount_yuan"));
+            }
+            self.credit(account, *bank, *amount);
+        }
+        Ok(())
     }
 
     /// Accounts are numbered from 1 without gaps.
@@ -103,14 +189,20 @@ impl Model {
         }
         check_positive(amount.0, "amount_yuan")?;
         // All money of the market has to fit: then no balance can overflow later.
-        let deposited: i128 =
-            self.banks.values().flat_map(|b| &b.deposits).map(|fen| i128::from(fen.0)).sum();
-        if deposited + i128::from(amount.0) > i128::from(i64::MAX) {
+        if self.deposited() + i128::from(amount.0) > i128::from(i64::MAX) {
             return refuse(Reason::OutOfRange, "amount_yuan");
         }
-        self.banks.get_mut(&bank).expect("checked above").deposits.push(amount);
-        self.positions.post_cash(account, bank, i128::from(amount.0));
+        self.credit(account, bank, amount);
         Ok(Receipt::Cash(bank, self.positions.cash_balance(account, bank)))
+    }
+
+    fn credit(&mut self, account: AccountId, bank: BankId, amount: Fen) {
+        self.banks.get_mut(&bank).expect("a known bank").deposits.push(amount);
+        self.positions.post_cash(account, bank, i128::from(amount.0));
+    }
+
+    fn deposited(&self) -> i128 {
+        self.banks.values().flat_map(|b| &b.deposits).map(|fen| i128::from(fen.0)).sum()
     }
 
     pub(super) fn register_instrument(
@@ -172,6 +264,10 @@ impl Model {
         }
         Ok(())
     }
+}
+
+fn tonnes(held: &OpeningHolding) -> i128 {
+    i128::from(held.registered.0) + i128::from(held.trading.0)
 }
 
 fn check_positive(number: i64, field: &str) -> Result<(), Refused> {

@@ -132,10 +132,10 @@ impl Run {
     fn seal(&mut self) -> Result<(), Difference> {
         let before = self.ledger.state_digest();
         let sealed = self.ledger.seal();
-        for change in sealed.changes {
-            match change.value {
-                Some(value) => self.store.insert(change.key, value),
-                None => self.store.remove(&change.key),
+        for (key, value) in self.ledger.take_changes().iter() {
+            match value {
+                Some(value) => self.store.insert(key.to_vec(), value.to_vec()),
+                None => self.store.remove(key),
             };
         }
         if !self.accepted {

@@ -6,8 +6,10 @@
 
 mod access;
 mod days;
+mod opening;
 mod refusal;
 mod registration;
+mod settle_stream;
 mod stream;
 mod trades;
 
@@ -77,7 +79,9 @@ fn immediate(request_id: &str, trade: Trade) -> SettleTradeRequest {
 async fn bad_input_is_refused_by_reason_and_field_and_changes_nothing() -> anyhow::Result<()> {
     let mut bench = Bench::start().await?;
     registration::tables(&mut bench).await?;
+    opening::tables(&mut bench).await?;
     trades::tables(&mut bench).await?;
+    settle_stream::tables(&mut bench).await?;
     stream::tables(&mut bench).await?;
     days::tables(&mut bench).await?;
     access::tables(&mut bench).await?;

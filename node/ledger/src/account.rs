@@ -1,5 +1,7 @@
 //! Accounts: one per legal entity, with its holdings and its cash.
 
+use smallvec::SmallVec;
+
 use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Holding, Receipt};
 use crate::records::RecordKey;
@@ -12,15 +14,28 @@ use crate::uscc;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Account {
     pub(crate) uscc: [u8; uscc::LENGTH],
-    pub(crate) name: String,
+    pub(crate) name: Box<str>,
     pub(crate) kind: AccountKind,
-    /// In order of instrument; an account holds few.
-    pub(crate) holdings: Vec<(InstrumentCode, Holding)>,
-    /// In order of bank; an account uses few.
-    pub(crate) cash: Vec<(BankId, CashBalance)>,
+}
+
+/// What an account holds. Most accounts hold one instrument and use one bank,
+/// which need no memory of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Balances {
+    /// In order of instrument.
+    pub(crate) holdings: SmallVec<[(InstrumentCode, Holding); 1]>,
+    /// In order of bank.
+    pub(crate) cash: SmallVec<[(BankId, CashBalance); 1]>,
 }
 
 impl Account {
+    /// The credit code as text.
+    pub(crate) fn uscc_text(&self) -> String {
+        self.uscc.iter().copied().map(char::from).collect()
+    }
+}
+
+impl Balances {
     pub(crate) fn holding(&self, instrument: InstrumentCode) -> Holding {
         find(&self.holdings, instrument)
     }
@@ -37,30 +52,24 @@ impl Account {
         set(&mut self.cash, bank, balance);
     }
 
-    /// The credit code as text.
-    pub(crate) fn uscc_text(&self) -> String {
-        self.uscc.iter().copied().map(char::from).collect()
+    /// Whether anything bought waits for the next day.
+    pub(crate) fn has_pending_in(&self) -> bool {
+        self.holdings.iter().any(|(_, holding)| holding.pending_in > Quantity(0))
     }
 }
 
-fn find<K: Ord + Copy, V: Copy + Default>(entries: &[(K, V)], key: K) -> V {
-    entries
-        .binary_search_by_key(&key, |(k, _)| *k)
-        .ok()
-        .and_then(|place| entries.get(place))
-        .map(|(_, value)| *value)
-        .unwrap_or_default()
+// Few entries: a plain walk finds one sooner than a search.
+fn find<K: PartialEq + Copy, V: Copy + Default>(entries: &[(K, V)], key: K) -> V {
+    entries.iter().find(|(k, _)| *k == key).map(|(_, value)| *value).unwrap_or_default()
 }
 
-fn set<K: Ord + Copy, V>(entries: &mut Vec<(K, V)>, key: K, value: V) {
-    match entries.binary_search_by_key(&key, |(k, _)| *k) {
-        Ok(place) => {
-            if let Some(entry) = entries.get_mut(place) {
-                entry.1 = value;
-            }
-        }
-        Err(place) => entries.insert(place, (key, value)),
+fn set<K: Ord + Copy, V>(entries: &mut SmallVec<[(K, V); 1]>, key: K, value: V) {
+    if let Some((_, place)) = entries.iter_mut().find(|(k, _)| *k == key) {
+        *place = value;
+        return;
     }
+    let place = entries.partition_point(|(k, _)| *k < key);
+    entries.insert(place, (key, value));
 }
 
 impl Holding {
@@ -78,15 +87,21 @@ impl Ledger {
         self.accounts.get(place(id)?)
     }
 
-    pub(crate) fn account_mut(&mut self, id: AccountId) -> Option<&mut Account> {
-        self.accounts.get_mut(place(id)?)
+    pub(crate) fn balances_at(&self, id: AccountId) -> Option<&Balances> {
+        self.balances.get(place(id)?)
     }
 
-    /// The account, or a rejection that names the field.
-    pub(crate) fn known_account(&self, id: AccountId, field: &str) -> Result<&Account, Rejection> {
-        self.account_at(id).ok_or_else(|| {
-            Rejection::new(Reason::UnknownAccount, field, format!("no account {}", id.0))
-        })
+    pub(crate) fn balances_mut(&mut self, id: AccountId) -> Option<&mut Balances> {
+        self.balances.get_mut(place(id)?)
+    }
+
+    /// What the account holds, or a rejection that names the field.
+    pub(crate) fn known_balances(
+        &self,
+        id: AccountId,
+        field: &str,
+    ) -> Result<&Balances, Rejection> {
+        self.balances_at(id).ok_or_else(|| unknown_account(id, field))
     }
 
     pub(crate) fn open_account(
@@ -97,7 +112,7 @@ impl Ledger {
     ) -> Result<Receipt, Rejection> {
         let code = uscc::check(uscc)?;
         text::check_line(name, "name")?;
-        if let Some(existing) = self.by_uscc.get(&code) {
+        if let Some(existing) = self.by_uscc.get(&code, &self.accounts) {
             return Err(Rejection::new(
                 Reason::AccountExists,
                 "uscc",
@@ -111,14 +126,9 @@ impl Ledger {
 
         self.touch(RecordKey::Account(id));
         self.touch(RecordKey::Balances(id));
-        self.accounts.push(Account {
-            uscc: code,
-            name: name.to_owned(),
-            kind,
-            holdings: Vec::new(),
-            cash: Vec::new(),
-        });
-        self.by_uscc.insert(code, id);
+        self.accounts.push(Account { uscc: code, name: name.into(), kind });
+        self.balances.push(Balances::default());
+        self.by_uscc.insert(id, &self.accounts);
         Ok(Receipt::AccountOpened(id))
     }
 
@@ -129,7 +139,7 @@ impl Ledger {
         from: FreePosition,
         quantity: Quantity,
     ) -> Result<Receipt, Rejection> {
-        let before = self.known_account(account, "account_id")?.holding(instrument);
+        let before = self.known_balances(account, "account_id")?.holding(instrument);
         self.known_instrument(instrument, "instrument")?;
         positive_quantity(quantity, "quantity_tco2e")?;
         let (available, receiving) = match from {
@@ -158,14 +168,18 @@ impl Ledger {
         }
 
         self.touch(RecordKey::Balances(account));
-        if let Some(holder) = self.account_mut(account) {
+        if let Some(holder) = self.balances_mut(account) {
             holder.set_holding(instrument, after);
         }
         Ok(Receipt::Holding(instrument, after))
     }
 }
 
-/// Place of an account in the dense list.
+fn unknown_account(id: AccountId, field: &str) -> Rejection {
+    Rejection::new(Reason::UnknownAccount, field, format!("no account {}", id.0))
+}
+
+/// Place of an account in the dense lists.
 fn place(id: AccountId) -> Option<usize> {
     usize::try_from(id.0.checked_sub(1)?).ok()
 }

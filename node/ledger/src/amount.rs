@@ -77,11 +77,28 @@ fn parse_fen(text: &str, field: &str, too_fine: Reason) -> Result<i64, Rejection
     if text.len() > TEXT_LIMIT {
         return Err(out_of_range());
     }
+    if let Some(fen) = short_fen(whole, fraction.unwrap_or_default()) {
+        return Ok(if unsigned.len() < text.len() { fen.saturating_neg() } else { fen });
+    }
     Decimal::from_str_exact(text)
         .ok()
         .and_then(|yuan| yuan.checked_mul(Decimal::ONE_HUNDRED))
         .and_then(|fen| fen.to_i64())
         .ok_or_else(out_of_range)
+}
+
+/// Fen of a few digits, as nearly every amount has; the rest is for `Decimal`.
+fn short_fen(whole: &str, fraction: &str) -> Option<i64> {
+    const DIGITS: usize = 15;
+    if whole.len() > DIGITS {
+        return None;
+    }
+    let padding = usize::try_from(DECIMALS).ok()?.checked_sub(fraction.len())?;
+    let mut digits =
+        whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding));
+    digits.try_fold(0_i64, |sum, digit| {
+        sum.checked_mul(10)?.checked_add(digit.checked_sub(b'0')?.into())
+    })
 }
 
 #[cfg(test)]

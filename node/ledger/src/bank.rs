@@ -19,10 +19,41 @@ pub(crate) struct Bank {
     pub(crate) interbank: Fen,
 }
 
+/// Every settlement bank, found by its code without a search.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Banks {
+    by_code: Vec<Option<Bank>>,
+}
+
+impl Banks {
+    pub(crate) fn get(&self, id: BankId) -> Option<&Bank> {
+        self.by_code.get(usize::from(id.0))?.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: BankId) -> Option<&mut Bank> {
+        self.by_code.get_mut(usize::from(id.0))?.as_mut()
+    }
+
+    pub(crate) fn insert(&mut self, id: BankId, bank: Bank) {
+        let place = usize::from(id.0);
+        if self.by_code.len() <= place {
+            self.by_code.resize(place.saturating_add(1), None);
+        }
+        if let Some(slot) = self.by_code.get_mut(place) {
+            *slot = Some(bank);
+        }
+    }
+
+    /// In order of code.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (BankId, &Bank)> {
+        (0..).zip(&self.by_code).filter_map(|(id, bank)| Some((BankId(id), bank.as_ref()?)))
+    }
+}
+
 impl Ledger {
     /// The bank, or a rejection that names the field.
     pub(crate) fn known_bank(&self, bank: BankId, field: &str) -> Result<&Bank, Rejection> {
-        self.banks.get(&bank).ok_or_else(|| {
+        self.banks.get(bank).ok_or_else(|| {
             Rejection::new(Reason::UnknownBank, field, format!("no settlement bank {}", bank.0))
         })
     }
@@ -36,7 +67,7 @@ impl Ledger {
             ));
         }
         text::check_line(name, "name")?;
-        if let Some(existing) = self.banks.get(&bank) {
+        if let Some(existing) = self.banks.get(bank) {
             return Err(Rejection::new(
                 Reason::BankExists,
                 "bank_id",
@@ -57,7 +88,7 @@ impl Ledger {
         amount: Fen,
     ) -> Result<Receipt, Rejection> {
         const FIELD: &str = "amount_yuan";
-        let mut balance = self.known_account(account, "account_id")?.cash(bank);
+        let mut balance = self.known_balances(account, "account_id")?.cash(bank);
         let deposited = self.known_bank(bank, "bank_id")?.deposited;
         if amount.0 <= 0 {
             return Err(Rejection::new(
@@ -69,18 +100,18 @@ impl Ledger {
         // All money of the market fits one number, so no move between
         // accounts or banks can overflow later.
         self.banks
-            .values()
-            .try_fold(amount, |sum, bank| sum.checked_add(bank.deposited))
+            .iter()
+            .try_fold(amount, |sum, (_, bank)| sum.checked_add(bank.deposited))
             .ok_or_else(|| overflow(FIELD))?;
         let deposited = deposited.checked_add(amount).ok_or_else(|| overflow(FIELD))?;
         balance.available = balance.available.checked_add(amount).ok_or_else(|| overflow(FIELD))?;
 
         self.touch(RecordKey::Bank(bank));
         self.touch(RecordKey::Balances(account));
-        if let Some(bank) = self.banks.get_mut(&bank) {
+        if let Some(bank) = self.banks.get_mut(bank) {
             bank.deposited = deposited;
         }
-        if let Some(holder) = self.account_mut(account) {
+        if let Some(holder) = self.balances_mut(account) {
             holder.set_cash(bank, balance);
         }
         Ok(Receipt::Cash(bank, balance))

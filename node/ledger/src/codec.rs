@@ -15,6 +15,7 @@ pub struct CorruptRecord {
 pub(crate) type Problem = String;
 
 /// Appends to a byte string.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Writer(Vec<u8>);
 
 impl Writer {
@@ -22,11 +23,14 @@ impl Writer {
         Self(Vec::with_capacity(128))
     }
 
-    /// A record value: its format number first.
-    pub(crate) fn record(format: u8) -> Self {
-        let mut writer = Self::new();
-        writer.u8(format);
-        writer
+    /// What was written since the last [`Writer::clear`].
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// Starts anew in the same room.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
     }
 
     pub(crate) fn finish(self) -> Vec<u8> {

@@ -46,6 +46,13 @@ pub enum Command {
         /// Kind of holder.
         kind: AccountKind,
     },
+    /// Opens many accounts with what each holds, all or none.
+    LoadAccounts {
+        /// 1 to 8,192 accounts, in the order of their numbers.
+        books: Vec<OpeningBooks>,
+        /// Reference of the decision, 1 to 200 bytes.
+        document: String,
+    },
     /// Moves allowances between the two free positions of one account (划转).
     MoveHolding {
         /// Whose.
@@ -206,6 +213,32 @@ pub struct Member {
     /// Random id of the node's data folder: an id that comes back with another
     /// one has forgotten what it acknowledged, and is refused by its peers.
     pub storage_id: [u8; 16],
+}
+
+/// An account as it is taken over from books kept elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpeningBooks {
+    /// Unified social credit code, as sent.
+    pub uscc: String,
+    /// Legal name, 1 to 200 bytes.
+    pub name: String,
+    /// Kind of holder.
+    pub kind: AccountKind,
+    /// At most one per instrument.
+    pub holdings: Vec<OpeningHolding>,
+    /// Bank and money there, > 0; at most one per bank.
+    pub cash: Vec<(BankId, Fen)>,
+}
+
+/// What a taken-over account holds of one instrument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpeningHolding {
+    /// Of what.
+    pub instrument: InstrumentCode,
+    /// In the registered position, >= 0.
+    pub registered: Quantity,
+    /// In the trading position, >= 0; both together > 0.
+    pub trading: Quantity,
 }
 
 /// A numbered part of a day's trades.

@@ -33,6 +33,11 @@ pub(crate) fn record_hash(key: &[u8], value: &[u8]) -> [u8; 32] {
     hasher.finalize().into()
 }
 
+/// The same of a record that lies in one piece, its key's length in front.
+pub(crate) fn hash_of(record: &[u8]) -> [u8; 32] {
+    Sha256::digest(record).into()
+}
+
 /// A sum modulo 2^256 of hashes read as big-endian numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HashSum {

@@ -104,27 +104,51 @@ pub fn clearing_sha256(
     goods: &[GoodsLine],
     cash: &[CashLine],
 ) -> [u8; 32] {
-    let mut hasher = Sha256::new_with_prefix(b"registry.v1.clearing\0");
-    hasher.update(date.yyyymmdd().to_be_bytes());
-    hasher.update(count_bytes(banks.len()));
-    for line in banks {
-        hasher.update(u32::from(line.bank.0).to_be_bytes());
-        hasher.update(line.receives.0.to_be_bytes());
-        hasher.update(line.pays.0.to_be_bytes());
+    let mut hasher = ClearingHasher::new(date, banks);
+    hasher.goods(goods.len(), goods.iter().copied());
+    hasher.cash(cash.len(), cash.iter().copied());
+    hasher.finish()
+}
+
+/// The same, line by line: lists of millions of lines need not exist.
+pub(crate) struct ClearingHasher(Sha256);
+
+impl ClearingHasher {
+    pub(crate) fn new(date: Date, banks: &[BankClearing]) -> Self {
+        let mut hasher = Sha256::new_with_prefix(b"registry.v1.clearing\0");
+        hasher.update(date.yyyymmdd().to_be_bytes());
+        hasher.update(count_bytes(banks.len()));
+        for line in banks {
+            hasher.update(u32::from(line.bank.0).to_be_bytes());
+            hasher.update(line.receives.0.to_be_bytes());
+            hasher.update(line.pays.0.to_be_bytes());
+        }
+        Self(hasher)
     }
-    hasher.update(count_bytes(goods.len()));
-    for line in goods {
-        hasher.update(u64::from(line.account.0).to_be_bytes());
-        hasher.update(line.instrument.to_bytes());
-        hasher.update(line.net.0.to_be_bytes());
+
+    /// All goods lines, whose number comes first.
+    pub(crate) fn goods(&mut self, count: usize, lines: impl Iterator<Item = GoodsLine>) {
+        self.0.update(count_bytes(count));
+        for line in lines {
+            self.0.update(u64::from(line.account.0).to_be_bytes());
+            self.0.update(line.instrument.to_bytes());
+            self.0.update(line.net.0.to_be_bytes());
+        }
     }
-    hasher.update(count_bytes(cash.len()));
-    for line in cash {
-        hasher.update(u64::from(line.account.0).to_be_bytes());
-        hasher.update(u32::from(line.bank.0).to_be_bytes());
-        hasher.update(line.net.0.to_be_bytes());
+
+    /// Then all cash lines.
+    pub(crate) fn cash(&mut self, count: usize, lines: impl Iterator<Item = CashLine>) {
+        self.0.update(count_bytes(count));
+        for line in lines {
+            self.0.update(u64::from(line.account.0).to_be_bytes());
+            self.0.update(u32::from(line.bank.0).to_be_bytes());
+            self.0.update(line.net.0.to_be_bytes());
+        }
     }
-    hasher.finalize().into()
+
+    pub(crate) fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
+    }
 }
 
 /// Counts are bounded far below u32 by the day's trades.

@@ -93,7 +93,7 @@ impl Ledger {
         document: &str,
     ) -> Result<Receipt, Rejection> {
         const FIELD: &str = "quantity_tco2e";
-        let mut holding = self.known_account(account, "account_id")?.holding(instrument);
+        let mut holding = self.known_balances(account, "account_id")?.holding(instrument);
         let mut known = *self.known_instrument(instrument, "instrument")?;
         positive_quantity(quantity, FIELD)?;
         text::check_line(document, "document")?;
@@ -105,7 +105,7 @@ impl Ledger {
         self.touch(RecordKey::Instrument(instrument));
         self.touch(RecordKey::Balances(account));
         self.instruments.insert(instrument, known);
-        if let Some(holder) = self.account_mut(account) {
+        if let Some(holder) = self.balances_mut(account) {
             holder.set_holding(instrument, holding);
         }
         Ok(Receipt::Holding(instrument, holding))

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::ledger::Ledger;
+use crate::requests::request_key;
 use crate::settlement::clearing::check_balance;
 use crate::settlement::day::{Day, Totals, state_name};
 use crate::settlement::price::PriceLine;
-use crate::types::{DayState, Quantity, TradeStatus};
+use crate::types::{DayState, TradeStatus};
 
 /// How much was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,9 +55,16 @@ impl Ledger {
     /// Issued = held; no position is negative.
     fn check_holdings(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
         let mut held: BTreeMap<_, i128> = BTreeMap::new();
-        for (number, account) in (1_u32..).zip(&self.accounts) {
+        ensure(self.accounts.len() == self.balances.len(), || {
+            format!("{} accounts, balances of {}", self.accounts.len(), self.balances.len())
+        })?;
+        for (number, balances) in (1_u32..).zip(self.balances.iter()) {
             count(&mut report.accounts);
-            for (instrument, holding) in &account.holdings {
+            let listed = self.pending_in.contains(number);
+            ensure(listed == balances.has_pending_in(), || {
+                format!("pending_in of account {number} is not indexed")
+            })?;
+            for (instrument, holding) in &balances.holdings {
                 count(&mut report.holdings);
                 let parts = [
                     holding.registered,
@@ -72,10 +80,6 @@ impl Ledger {
                 })?;
                 let sum = held.entry(*instrument).or_default();
                 *sum = sum.saturating_add(i128::from(total.unwrap_or_default().0));
-                let listed = self.pending_in.contains(&(crate::AccountId(number), *instrument));
-                ensure(listed == (holding.pending_in > Quantity(0)), || {
-                    format!("pending_in of account {number} in {instrument} is not indexed")
-                })?;
             }
         }
         for (code, instrument) in &self.instruments {
@@ -94,8 +98,8 @@ impl Ledger {
     /// Deposited + interbank = sum of sub-ledgers; interbank sums to zero.
     fn check_money(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
         let mut sums: BTreeMap<_, i128> = BTreeMap::new();
-        for (number, account) in (1_u32..).zip(&self.accounts) {
-            for (bank, balance) in &account.cash {
+        for (number, balances) in (1_u32..).zip(self.balances.iter()) {
+            for (bank, balance) in &balances.cash {
                 ensure(balance.available.0 >= 0 && balance.pending_out.0 >= 0, || {
                     format!("account {number} has {balance:?} at bank {}", bank.0)
                 })?;
@@ -106,11 +110,11 @@ impl Ledger {
             }
         }
         let mut interbank: i128 = 0;
-        for (id, bank) in &self.banks {
+        for (id, bank) in self.banks.iter() {
             count(&mut report.banks);
             interbank = interbank.saturating_add(i128::from(bank.interbank.0));
             let balance = i128::from(bank.deposited.0).saturating_add(i128::from(bank.interbank.0));
-            let sum = sums.remove(id).unwrap_or_default();
+            let sum = sums.remove(&id).unwrap_or_default();
             ensure(balance == sum, || {
                 format!("bank {}: balance {balance} fen, sub-ledgers {sum} fen", id.0)
             })?;
@@ -131,20 +135,17 @@ impl Ledger {
     }
 
     fn check_answers(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
-        let indexed = self.answers.by_request.values().map(BTreeMap::len).sum::<usize>();
-        ensure(indexed == self.answers.records.len(), || {
-            format!("{indexed} answers indexed, {} remembered", self.answers.records.len())
+        let indexed = self.answers.by_request.len();
+        ensure(indexed == self.answers.len(), || {
+            format!("{indexed} answers indexed, {} remembered", self.answers.len())
         })?;
-        for (ordinal, record) in &self.answers.records {
+        for (ordinal, record) in self.answers.iter() {
             count(&mut report.answers);
             let stored = crate::records::answer::StoredAnswer::decode(record)
                 .map_err(|problem| BrokenInvariant(format!("answer {ordinal}: {problem}")))?;
-            let found = self
-                .answers
-                .by_request
-                .get(&stored.actor)
-                .and_then(|ids| ids.get(&stored.request_id));
-            ensure(found == Some(ordinal) && *ordinal < self.answers.next_ordinal, || {
+            let key = request_key(&stored.actor, &stored.request_id);
+            let found = self.answers.by_request.get(&key);
+            ensure(found == Some(&ordinal) && ordinal < self.answers.next_ordinal, || {
                 format!("answer {ordinal} is not found under its request id")
             })?;
         }
@@ -165,7 +166,7 @@ fn check_day(day: &Day) -> Result<(), BrokenInvariant> {
             (*code, PriceLine { settled: line.settled, ..PriceLine::new(line.previous_close) })
         })
         .collect();
-    for (place, slot) in (0_u32..).zip(&day.slots) {
+    for (place, slot) in (0_u32..).zip(day.slots.iter()) {
         let number = slot.trade.number;
         ensure(day.place_of(number) == Some(place), || {
             format!("trade {} of {date} is not found by its number", number.0)

@@ -2,18 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::account::Account;
-use crate::bank::Bank;
+use crate::account::{Account, Balances};
+use crate::bank::Banks;
+use crate::code_index::CodeIndex;
+use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
-use crate::digest::{Digest, HashSum, record_hash};
+use crate::digest::{Digest, HashSum};
 use crate::instrument::Instrument;
 use crate::receipt::{Answer, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
 use crate::requests::Answers;
+use crate::segmented::Segmented;
 use crate::settlement::day::Day;
 use crate::text;
-use crate::types::{AccountId, BankId, Date, InstrumentCode, LedgerTime};
+use crate::touched::{DenseSet, Touched};
+use crate::types::{Date, InstrumentCode, LedgerTime};
 
 /// The whole state of the registry.
 ///
@@ -25,20 +29,27 @@ pub struct Ledger {
     /// Greatest time any leader has stamped.
     pub(crate) now: LedgerTime,
     /// An account's place is its number less one.
-    pub(crate) accounts: Vec<Account>,
-    pub(crate) banks: BTreeMap<BankId, Bank>,
+    pub(crate) accounts: Segmented<Account>,
+    /// What each account holds, in the same places; apart, because it is read
+    /// and written for every trade.
+    pub(crate) balances: Segmented<Balances>,
+    pub(crate) banks: Banks,
     pub(crate) instruments: BTreeMap<InstrumentCode, Instrument>,
     pub(crate) holidays: BTreeSet<Date>,
     pub(crate) days: BTreeMap<Date, Day>,
     pub(crate) answers: Answers,
 
     /// Index: who has the account of a legal entity.
-    pub(crate) by_uscc: BTreeMap<[u8; crate::uscc::LENGTH], AccountId>,
-    /// Index: holdings with something in `pending_in`.
-    pub(crate) pending_in: BTreeSet<(AccountId, InstrumentCode)>,
+    pub(crate) by_uscc: CodeIndex,
+    /// Index: accounts with something in `pending_in`.
+    pub(crate) pending_in: DenseSet,
 
     /// Records changed since the last seal; their old hashes are out of the sums.
-    touched: BTreeSet<RecordKey>,
+    touched: Touched,
+    /// Records changed since changes were last taken.
+    pub(crate) changed: Touched,
+    /// Room for one record's bytes.
+    scratch: Writer,
     sums: Sums,
     sealed: Sums,
 }
@@ -50,24 +61,13 @@ pub(crate) struct Sums {
     answers: HashSum,
 }
 
-/// What one log entry did.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Digests after one log entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sealed {
     /// Digest of the state; a rejection leaves it as it was.
     pub state_digest: Digest,
     /// Digest of remembered answers and ledger time.
     pub answers_digest: Digest,
-    /// Changed records in key order.
-    pub changes: Vec<Change>,
-}
-
-/// A record to store, or to delete when `value` is `None`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Canonical key.
-    pub key: Vec<u8>,
-    /// Canonical value.
-    pub value: Option<Vec<u8>>,
 }
 
 impl Ledger {
@@ -106,20 +106,22 @@ impl Ledger {
         }
     }
 
-    /// Brings the digests up to date and hands out what changed since the last seal.
+    /// Brings the digests up to date.
     pub fn seal(&mut self) -> Sealed {
-        let touched = std::mem::take(&mut self.touched);
-        let mut changes = Vec::with_capacity(touched.len());
-        for record in touched {
-            let key = record.to_bytes();
-            let value = self.encode(record);
-            if let Some(value) = &value {
-                self.sums.of(record).add(&record_hash(&key, value));
+        for record in self.touched.take() {
+            if let Some(hash) = self.hash(record) {
+                self.sums.of(record).add(&hash);
             }
-            changes.push(Change { key, value });
+            self.changed.insert(record);
         }
         self.sealed = self.sums;
-        Sealed { state_digest: self.state_digest(), answers_digest: self.answers_digest(), changes }
+        Sealed { state_digest: self.state_digest(), answers_digest: self.answers_digest() }
+    }
+
+    /// Records sealed since changes were last taken.
+    #[must_use]
+    pub fn changed_records(&self) -> usize {
+        self.changed.len()
     }
 
     /// Digest of the state as of the last seal, without answers and ledger time.
@@ -138,9 +140,10 @@ impl Ledger {
     #[must_use]
     pub fn recompute_digests(&self) -> (Digest, Digest) {
         let mut sums = Sums::default();
+        let mut scratch = Writer::default();
         for record in self.record_keys() {
-            if let Some(value) = self.encode(record) {
-                sums.of(record).add(&record_hash(&record.to_bytes(), &value));
+            if let Some(hash) = self.hash_with(record, &mut scratch) {
+                sums.of(record).add(&hash);
             }
         }
         (sums.state.digest(), sums.answers.digest())
@@ -162,17 +165,25 @@ impl Ledger {
     /// preceded by this, or digests and store would not see it.
     pub(crate) fn touch(&mut self, record: RecordKey) {
         if self.touched.insert(record)
-            && let Some(value) = self.encode(record)
+            && let Some(hash) = self.hash(record)
         {
-            self.sums.of(record).subtract(&record_hash(&record.to_bytes(), &value));
+            self.sums.of(record).subtract(&hash);
         }
+    }
+
+    fn hash(&mut self, record: RecordKey) -> Option<[u8; 32]> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let hash = self.hash_with(record, &mut scratch);
+        self.scratch = scratch;
+        hash
     }
 
     /// Takes sums computed while loading.
     pub(crate) fn set_sealed(&mut self, sums: Sums) {
         self.sums = sums;
         self.sealed = sums;
-        self.touched.clear();
+        self.touched = Touched::default();
+        self.changed = Touched::default();
     }
 
     fn advance_time(&mut self, proposed_at: LedgerTime) {
@@ -202,6 +213,7 @@ impl Ledger {
         match command {
             Command::Genesis(genesis) => self.found(genesis),
             Command::OpenAccount { uscc, name, kind } => self.open_account(uscc, name, *kind),
+            Command::LoadAccounts { books, document } => self.load_accounts(books, document),
             Command::MoveHolding { account, instrument, from, quantity } => {
                 self.move_holding(*account, *instrument, *from, *quantity)
             }
@@ -239,7 +251,9 @@ impl Ledger {
             Command::FinalizeDay(date) => self.finalize_day(*date),
             Command::SuspendDay(date) => self.suspend_day(*date, &entry.actor),
             Command::ResumeDay(date) => self.resume_day(*date, &entry.actor),
-            Command::SettleTrade { date, trade } => self.settle_trade(*date, trade),
+            Command::SettleTrade { date, trade } => {
+                self.settle_trade(*date, trade, entry.log_index)
+            }
         }
     }
 

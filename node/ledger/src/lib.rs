@@ -25,6 +25,8 @@ mod account;
 pub mod amount;
 mod bank;
 pub mod calendar;
+mod changes;
+mod code_index;
 mod codec;
 mod command;
 mod digest;
@@ -32,25 +34,33 @@ pub mod formats;
 mod instrument;
 mod invariants;
 mod ledger;
+mod opening;
 mod queries;
 mod receipt;
 mod records;
 mod rejection;
 mod requests;
+mod segmented;
 mod settlement;
 mod text;
+mod touched;
 mod types;
 pub mod uscc;
 mod views;
 
+pub use changes::Changes;
 pub use codec::CorruptRecord;
-pub use command::{Chunk, Command, Entry, Genesis, Manifest, Member, Request};
+pub use command::{
+    Chunk, Command, Entry, Genesis, Manifest, Member, OpeningBooks, OpeningHolding, Request,
+};
 pub use digest::Digest;
 pub use invariants::{BrokenInvariant, InvariantReport};
-pub use ledger::{Change, Ledger, Sealed};
+pub use ledger::{Ledger, Sealed};
+pub use opening::OPENING_ACCOUNTS_LIMIT;
 pub use receipt::{
     Answer, BankClearing, CashBalance, Clearing, DaySummary, Holding, Receipt, TradeResult,
 };
+pub use records::Loader;
 pub use rejection::{Reason, Rejection};
 pub use requests::ANSWER_RETENTION_MS;
 pub use settlement::limits::{

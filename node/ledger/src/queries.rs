@@ -14,14 +14,14 @@ impl Ledger {
     /// One account with everything it holds.
     #[must_use]
     pub fn account(&self, id: AccountId) -> Option<AccountView> {
-        let account = self.account_at(id)?;
+        let (account, balances) = self.account_at(id).zip(self.balances_at(id))?;
         Some(AccountView {
             id,
             uscc: account.uscc_text(),
-            name: account.name.clone(),
+            name: account.name.to_string(),
             kind: account.kind,
-            holdings: account.holdings.clone(),
-            cash: account.cash.clone(),
+            holdings: balances.holdings.to_vec(),
+            cash: balances.cash.to_vec(),
         })
     }
 
@@ -47,7 +47,7 @@ impl Ledger {
         self.banks
             .iter()
             .map(|(id, bank)| BankView {
-                id: *id,
+                id,
                 name: bank.name.clone(),
                 // Both parts are bounded by all deposits together.
                 balance: bank.deposited.checked_add(bank.interbank).unwrap_or_default(),
@@ -117,9 +117,7 @@ impl Ledger {
         let day = self.days.get(&date)?;
         self.account_at(account)?;
         let lines: Vec<_> = if day.clearing.is_some() {
-            let first = day.by_account.partition_point(|(id, _)| *id < account);
-            let of_account = day.by_account.iter().skip(first).take_while(|(id, _)| *id == account);
-            of_account.filter_map(|(_, place)| day.record_at(*place)).collect()
+            day.by_account.of(account).iter().filter_map(|place| day.record_at(*place)).collect()
         } else {
             // Before the clearing there is no index; statements come later.
             let own = |record: &TradeRecord| {

@@ -26,6 +26,13 @@ pub enum Receipt {
     Done,
     /// A new account's number.
     AccountOpened(AccountId),
+    /// New accounts' numbers, without gaps.
+    AccountsOpened {
+        /// Of the first account.
+        first: AccountId,
+        /// How many.
+        count: u32,
+    },
     /// The holding after the change.
     Holding(InstrumentCode, Holding),
     /// The balance after the change.

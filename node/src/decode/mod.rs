@@ -7,6 +7,7 @@
 
 mod account;
 mod cash;
+mod chunk;
 pub(crate) mod fields;
 mod instrument;
 mod settlement;
@@ -15,11 +16,22 @@ mod trade;
 pub(crate) use trade::ChunkHead;
 
 use prost::Message;
-use registry_ledger::{Command, Genesis, Member, Reason, Rejection, Request};
+use registry_ledger::{Command, Genesis, Member, Reason, Rejection, Request, Trade};
 use registry_proto::storage;
 use registry_proto::storage::LogCommand;
 use registry_proto::storage::log_command::Command as Wire;
 use sha2::{Digest as _, Sha256};
+
+/// The trades of a chunk.
+///
+/// # Errors
+/// As [`decode_command`].
+pub(crate) fn chunk_trades(bytes: &[u8]) -> Result<Vec<Trade>, Rejection> {
+    match chunk::chunk(bytes)? {
+        Command::SubmitTrades(chunk) => Ok(chunk.trades),
+        _ => Ok(Vec::new()),
+    }
+}
 
 /// The ledger's command in a log command, with the client's request if it was one.
 ///
@@ -36,6 +48,7 @@ pub(crate) fn decode_command(
         Wire::Genesis(genesis) => return Ok((None, self::genesis(genesis)?)),
         Wire::DeliverTrades(step) => return Ok((None, settlement::deliver_trades(step)?)),
         Wire::OpenAccount(m) => (request(11, &m.request_id, m)?, account::open_account(m)?),
+        Wire::LoadAccounts(m) => (request(34, &m.request_id, m)?, account::load_accounts(m)?),
         Wire::MoveHolding(m) => (request(12, &m.request_id, m)?, account::move_holding(m)?),
         Wire::OpenBank(m) => (request(13, &m.request_id, m)?, cash::open_bank(m)?),
         Wire::Deposit(m) => (request(14, &m.request_id, m)?, cash::deposit(m)?),
@@ -47,7 +60,7 @@ pub(crate) fn decode_command(
             // The chunk's own bytes are the content; they can be large, so they
             // are hashed where they lie.
             let id = fields::request_id(&m.request_id)?;
-            (Request { id, fingerprint: fingerprint(19, &m.chunk) }, trade::chunk(&m.chunk)?)
+            (Request { id, fingerprint: fingerprint(19, &m.chunk) }, chunk::chunk(&m.chunk)?)
         }
         Wire::SubmitManifest(m) => (request(20, &m.request_id, m)?, settlement::manifest(m)?),
         Wire::ClearDay(m) => {

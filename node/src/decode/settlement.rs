@@ -76,7 +76,9 @@ pub(super) fn amend_trade(message: &AmendTradeRequest) -> Result<Command, Reject
     let replacement = message
         .replacement
         .as_ref()
-        .map(|replacement| trade::trade(replacement).map_err(|r| fields::inside("replacement", r)))
+        .map(|replacement| {
+            trade::trade(&replacement.into()).map_err(|r| fields::inside("replacement", r))
+        })
         .transpose()?;
     if replacement.is_some_and(|trade| trade.number.0 != message.trade_number) {
         return Err(Rejection::new(
@@ -155,7 +157,7 @@ pub(super) fn settle_trade(message: &SettleTradeRequest) -> Result<Command, Reje
     };
     Ok(Command::SettleTrade {
         date: fields::date(&message.date, "date")?,
-        trade: trade::trade(wire).map_err(|r| fields::inside("trade", r))?,
+        trade: trade::trade(&wire.into()).map_err(|r| fields::inside("trade", r))?,
     })
 }
 

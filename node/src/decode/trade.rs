@@ -1,10 +1,6 @@
-//! Trades, alone and in chunks.
+//! One trade.
 
-use prost::Message as _;
-use registry_ledger::{
-    Chunk, Command, LedgerTime, Reason, Rejection, TRADES_PER_CHUNK_LIMIT, Trade, TradeKind,
-    TradeNumber, amount,
-};
+use registry_ledger::{LedgerTime, Rejection, Trade, TradeKind, TradeNumber, amount};
 use registry_proto::registry;
 
 use super::fields;
@@ -18,56 +14,52 @@ pub(crate) struct ChunkHead {
     pub(crate) chunk_number: u32,
 }
 
-/// A chunk from the bytes that the exchange sent and the log keeps.
-pub(super) fn chunk(bytes: &[u8]) -> Result<Command, Rejection> {
-    if bytes.is_empty() {
-        return fields::missing("chunk");
+/// A trade as a client sent it, its texts wherever they lie.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct TradeFields<'a> {
+    pub(super) trade_number: u64,
+    pub(super) kind: i32,
+    pub(super) instrument: &'a str,
+    pub(super) buyer_account: u64,
+    pub(super) seller_account: u64,
+    pub(super) buyer_bank: u32,
+    pub(super) seller_bank: u32,
+    pub(super) quantity_tco2e: i64,
+    pub(super) price_yuan: &'a str,
+    pub(super) traded_at_ms: i64,
+}
+
+impl<'a> From<&'a registry::Trade> for TradeFields<'a> {
+    fn from(message: &'a registry::Trade) -> Self {
+        Self {
+            trade_number: message.trade_number,
+            kind: message.kind,
+            instrument: &message.instrument,
+            buyer_account: message.buyer_account,
+            seller_account: message.seller_account,
+            buyer_bank: message.buyer_bank,
+            seller_bank: message.seller_bank,
+            quantity_tco2e: message.quantity_tco2e,
+            price_yuan: &message.price_yuan,
+            traded_at_ms: message.traded_at_ms,
+        }
     }
-    let chunk = registry::TradeChunk::decode(bytes).map_err(|error| {
-        let message = format!("chunk is not an encoded TradeChunk: {error}");
-        Rejection::new(Reason::Malformed, "chunk", message)
-    })?;
-    let date = fields::date(&chunk.date, "chunk.date")?;
-    if chunk.chunk_number == 0 {
-        return fields::missing("chunk.chunk_number");
-    }
-    if chunk.trades.is_empty() {
-        return fields::missing("chunk.trades");
-    }
-    if chunk.trades.len() > TRADES_PER_CHUNK_LIMIT {
-        return fields::too_long(
-            "chunk.trades",
-            chunk.trades.len(),
-            TRADES_PER_CHUNK_LIMIT,
-            "trades",
-        );
-    }
-    let mut trades = Vec::with_capacity(chunk.trades.len());
-    for (i, message) in chunk.trades.iter().enumerate() {
-        let decoded = trade(message);
-        trades.push(decoded.map_err(|refused| {
-            let refused = fields::inside(&format!("chunk.trades[{i}]"), refused);
-            let message = format!("trade {}: {}", message.trade_number, refused.message);
-            Rejection { message, ..refused }
-        })?);
-    }
-    Ok(Command::SubmitTrades(Chunk { date, number: chunk.chunk_number, trades }))
 }
 
 /// One trade; fields are named without the path to it.
-pub(super) fn trade(message: &registry::Trade) -> Result<Trade, Rejection> {
+pub(super) fn trade(message: &TradeFields<'_>) -> Result<Trade, Rejection> {
     const PRICE: &str = "price_yuan";
     if message.trade_number == 0 {
         return fields::missing("trade_number");
     }
-    let price = amount::parse_price(&message.price_yuan, PRICE)?;
+    let price = amount::parse_price(message.price_yuan, PRICE)?;
     if price.0 <= 0 {
         return fields::not_positive(PRICE, price.0);
     }
     Ok(Trade {
         number: TradeNumber(message.trade_number),
         kind: kind(message.kind)?,
-        instrument: fields::instrument(&message.instrument, "instrument")?,
+        instrument: fields::instrument(message.instrument, "instrument")?,
         buyer: fields::account(message.buyer_account, "buyer_account")?,
         seller: fields::account(message.seller_account, "seller_account")?,
         buyer_bank: fields::bank(message.buyer_bank, "buyer_bank")?,

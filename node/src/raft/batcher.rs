@@ -22,6 +22,10 @@ const QUEUE: usize = 16_384;
 /// Bounds of one entry; a single larger command still gets an entry of its own.
 const BATCH_COMMANDS: usize = 2_048;
 const BATCH_BYTES: usize = 256 << 10;
+/// An entry smaller than this takes as many places as keep few small ones in
+/// flight: an entry costs every node the same work however little it holds.
+const SMALL_BYTES: usize = 32 << 10;
+const SMALL_PLACES: usize = 4;
 
 type Outcome = Result<Answer, Unavailable>;
 
@@ -78,6 +82,23 @@ fn refuse(answers: Vec<oneshot::Sender<Outcome>>, why: &Unavailable) {
     }
 }
 
+/// Adds what waits as far as it fits; what does not fit is for the next entry.
+fn gather(
+    waiting: &mut mpsc::Receiver<Waiting>,
+    batch: &mut Vec<Waiting>,
+    bytes: &mut usize,
+) -> Option<Waiting> {
+    while batch.len() < BATCH_COMMANDS && *bytes < BATCH_BYTES {
+        let next = waiting.try_recv().ok()?;
+        if *bytes + next.bytes > BATCH_BYTES {
+            return Some(next);
+        }
+        *bytes += next.bytes;
+        batch.push(next);
+    }
+    None
+}
+
 async fn run(
     raft: Raft,
     mut waiting: mpsc::Receiver<Waiting>,
@@ -88,7 +109,7 @@ async fn run(
     let mut left_over = None;
     loop {
         // Commands gather while all places are taken: load makes batches larger, not latency.
-        let Ok(place) = in_flight.clone().acquire_owned().await else { return };
+        let Ok(mut place) = in_flight.clone().acquire_owned().await else { return };
         let first = match left_over.take() {
             Some(first) => first,
             None => match waiting.recv().await {
@@ -98,14 +119,14 @@ async fn run(
         };
         let mut bytes = first.bytes;
         let mut batch = vec![first];
-        while batch.len() < BATCH_COMMANDS && bytes < BATCH_BYTES {
-            let Ok(next) = waiting.try_recv() else { break };
-            if bytes + next.bytes > BATCH_BYTES {
-                left_over = Some(next);
-                break;
+        left_over = gather(&mut waiting, &mut batch, &mut bytes);
+        if bytes < SMALL_BYTES && max_in_flight >= SMALL_PLACES {
+            let more = u32::try_from(SMALL_PLACES - 1).unwrap_or_default();
+            let Ok(places) = in_flight.clone().acquire_many_owned(more).await else { return };
+            place.merge(places);
+            if left_over.is_none() {
+                left_over = gather(&mut waiting, &mut batch, &mut bytes);
             }
-            bytes += next.bytes;
-            batch.push(next);
         }
         proposals.fetch_add(1, Ordering::Relaxed);
         let (commands, answers): (Vec<_>, Vec<_>) =

@@ -13,7 +13,7 @@ use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use parking_lot::RwLock;
 use prost::Message as _;
-use registry_ledger::{Answer, Change, Ledger, LedgerTime};
+use registry_ledger::{Answer, Changes, Ledger, LedgerTime};
 use registry_proto::storage::{AppliedMark, LogBatch};
 use tokio::sync::watch;
 
@@ -28,11 +28,15 @@ use crate::storage::{
 
 /// Format of [`LogBatch`] that this version writes and reads.
 pub(super) const BATCH_FORMAT: u32 = 1;
-/// Changed records are handed to the disk at this size or age, whichever comes first.
-const HANDOVER_RECORDS: usize = 20_000;
+/// Changed records are handed to the disk at this number or age, whichever
+/// comes first: a record that changes often is written once per handover.
+const HANDOVER_RECORDS: usize = 300_000;
 const HANDOVER_AGE: Duration = Duration::from_millis(500);
+/// Many records become a file of their own; fewer and larger ones need less
+/// merging. It is also the work that a node repeats after a crash.
+const HANDOVER_AGE_OF_MANY: Duration = Duration::from_secs(3);
 /// With so many waiting, applying waits for the disk instead of filling the memory.
-const BACKLOG_RECORDS: usize = 10 * HANDOVER_RECORDS;
+const BACKLOG_RECORDS: usize = 4 * HANDOVER_RECORDS;
 
 /// What the rest of the node sees of the applied state.
 pub(crate) struct Applied {
@@ -50,7 +54,6 @@ pub(crate) struct StateMachine {
     shelf: SnapshotShelf,
     last_applied: Option<LogId>,
     membership: StoredMembership,
-    pending: Vec<Change>,
     handed_over: Instant,
 }
 
@@ -75,7 +78,6 @@ impl StateMachine {
             shelf,
             last_applied,
             membership,
-            pending: Vec::new(),
             handed_over: Instant::now(),
         };
         Ok((machine, applied))
@@ -114,26 +116,26 @@ impl StateMachine {
         view.advance(log_id.leader_id.term, log_id.index, sealed.state_digest);
         drop(view);
         self.applied.commands.fetch_add(answers.len() as u64, Ordering::Relaxed);
-        self.pending.extend(sealed.changes);
         Ok(answers)
     }
 
     async fn hand_over(&mut self) -> Result<(), StorageError> {
-        let due =
-            self.pending.len() >= HANDOVER_RECORDS || self.handed_over.elapsed() >= HANDOVER_AGE;
-        if !due {
+        let waiting = self.applied.view.read().ledger.changed_records();
+        let many = waiting >= LedgerStore::MANY_RECORDS;
+        let age = if many { HANDOVER_AGE_OF_MANY } else { HANDOVER_AGE };
+        let due = waiting >= HANDOVER_RECORDS || self.handed_over.elapsed() >= age;
+        if !due || (waiting < BACKLOG_RECORDS && !self.store.has_room()) {
             return Ok(());
         }
-        let mark = self.mark();
-        let changes = std::mem::take(&mut self.pending);
-        if changes.len() >= BACKLOG_RECORDS {
-            self.store.write(changes, mark).await?;
-        } else if let Err(back) = self.store.try_write(changes, mark) {
-            self.pending = back;
-            return Ok(());
-        }
+        let (changes, mark) = self.take_changes();
+        self.store.write(changes, mark).await
+    }
+
+    /// What changed since the last handover, with the mark of what it leads to.
+    fn take_changes(&mut self) -> (Changes, AppliedMark) {
         self.handed_over = Instant::now();
-        Ok(())
+        let changes = self.applied.view.write().ledger.take_changes();
+        (changes, self.mark())
     }
 
     /// Writes everything that is applied to disk, for a clean stop. Nothing
@@ -141,8 +143,7 @@ impl StateMachine {
     pub(crate) fn flush(
         &mut self,
     ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
-        let mark = self.mark();
-        let changes = std::mem::take(&mut self.pending);
+        let (changes, mark) = self.take_changes();
         let store = self.store.clone();
         async move { store.flush(changes, mark).await?.finished().await }
     }
@@ -235,8 +236,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
-        let mark = self.mark();
-        let checkpoint = self.start_checkpoint(mark.clone()).await;
+        let (changes, mark) = self.take_changes();
+        let checkpoint = self.start_checkpoint(changes, mark.clone()).await;
         SnapshotBuilder { shelf: self.shelf.clone(), mark, checkpoint: Some(checkpoint) }
     }
 
@@ -258,7 +259,6 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 meta.last_log_id
             )));
         }
-        self.pending.clear();
         self.last_applied = last_applied;
         self.membership = membership;
         let (term, log_index) = position(last_applied.as_ref());
@@ -284,10 +284,12 @@ impl StateMachine {
         view.advance(log_id.leader_id.term, log_id.index, digest);
     }
 
-    async fn start_checkpoint(&mut self, mark: AppliedMark) -> Result<Checkpoint, StorageError> {
+    async fn start_checkpoint(
+        &mut self,
+        changes: Changes,
+        mark: AppliedMark,
+    ) -> Result<Checkpoint, StorageError> {
         let staging = self.shelf.staging("own")?;
-        let changes = std::mem::take(&mut self.pending);
-        self.handed_over = Instant::now();
         let made = self.store.checkpoint(changes, mark, staging.clone()).await?;
         Ok(Checkpoint { staging, made })
     }

@@ -59,6 +59,7 @@ const STAFF: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, OPERATOR, AUDITOR];
 /// The table.
 pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.AccountService/OpenAccount", &[REGISTRY]),
+    client("registry.v1.AccountService/LoadAccounts", &[REGISTRY]),
     client("registry.v1.AccountService/MoveHolding", &[REGISTRY, FIRM_OWN]),
     client("registry.v1.AccountService/GetAccount", &[REGISTRY, AUDITOR, FIRM_OWN]),
     client("registry.v1.AccountService/ListAccounts", &[REGISTRY, AUDITOR]),
@@ -96,6 +97,7 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.SettlementService/SuspendDay", &[REGISTRY]),
     client("registry.v1.SettlementService/ResumeDay", &[REGISTRY]),
     client("registry.v1.SettlementService/SettleTrade", &[EXCHANGE]),
+    client("registry.v1.SettlementService/SettleTrades", &[EXCHANGE]),
     client("registry.v1.SettlementService/GetDay", DAY_READERS),
     client("registry.v1.SettlementService/ListTrades", DAY_READERS),
     client("registry.v1.PriceService/GetDailyPrice", MARKET),

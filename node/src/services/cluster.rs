@@ -21,7 +21,7 @@ impl ClusterService for Cluster {
         request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusReply>, Status> {
         let _caller = Caller::of(request.extensions())?;
-        let Gateway { config, consensus } = &self.0;
+        let Gateway { config, consensus, .. } = &self.0;
         let raft = consensus.status();
         let leader = raft.leader_id.and_then(|id| config.member(id));
         let members = self.members(&raft);
@@ -62,7 +62,7 @@ impl ClusterService for Cluster {
         request: Request<BootstrapRequest>,
     ) -> Result<Response<BootstrapReply>, Status> {
         let caller = Caller::of(request.extensions())?;
-        let Gateway { config, consensus } = &self.0;
+        let Gateway { config, consensus, .. } = &self.0;
         let actor = caller.principal.actor();
         tracing::info!(actor, "bootstrap asked");
         let log_index =

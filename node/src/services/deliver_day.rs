@@ -17,9 +17,9 @@ use crate::services::gateway::{Gateway, unexpected};
 use crate::services::{encode, status};
 
 /// Trades per log entry.
-const TRADES_PER_STEP: u32 = 2_048;
+const TRADES_PER_STEP: u32 = 4_096;
 /// Steps proposed and not yet answered, per call.
-const STEPS_IN_FLIGHT: usize = 4;
+const STEPS_IN_FLIGHT: usize = 6;
 
 type Answer = Pin<Box<dyn Future<Output = Result<(Stamp, Receipt), Status>> + Send>>;
 

@@ -7,6 +7,7 @@ use registry_ledger::{Answer, Ledger, Reason, Receipt, Rejection};
 use registry_proto::registry::{Consistency, Stamp};
 use registry_proto::storage::LogCommand;
 use registry_proto::storage::log_command::Command;
+use tokio::sync::watch;
 use tonic::Status;
 
 use crate::config::Config;
@@ -20,6 +21,8 @@ use crate::services::status;
 pub(super) struct Gateway {
     pub(super) config: Arc<Config>,
     pub(super) consensus: Consensus,
+    /// Turns true when the node stops: streams that clients keep open end then.
+    pub(super) stopping: watch::Receiver<bool>,
 }
 
 impl Gateway {

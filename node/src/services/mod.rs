@@ -12,6 +12,7 @@ mod gateway;
 mod health;
 mod instrument;
 mod price;
+mod settle_trades;
 mod settlement;
 pub(crate) mod status;
 mod submit_trades;
@@ -26,7 +27,7 @@ use registry_proto::registry::cluster_service_server::ClusterServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -90,7 +91,8 @@ pub(crate) async fn serve_client_port(
         .with_nodelay(Some(true));
     let (reporter, health_service) = tonic_health::server::health_reporter();
     health::set(&reporter, SERVICES, false).await;
-    let gateway = Gateway { config: Arc::clone(&config), consensus: consensus.clone() };
+    let (stop_streams, stopping) = watch::channel(false);
+    let gateway = Gateway { config: Arc::clone(&config), consensus: consensus.clone(), stopping };
     let routes = routes(&gateway)?.add_service(health_service);
 
     let stop = Arc::new(Notify::new());
@@ -115,6 +117,7 @@ pub(crate) async fn serve_client_port(
         shutdown.await;
         health::set(&reporter, SERVICES, false).await;
         stop.notify_one();
+        stop_streams.send_replace(true);
         // Health watchers never end by themselves.
         tokio::time::sleep(DRAIN_TIME).await;
     };

@@ -12,7 +12,7 @@ use crate::decode::fields;
 use crate::security::Caller;
 use crate::services::account::unknown_account;
 use crate::services::gateway::{Gateway, page_size, unexpected};
-use crate::services::{deliver_day, encode, submit_trades};
+use crate::services::{deliver_day, encode, settle_trades, submit_trades};
 
 pub(super) struct Settlement(pub(super) Gateway);
 
@@ -54,6 +54,7 @@ impl Settlement {
 #[tonic::async_trait]
 impl SettlementService for Settlement {
     type SubmitTradesStream = BoxStream<proto::SubmitTradesReply>;
+    type SettleTradesStream = BoxStream<proto::SettleTradesReply>;
     type DeliverDayStream = BoxStream<proto::DeliverDayReply>;
 
     async fn set_holidays(
@@ -238,6 +239,15 @@ impl SettlementService for Settlement {
             })),
             (_, other) => Err(unexpected(&other)),
         }
+    }
+
+    async fn settle_trades(
+        &self,
+        request: Request<Streaming<proto::SettleTradeRequest>>,
+    ) -> Result<Response<Self::SettleTradesStream>, Status> {
+        let caller = Caller::of(request.extensions())?;
+        let answers = settle_trades::answers(self.0.clone(), caller, request.into_inner());
+        Ok(Response::new(Box::pin(answers)))
     }
 
     async fn get_day(

@@ -17,7 +17,7 @@ use crate::security::Caller;
 use crate::services::gateway::{Gateway, unexpected};
 
 /// Chunks proposed and not yet answered, per stream.
-const CHUNKS_IN_FLIGHT: usize = 8;
+const CHUNKS_IN_FLIGHT: usize = 16;
 
 type Answer = Pin<Box<dyn Future<Output = Result<(Stamp, Receipt), Status>> + Send>>;
 

@@ -11,7 +11,7 @@ use openraft::{LogState, OptionalSend};
 use parking_lot::{Mutex, RwLock};
 use prost::Message as _;
 use registry_proto::peer;
-use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, IteratorMode, Options};
+use rocksdb::{ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, IteratorMode, Options};
 use tokio::sync::oneshot;
 
 use super::durable_mark::{Acknowledged, DurableMark};
@@ -145,6 +145,8 @@ fn database_options() -> Options {
 fn family_options() -> Options {
     let mut options = Options::default();
     options.set_write_buffer_size(64 << 20);
+    // Entries are read while they are young and purged when they are old.
+    options.set_compression_type(DBCompressionType::None);
     options.set_max_write_buffer_number(4);
     options
 }

@@ -51,6 +51,19 @@ impl Job {
             _ => None,
         }
     }
+
+    /// Room for it in a batch, at most.
+    fn bytes(&self) -> usize {
+        const FRAME_BYTES: usize = 64;
+        match self {
+            Self::Append { records, .. } => {
+                records.iter().map(|(_, bytes)| bytes.len() + FRAME_BYTES).sum()
+            }
+            Self::Vote { .. } | Self::Truncate { .. } | Self::Purge { .. } | Self::Committed(_) => {
+                2 * FRAME_BYTES
+            }
+        }
+    }
 }
 
 enum Waiter {
@@ -87,7 +100,8 @@ pub(super) fn write_group(
 ) -> Result<(), super::StorageError> {
     let log = shared.family(LOG_FAMILY)?;
     let meta = shared.family(META_FAMILY)?;
-    let mut batch = WriteBatch::default();
+    let room: usize = group.iter().map(Job::bytes).sum();
+    let mut batch = WriteBatch::with_capacity_bytes(room);
     let mut waiters = Vec::with_capacity(group.len());
     let mut purged_through = None;
     if let Some(from_index) = group.iter().filter_map(Job::cuts_from).min() {

@@ -1,129 +1,149 @@
 //! Measures the six-node cluster: delivered trades per second with chunks and
-//! with single requests, processor time per trade, peak memory.
+//! with single requests, processor time per trade, memory, how all of it goes
+//! with the load and with the size of the day.
 //!
 //! Everything runs on one machine, the client included, so the figures are a
 //! floor: they share its processors.
 
+mod bed;
 mod cases;
-mod chunks;
+mod day;
 mod measure;
+mod national;
+mod plot;
+mod report;
 mod single;
+mod size;
+mod stream;
+mod sweep;
+mod target;
 
-use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Parser;
-use comfy_table::presets::NOTHING;
-use comfy_table::{CellAlignment, Table, TableComponent};
 use registry_chaos_tests::cluster::repository_root;
 use tokio::signal::unix::{SignalKind, signal};
 
 use cases::{CASES, Case};
-use measure::Measured;
+use report::{Report, say};
+use size::Size;
 
-/// Measures the cluster and writes target/bench/report.json.
+/// Throughput and latency against load.
+const SWEEP: &str = "sweep";
+/// Cost of a trade against the size of the day and the number of accounts: a
+/// tenth of the national day.
+const GROWTH: &str = "growth";
+const NATIONAL_DAY: &str = "national-day";
+
+/// Measures the cluster and writes target/bench/report.json and load.svg.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// Trades of each case that sends chunks.
-    #[arg(long, default_value_t = 200_000)]
-    trades: u64,
-    /// Cases to run, by name; all when not given.
+    /// What to run, by name; all but the national day when not given.
     #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
+    /// Trades of each case that sends chunks.
+    #[arg(long, default_value_t = 400_000)]
+    trades: u64,
+    /// Runs the national day too: 5.2 million trades between 3.8 million
+    /// accounts, about 20 GB of disk and 12 GB of memory.
+    #[arg(long)]
+    national: bool,
+    /// Share of the national day's accounts and trades.
+    #[arg(long, default_value_t = 1.0)]
+    national_scale: f64,
+    /// Runs everything with counts too small to measure, to see that it works.
+    #[arg(long, conflicts_with = "trades")]
+    quick: bool,
     /// Where the report goes; the clusters work in folders below it.
     #[arg(long)]
     out: Option<PathBuf>,
 }
 
-#[derive(serde::Serialize)]
-struct Report {
-    cases: Vec<Measured>,
+/// What a run does.
+struct Plan {
+    size: Size,
+    cases: Vec<&'static Case>,
+    sweep: bool,
+    /// The national day, or the share of it that shows growth.
+    day: Option<(&'static str, f64)>,
 }
 
-#[tokio::main]
+// One thread: the nodes need the processors, and nothing here runs for long.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
     let args = Args::parse();
+    let plan = Plan::of(&args)?;
     let out = args.out.unwrap_or_else(|| repository_root().join("target/bench"));
-    let chosen = chosen(&args.cases)?;
-    let mut report = Report { cases: Vec::new() };
     let mut interrupted = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let mut terminated = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    for case in chosen {
-        say(&format!("{} ...", case.name))?;
-        let run = Box::pin(case.run(&out, args.trades));
-        // Dropping a run stops its processes.
-        let measured = tokio::select! {
-            measured = run => measured.with_context(|| format!("case {}", case.name))?,
-            _ = interrupted.recv() => anyhow::bail!("interrupted"),
-            _ = terminated.recv() => anyhow::bail!("terminated"),
+    // Dropping a run stops its processes.
+    tokio::select! {
+        done = Box::pin(run(&plan, &out)) => done,
+        _ = interrupted.recv() => anyhow::bail!("interrupted"),
+        _ = terminated.recv() => anyhow::bail!("terminated"),
+    }
+}
+
+impl Plan {
+    fn of(args: &Args) -> anyhow::Result<Self> {
+        anyhow::ensure!(args.national_scale > 0.0, "--national-scale must be above 0");
+        let size = if args.quick { Size::smoke() } else { Size::full(args.trades) };
+        let chosen = |name: &str| args.cases.iter().any(|case| case == name);
+        let all = args.cases.is_empty();
+        let known: Vec<&str> =
+            CASES.iter().map(|case| case.name).chain([SWEEP, GROWTH, NATIONAL_DAY]).collect();
+        for name in &args.cases {
+            let found = known.contains(&name.as_str());
+            anyhow::ensure!(found, "no case {name:?}; there are {}", known.join(", "));
+        }
+        let day = if args.national || chosen(NATIONAL_DAY) {
+            Some((NATIONAL_DAY, args.national_scale))
+        } else {
+            (all || chosen(GROWTH)).then_some((GROWTH, size.growth_scale))
         };
-        report.cases.push(measured);
+        let cases = CASES.iter().filter(|case| all || chosen(case.name)).collect();
+        Ok(Self { size, cases, sweep: all || chosen(SWEEP), day })
     }
+}
+
+async fn run(plan: &Plan, out: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(out).with_context(|| format!("making {}", out.display()))?;
     let path = out.join("report.json");
-    let text = serde_json::to_string_pretty(&report).context("encoding the report")? + "\n";
-    std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
-    say(&table(&report.cases).to_string())?;
-    say(
-        "Latencies are of one request: a chunk's from sending to its answer, or one trade's settlement.",
-    )?;
-    say(&format!("Written to {}", path.display()))
-}
-
-fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Case>> {
-    if names.is_empty() {
-        return Ok(CASES.iter().collect());
-    }
-    let find = |name: &String| {
-        let known = || CASES.iter().map(|case| case.name).collect::<Vec<_>>().join(", ");
-        CASES
-            .iter()
-            .find(|case| case.name == name)
-            .with_context(|| format!("no case {name:?}; there are {}", known()))
+    let size = &plan.size;
+    let mut report = Report {
+        processors: measure::processors(),
+        fsync_ms: measure::fsync_ms(out)?,
+        smoke: size.smoke,
+        ..Default::default()
     };
-    names.iter().map(find).collect()
-}
-
-fn table(cases: &[Measured]) -> Table {
-    let mut table = Table::new();
-    table.load_preset(NOTHING);
-    table
-        .set_style(TableComponent::HeaderLines, '─')
-        .set_style(TableComponent::MiddleHeaderIntersections, '─');
-    table.set_header([
-        "case",
-        "layout",
-        "voters",
-        "RTT ms",
-        "trades",
-        "trades/s",
-        "CPU us/trade",
-        "p50 ms",
-        "p99 ms",
-        "peak RSS MiB",
-    ]);
-    for case in cases {
-        table.add_row([
-            case.name.clone(),
-            case.layout.clone(),
-            case.voters.to_string(),
-            case.rtt_ms.to_string(),
-            case.trades.to_string(),
-            format!("{:.0}", case.trades_per_s),
-            format!("{:.1}", case.cpu_us_per_trade),
-            format!("{:.1}", case.p50_ms),
-            format!("{:.1}", case.p99_ms),
-            format!("{:.0}", case.peak_rss_mib),
-        ]);
+    for case in &plan.cases {
+        say(&format!("{} ...", case.name))?;
+        let measured = Box::pin(case.run(out, size, report.fsync_ms, &report.cases));
+        let measured = measured.await.with_context(|| format!("case {}", case.name))?;
+        report.cases.push(measured);
+        report.write(&path)?;
     }
-    for column in table.column_iter_mut().skip(2) {
-        column.set_cell_alignment(CellAlignment::Right);
+    for place in sweep::PLACES.into_iter().filter(|_| plan.sweep) {
+        say(&format!("{SWEEP} {} ...", place.name))?;
+        let points = Box::pin(sweep::run(out, place, size));
+        report.sweep.extend(points.await.with_context(|| format!("{SWEEP} {}", place.name))?);
+        report.write(&path)?;
     }
-    table
-}
-
-fn say(line: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{line}").and_then(|()| out.flush()).context("writing to standard output")
+    if let Some((name, scale)) = plan.day {
+        say(&format!("{name} ..."))?;
+        let measured = Box::pin(national::run(out, scale, size.smoke));
+        let (national, growth) = measured.await.with_context(|| format!("case {name}"))?;
+        (report.national, report.growth) = (Some(national), growth);
+        report.write(&path)?;
+    }
+    report.print()?;
+    if plan.sweep {
+        let drawn = out.join("load.svg");
+        std::fs::write(&drawn, plot::load(&report.sweep))
+            .with_context(|| format!("writing {}", drawn.display()))?;
+        say(&format!("\nDrawn in {}", drawn.display()))?;
+    }
+    say(&format!("\nWritten to {}", path.display()))
 }

@@ -11,7 +11,7 @@ impl Workload {
     /// A faulty command, if the chosen fault is possible now.
     pub(super) fn fault(&mut self, model: &Model) -> Option<Asked> {
         let officer = self.officer();
-        let command = match self.rng.below(28) {
+        let command = match self.rng.below(30) {
             0..2 => self.account_fault(model),
             2 => self.bank_fault(model),
             3..5 => self.deposit_fault(model),
@@ -28,7 +28,8 @@ impl Workload {
             20 => self.wrong_state(model),
             21 => Some(self.genesis().1),
             22..25 => self.trade_fault(model),
-            _ => self.held_fault(model),
+            25..28 => self.held_fault(model),
+            _ => self.books_fault(model),
         }?;
         Some((officer, command))
     }

@@ -2,9 +2,11 @@
 
 use registry_ledger::{
     AccountId, AccountKind, BankId, Chunk, Command, Date, Fen, FreePosition, InstrumentCode,
-    LedgerTime, Manifest, Price, Quantity, Trade, TradeKind, TradeNumber,
+    LedgerTime, Manifest, OpeningBooks, OpeningHolding, Price, Quantity, Trade, TradeKind,
+    TradeNumber,
 };
 
+use crate::model::registration::uscc_check_character;
 use crate::model::{Model, Rng};
 
 /// A command nobody would send. What it is answered is not foretold; it must
@@ -25,7 +27,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         some.extend(some.clone());
         some
     };
-    match rng.below(16) {
+    match rng.below(17) {
         0 => Command::MoveHolding {
             account: account(rng, model),
             instrument: instrument(rng),
@@ -78,7 +80,11 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
             from_sequence: extreme(rng) as u64,
             max_trades: extreme(rng) as u32,
         },
-        14 => Command::RetryHeld { date, numbers: numbers(rng) },
+        14 => Command::LoadAccounts {
+            books: (0..rng.below(4)).map(|_| books(rng)).collect(),
+            document: "x".to_owned(),
+        },
+        15 => Command::RetryHeld { date, numbers: numbers(rng) },
         _ => Command::FailHeld { date, numbers: numbers(rng) },
     }
 }
@@ -86,6 +92,20 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
 fn extreme(rng: &mut Rng) -> i64 {
     let ends = [0, 1, 2, -1, 99_999, 100_000, i64::from(u32::MAX), i64::MAX / 2, i64::MAX - 1];
     *rng.pick(&ends).unwrap_or(&i64::MIN)
+}
+
+/// A holder who is in order, and positions that are not.
+fn books(rng: &mut Rng) -> OpeningBooks {
+    let first_17 = format!("91440300{:09}", rng.below(1_000_000_000));
+    let uscc = first_17.chars().chain(uscc_check_character(&first_17)).collect();
+    let holdings = (0..rng.below(3)).map(|_| OpeningHolding {
+        instrument: instrument(rng),
+        registered: Quantity(extreme(rng)),
+        trading: Quantity(extreme(rng)),
+    });
+    let holdings = holdings.collect();
+    let cash = (0..rng.below(3)).map(|_| (bank(rng), Fen(extreme(rng)))).collect();
+    OpeningBooks { uscc, name: "x".to_owned(), kind: AccountKind::Emitter, holdings, cash }
 }
 
 fn account(rng: &mut Rng, model: &Model) -> AccountId {

@@ -27,7 +27,9 @@ impl Workload {
             return (officer, Command::OpenBank { bank, name: self.text(200) });
         }
         if accounts < 8 || (roll < 8 && accounts < 40) {
-            return (officer, self.open_account());
+            let many = self.rng.chance(30);
+            let command = if many { self.load_accounts(model) } else { self.open_account() };
+            return (officer, command);
         }
         if roll < 10 {
             return (officer, Command::SetHolidays(self.holidays()));
@@ -50,9 +52,15 @@ impl Workload {
     }
 
     pub(super) fn open_account(&mut self) -> Command {
+        let (uscc, name, kind) = self.holder();
+        Command::OpenAccount { uscc, name, kind }
+    }
+
+    /// Credit code, name and kind of somebody who has no account.
+    pub(super) fn holder(&mut self) -> (String, String, AccountKind) {
         let kinds = [AccountKind::Emitter, AccountKind::Institution, AccountKind::Province];
         let kind = *self.rng.pick(&kinds).unwrap_or(&AccountKind::Emitter);
-        Command::OpenAccount { uscc: self.uscc(), name: self.text(200), kind }
+        (self.uscc(), self.text(200), kind)
     }
 
     /// Some days around now, not so many that no trading day is left.

@@ -2,6 +2,7 @@
 //!
 //! A wrong command carries one fault only, so that only one answer is right.
 
+mod books;
 mod calls;
 mod day_faults;
 mod day_steps;

@@ -21,7 +21,8 @@ pub(crate) struct StoredAnswer {
 
 impl StoredAnswer {
     pub(crate) fn encode(actor: &str, request: &Request, answer: &Answer) -> Vec<u8> {
-        let mut writer = Writer::record(FORMAT);
+        let mut writer = Writer::new();
+        writer.u8(FORMAT);
         // First, so that expiry need not read the rest.
         writer.i64(answer.ledger_time.0);
         writer.u64(answer.term);
@@ -74,6 +75,11 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
         Receipt::AccountOpened(id) => {
             writer.u8(2);
             writer.u32(id.0);
+        }
+        Receipt::AccountsOpened { first, count } => {
+            writer.u8(11);
+            writer.u32(first.0);
+            writer.u32(*count);
         }
         Receipt::Holding(instrument, holding) => {
             writer.u8(3);
@@ -131,6 +137,7 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             trade_count: reader.u64()?,
             results: reader.list(read_result)?,
         },
+        11 => Receipt::AccountsOpened { first: AccountId(reader.u32()?), count: reader.u32()? },
         _ => return known(None, "receipt"),
     })
 }

@@ -13,22 +13,24 @@ use crate::types::{
     TradeNumber, TradeStatus,
 };
 
-pub(super) fn day(day: &Day) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
+/// Format of a batch; 1 had a hash of the chunk as well.
+const BATCH_FORMAT: u8 = 2;
+
+pub(super) fn day(writer: &mut Writer, day: &Day) {
+    writer.u8(FORMAT);
     writer.u8(state_number(day.state));
     writer.option(day.suspended_from, |writer, state| writer.u8(state_number(state)));
     writer.option(day.suspension_asked_by.as_deref(), Writer::text);
     writer.i64(day.topup_window_ms);
     writer.option(day.topup_deadline, |writer, time| writer.i64(time.0));
     writer.u64(day.cursor);
-    write_totals(&mut writer, &day.stream);
-    write_totals(&mut writer, &day.immediate);
+    write_totals(writer, &day.stream);
+    write_totals(writer, &day.immediate);
     writer.u64(day.delivered);
     writer.u64(day.held);
     writer.u64(day.failed);
     writer.flag(day.statements_issued);
     writer.text(&day.dispute_reason);
-    writer.finish()
 }
 
 /// A day without its trades; they have their own records.
@@ -67,7 +69,7 @@ fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Problem> {
 }
 
 /// Trades that came together, with their chunk's mark unless immediate.
-pub(super) fn batch(day: &Day, first: u32) -> Option<Vec<u8>> {
+pub(super) fn batch(writer: &mut Writer, day: &Day, first: u32) -> Option<()> {
     let at = day.batches.binary_search_by_key(&first, |batch| batch.first).ok()?;
     let batch = day.batches.get(at)?;
     let next = at.checked_add(1).and_then(|next| day.batches.get(next));
@@ -75,20 +77,20 @@ pub(super) fn batch(day: &Day, first: u32) -> Option<Vec<u8>> {
         Some(next) => usize::try_from(next.first).ok()?,
         None => day.slots.len(),
     };
-    let slots = day.slots.get(usize::try_from(first).ok()?..end)?;
+    let first = usize::try_from(first).ok()?;
+    let count = end.checked_sub(first)?;
 
-    let mut writer = Writer::record(FORMAT);
-    writer.reserve(slots.len().saturating_mul(TRADE_BYTES).saturating_add(64));
+    writer.u8(BATCH_FORMAT);
+    writer.reserve(count.saturating_mul(TRADE_BYTES).saturating_add(64));
     writer.option(batch.chunk, Writer::u32);
     if let Some(number) = batch.chunk {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;
         let mark = day.chunks.get(place)?;
-        writer.raw(&mark.sha256);
         writer.u64(mark.trades_accepted);
     }
-    writer.count(slots.len());
-    slots.iter().for_each(|slot| writer.raw(&trade_bytes(&slot.trade)));
-    Some(writer.finish())
+    writer.count(count);
+    day.slots.range(first..end).for_each(|slot| writer.raw(&trade_bytes(&slot.trade)));
+    Some(())
 }
 
 /// What a batch record holds.
@@ -98,11 +100,11 @@ pub(super) struct StoredBatch {
 }
 
 pub(super) fn read_batch(value: &[u8]) -> Result<StoredBatch, Problem> {
-    let mut reader = Reader::record(value, FORMAT)?;
+    let mut reader = Reader::record(value, BATCH_FORMAT)?;
     let batch = StoredBatch {
         chunk: reader.option(|reader| {
             let number = reader.u32()?;
-            Ok((number, ChunkMark { sha256: reader.array()?, trades_accepted: reader.u64()? }))
+            Ok((number, ChunkMark { trades_accepted: reader.u64()? }))
         })?,
         trades: reader.list(read_trade)?,
     };
@@ -111,12 +113,13 @@ pub(super) fn read_batch(value: &[u8]) -> Result<StoredBatch, Problem> {
 }
 
 /// Statuses of one page of trades, a byte each.
-pub(super) fn statuses(day: &Day, page: u32) -> Option<Vec<u8>> {
-    let per_record = usize::try_from(STATUSES_PER_RECORD).ok()?;
-    let slots = day.slots.chunks(per_record).nth(usize::try_from(page).ok()?)?;
-    let mut writer = Writer::record(FORMAT);
-    slots.iter().for_each(|slot| writer.u8(status_number(slot.status)));
-    Some(writer.finish())
+pub(super) fn statuses(writer: &mut Writer, day: &Day, page: u32) -> Option<()> {
+    let first = usize::try_from(page.checked_mul(STATUSES_PER_RECORD)?).ok()?;
+    let end = first.saturating_add(usize::try_from(STATUSES_PER_RECORD).ok()?);
+    day.slots.get(first)?;
+    writer.u8(FORMAT);
+    day.slots.range(first..end).for_each(|slot| writer.u8(status_number(slot.status)));
+    Some(())
 }
 
 pub(super) fn read_statuses(value: &[u8]) -> Result<Vec<TradeStatus>, Problem> {
@@ -125,8 +128,8 @@ pub(super) fn read_statuses(value: &[u8]) -> Result<Vec<TradeStatus>, Problem> {
     (0..count).map(|_| known(status_from_number(reader.u8()?), "trade status")).collect()
 }
 
-pub(super) fn price(line: &PriceLine) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
+pub(super) fn price(writer: &mut Writer, line: &PriceLine) {
+    writer.u8(FORMAT);
     writer.i64(line.previous_close.0);
     writer.option(line.range, |writer, range| {
         writer.i64(range.open.0);
@@ -138,7 +141,6 @@ pub(super) fn price(line: &PriceLine) -> Vec<u8> {
     writer.i64(line.block_quantity.0);
     writer.i64(line.block_amount.0);
     writer.flag(line.settled);
-    writer.finish()
 }
 
 pub(super) fn read_price(value: &[u8]) -> Result<PriceLine, Problem> {
@@ -162,10 +164,9 @@ pub(super) fn read_price(value: &[u8]) -> Result<PriceLine, Problem> {
     Ok(line)
 }
 
-pub(super) fn clearing_record(clearing: &Clearing) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
-    write_clearing(&mut writer, clearing);
-    writer.finish()
+pub(super) fn clearing_record(writer: &mut Writer, clearing: &Clearing) {
+    writer.u8(FORMAT);
+    write_clearing(writer, clearing);
 }
 
 pub(super) fn read_clearing_record(value: &[u8]) -> Result<Clearing, Problem> {
@@ -200,11 +201,10 @@ pub(super) fn read_clearing(reader: &mut Reader<'_>) -> Result<Clearing, Problem
     })
 }
 
-pub(super) fn objection(objection: &Objection) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
+pub(super) fn objection(writer: &mut Writer, objection: &Objection) {
+    writer.u8(FORMAT);
     writer.text(&objection.text);
     writer.option(objection.resolution.as_deref(), Writer::text);
-    writer.finish()
 }
 
 pub(super) fn read_objection(value: &[u8]) -> Result<Objection, Problem> {

@@ -1,5 +1,8 @@
 //! Reading a whole state back from its records.
 
+use std::cmp::Ordering;
+
+use crate::account::{Account, Balances};
 use crate::codec::{CorruptRecord, Problem};
 use crate::digest::record_hash;
 use crate::formats::TradesHasher;
@@ -8,8 +11,110 @@ use crate::records::answer::StoredAnswer;
 use crate::records::{RecordKey, STATUSES_PER_RECORD, days, standing};
 use crate::settlement::chunk::place_number;
 use crate::settlement::day::{Batch, Day, Slot};
+use crate::types::TradeStatus;
 use crate::types::{AccountId, Date};
-use crate::types::{Quantity, TradeStatus};
+
+/// Rebuilds a ledger from its records, one after the other in key order.
+#[derive(Debug, Default)]
+pub struct Loader {
+    ledger: Ledger,
+    sums: Sums,
+    previous: Vec<u8>,
+    /// As the clock says.
+    next_ordinal: u64,
+}
+
+impl Loader {
+    /// Takes the next record.
+    ///
+    /// # Errors
+    /// When it does not decode, repeats, or does not fit those before it.
+    pub fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), CorruptRecord> {
+        let refuse = |problem| corrupt(key, problem);
+        let record = RecordKey::from_bytes(key).map_err(refuse)?;
+        match self.previous.as_slice().cmp(key) {
+            Ordering::Less => {}
+            Ordering::Equal => return Err(refuse("comes twice".to_owned())),
+            Ordering::Greater => return Err(refuse("comes out of order".to_owned())),
+        }
+        self.previous.clear();
+        self.previous.extend_from_slice(key);
+        self.read(record, value).map_err(refuse)?;
+        self.sums.of(record).add(&record_hash(key, value));
+        Ok(())
+    }
+
+    fn read(&mut self, record: RecordKey, value: &[u8]) -> Result<(), Problem> {
+        let ledger = &mut self.ledger;
+        match record {
+            RecordKey::Genesis => ledger.genesis = Some(standing::read_genesis(value)?),
+            RecordKey::Clock => {
+                (ledger.now, self.next_ordinal) = standing::read_clock(value)?;
+            }
+            RecordKey::Holidays => {
+                ledger.holidays = standing::read_holidays(value)?.into_iter().collect();
+            }
+            RecordKey::Instrument(code) => {
+                ledger.instruments.insert(code, standing::read_instrument(value)?);
+            }
+            RecordKey::Bank(bank) => {
+                ledger.banks.insert(bank, standing::read_bank(value)?);
+            }
+            RecordKey::Account(id) => {
+                let account = standing::read_account(value)?;
+                ledger.push_account(id, account)?;
+            }
+            RecordKey::Balances(id) => {
+                let balances = ledger.balances_mut(id).ok_or("its account is missing")?;
+                *balances = standing::read_balances(value)?;
+            }
+            RecordKey::Day(date) => {
+                ledger.days.insert(date, days::read_day(value, date)?);
+            }
+            RecordKey::Batch(date, first) => read_batch(ledger.loaded_day(date)?, first, value)?,
+            RecordKey::Statuses(date, page) => {
+                read_statuses(ledger.loaded_day(date)?, page, value)?;
+            }
+            RecordKey::Price(date, code) => {
+                ledger.loaded_day(date)?.prices.insert(code, days::read_price(value)?);
+            }
+            RecordKey::Clearing(date) => {
+                ledger.loaded_day(date)?.clearing = Some(days::read_clearing_record(value)?);
+            }
+            RecordKey::Objection(date, account, number) => {
+                let objection = days::read_objection(value)?;
+                ledger.loaded_day(date)?.objections.insert((account, number), objection);
+            }
+            RecordKey::Answer(ordinal) => {
+                let stored = StoredAnswer::decode(value)?;
+                let (actor, id) = (&stored.actor, &stored.request_id);
+                if ledger.answers.len() == 0 {
+                    ledger.answers.next_ordinal = ordinal;
+                } else if ledger.answers.next_ordinal != ordinal {
+                    return Err(format!("follows answer {}", ledger.answers.next_ordinal));
+                }
+                ledger.answers.push(actor, id, value.to_vec());
+            }
+        }
+        Ok(())
+    }
+
+    /// The ledger that the records make.
+    ///
+    /// # Errors
+    /// When an answer is missing.
+    pub fn finish(self) -> Result<Ledger, CorruptRecord> {
+        let Self { mut ledger, sums, next_ordinal, .. } = self;
+        if ledger.answers.len() > 0 && ledger.answers.next_ordinal != next_ordinal {
+            let key = RecordKey::Answer(ledger.answers.next_ordinal).to_bytes();
+            return Err(corrupt(&key, "is missing".to_owned()));
+        }
+        ledger.answers.next_ordinal = next_ordinal;
+        ledger.rebuild_indexes();
+        ledger.set_sealed(sums);
+        Ok(ledger)
+    }
+}
 
 impl Ledger {
     /// Rebuilds a ledger from its records, in any order.
@@ -21,79 +126,23 @@ impl Ledger {
     ) -> Result<Self, CorruptRecord> {
         let mut records: Vec<_> = records.into_iter().collect();
         records.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-        let mut ledger = Self::new();
-        let mut sums = Sums::default();
-        let mut previous: Option<&[u8]> = None;
+        let mut loader = Loader::default();
         for (key, value) in &records {
-            let record = RecordKey::from_bytes(key).map_err(|problem| corrupt(key, problem))?;
-            if previous == Some(key) {
-                return Err(corrupt(key, "comes twice".to_owned()));
-            }
-            previous = Some(key);
-            ledger.read(record, value).map_err(|problem| corrupt(key, problem))?;
-            sums.of(record).add(&record_hash(key, value));
+            loader.add(key, value)?;
         }
-        ledger.rebuild_indexes();
-        ledger.set_sealed(sums);
-        Ok(ledger)
+        loader.finish()
     }
 
-    /// Takes one record; they come in key order.
-    fn read(&mut self, record: RecordKey, value: &[u8]) -> Result<(), Problem> {
-        match record {
-            RecordKey::Genesis => self.genesis = Some(standing::read_genesis(value)?),
-            RecordKey::Clock => {
-                (self.now, self.answers.next_ordinal) = standing::read_clock(value)?;
-            }
-            RecordKey::Holidays => {
-                self.holidays = standing::read_holidays(value)?.into_iter().collect();
-            }
-            RecordKey::Instrument(code) => {
-                self.instruments.insert(code, standing::read_instrument(value)?);
-            }
-            RecordKey::Bank(bank) => {
-                self.banks.insert(bank, standing::read_bank(value)?);
-            }
-            RecordKey::Account(id) => self.read_account(id, value)?,
-            RecordKey::Balances(id) => {
-                let account = self.account_mut(id).ok_or("its account is missing")?;
-                standing::read_balances(value, account)?;
-            }
-            RecordKey::Day(date) => {
-                self.days.insert(date, days::read_day(value, date)?);
-            }
-            RecordKey::Batch(date, first) => read_batch(self.loaded_day(date)?, first, value)?,
-            RecordKey::Statuses(date, page) => {
-                read_statuses(self.loaded_day(date)?, page, value)?;
-            }
-            RecordKey::Price(date, code) => {
-                self.loaded_day(date)?.prices.insert(code, days::read_price(value)?);
-            }
-            RecordKey::Clearing(date) => {
-                self.loaded_day(date)?.clearing = Some(days::read_clearing_record(value)?);
-            }
-            RecordKey::Objection(date, account, number) => {
-                let objection = days::read_objection(value)?;
-                self.loaded_day(date)?.objections.insert((account, number), objection);
-            }
-            RecordKey::Answer(ordinal) => {
-                let stored = StoredAnswer::decode(value)?;
-                let (actor, id) = (&stored.actor, &stored.request_id);
-                self.answers.insert(ordinal, actor, id, value.to_vec());
-            }
-        }
-        Ok(())
-    }
-
-    fn read_account(&mut self, id: AccountId, value: &[u8]) -> Result<(), Problem> {
-        let account = standing::read_account(value)?;
+    fn push_account(&mut self, id: AccountId, account: Account) -> Result<(), Problem> {
         if self.accounts.len().checked_add(1) != usize::try_from(id.0).ok() {
             return Err(format!("follows account {}", self.accounts.len()));
         }
-        if self.by_uscc.insert(account.uscc, id).is_some() {
-            return Err("its credit code has another account".to_owned());
+        if let Some(other) = self.by_uscc.get(&account.uscc, &self.accounts) {
+            return Err(format!("its credit code has account {} already", other.0));
         }
         self.accounts.push(account);
+        self.by_uscc.insert(id, &self.accounts);
+        self.balances.push(Balances::default());
         Ok(())
     }
 
@@ -102,11 +151,9 @@ impl Ledger {
     }
 
     fn rebuild_indexes(&mut self) {
-        for (number, account) in (1..).zip(&self.accounts) {
-            for (instrument, holding) in &account.holdings {
-                if holding.pending_in > Quantity(0) {
-                    self.pending_in.insert((AccountId(number), *instrument));
-                }
+        for (number, balances) in (1..).zip(self.balances.iter()) {
+            if balances.has_pending_in() {
+                self.pending_in.insert(number);
             }
         }
         for day in self.days.values_mut() {
@@ -114,7 +161,7 @@ impl Ledger {
             day.stream_trades().for_each(|trade| hasher.add(trade));
             day.hasher = Some(hasher);
             if day.clearing.is_some() {
-                day.by_account = day.index_by_account();
+                day.by_account = day.index_by_account(self.accounts.len());
             }
         }
     }
@@ -135,9 +182,10 @@ fn read_batch(day: &mut Day, first: u32, value: &[u8]) -> Result<(), Problem> {
         }
     }
     for trade in batch.trades {
-        if day.numbers.insert(trade.number, place_number(day.slots.len())).is_some() {
+        if day.place_of(trade.number).is_some() {
             return Err(format!("trade {} comes twice", trade.number.0));
         }
+        day.numbers.insert(trade.number, place_number(day.slots.len()), immediate);
         day.slots.push(Slot { trade, status: TradeStatus::Accepted, immediate });
     }
     Ok(())
@@ -147,11 +195,17 @@ fn read_statuses(day: &mut Day, page: u32, value: &[u8]) -> Result<(), Problem> 
     let statuses = days::read_statuses(value)?;
     let per_record = usize::try_from(STATUSES_PER_RECORD).map_err(|e| e.to_string())?;
     let place = usize::try_from(page).map_err(|e| e.to_string())?;
-    let slots = day.slots.chunks_mut(per_record).nth(place).ok_or("its trades are missing")?;
-    if slots.len() != statuses.len() {
-        return Err(format!("{} statuses for {} trades", statuses.len(), slots.len()));
+    let first = place.saturating_mul(per_record);
+    let end = first.saturating_add(per_record).min(day.slots.len());
+    let count = end.checked_sub(first).ok_or("its trades are missing")?;
+    if count != statuses.len() {
+        return Err(format!("{} statuses for {count} trades", statuses.len()));
     }
-    slots.iter_mut().zip(statuses).for_each(|(slot, status)| slot.status = status);
+    for (place, status) in (first..end).zip(statuses) {
+        if let Some(slot) = day.slots.get_mut(place) {
+            slot.status = status;
+        }
+    }
     Ok(())
 }
 

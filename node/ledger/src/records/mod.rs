@@ -6,8 +6,12 @@ mod days;
 mod load;
 mod standing;
 
+pub use load::Loader;
+
 use crate::codec::{Problem, Reader, Writer, known};
+use crate::digest::hash_of;
 use crate::ledger::Ledger;
+use crate::settlement::chunk::place_number;
 use crate::types::{AccountId, BankId, Date, InstrumentCode};
 
 /// First byte of every value written here.
@@ -48,6 +52,22 @@ impl RecordKey {
 
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut writer = Writer::new();
+        self.write(&mut writer);
+        writer.finish()
+    }
+
+    /// Bytes of the key.
+    fn length(self) -> u32 {
+        match self {
+            Self::Genesis | Self::Clock | Self::Holidays => 1,
+            Self::Bank(_) => 3,
+            Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
+            Self::Instrument(_) | Self::Batch(..) | Self::Statuses(..) | Self::Answer(_) => 9,
+            Self::Price(..) | Self::Objection(..) => 13,
+        }
+    }
+
+    pub(crate) fn write(self, writer: &mut Writer) {
         match self {
             Self::Genesis => writer.u8(1),
             Self::Clock => writer.u8(2),
@@ -102,7 +122,6 @@ impl RecordKey {
                 writer.u64(ordinal);
             }
         }
-        writer.finish()
     }
 
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, Problem> {
@@ -159,40 +178,56 @@ impl Ledger {
 
     /// The record's value; `None` when there is no such record.
     pub(crate) fn encode(&self, record: RecordKey) -> Option<Vec<u8>> {
+        let mut writer = Writer::new();
+        self.write_value(record, &mut writer)?;
+        Some(writer.finish())
+    }
+
+    /// The hash that the record has in a digest, computed in `scratch`.
+    pub(crate) fn hash_with(&self, record: RecordKey, scratch: &mut Writer) -> Option<[u8; 32]> {
+        scratch.clear();
+        scratch.u32(record.length());
+        record.write(scratch);
+        self.write_value(record, scratch)?;
+        Some(hash_of(scratch.as_slice()))
+    }
+
+    /// Writes the record's value, or nothing when there is no such record.
+    pub(crate) fn write_value(&self, record: RecordKey, writer: &mut Writer) -> Option<()> {
+        let day = |date| self.days.get(&date);
         match record {
-            RecordKey::Genesis => self.genesis.as_ref().map(standing::genesis),
-            RecordKey::Clock => self.encode_clock(),
-            RecordKey::Holidays => self.encode_holidays(),
-            RecordKey::Instrument(code) => self.instruments.get(&code).map(standing::instrument),
-            RecordKey::Bank(bank) => self.banks.get(&bank).map(standing::bank),
-            RecordKey::Account(id) => self.account_at(id).map(standing::account),
-            RecordKey::Balances(id) => self.account_at(id).map(standing::balances),
-            RecordKey::Day(date) => self.days.get(&date).map(days::day),
-            RecordKey::Batch(date, place) => days::batch(self.days.get(&date)?, place),
-            RecordKey::Statuses(date, page) => days::statuses(self.days.get(&date)?, page),
-            RecordKey::Price(date, code) => {
-                self.days.get(&date)?.prices.get(&code).map(days::price)
+            RecordKey::Genesis => standing::genesis(writer, self.genesis.as_ref()?),
+            RecordKey::Clock => return self.write_clock(writer),
+            RecordKey::Holidays => return self.write_holidays(writer),
+            RecordKey::Instrument(code) => {
+                standing::instrument(writer, self.instruments.get(&code)?);
             }
+            RecordKey::Bank(bank) => standing::bank(writer, self.banks.get(bank)?),
+            RecordKey::Account(id) => standing::account(writer, self.account_at(id)?),
+            RecordKey::Balances(id) => standing::balances(writer, self.balances_at(id)?),
+            RecordKey::Day(date) => days::day(writer, day(date)?),
+            RecordKey::Batch(date, place) => return days::batch(writer, day(date)?, place),
+            RecordKey::Statuses(date, page) => return days::statuses(writer, day(date)?, page),
+            RecordKey::Price(date, code) => days::price(writer, day(date)?.prices.get(&code)?),
             RecordKey::Clearing(date) => {
-                self.days.get(&date)?.clearing.as_ref().map(days::clearing_record)
+                days::clearing_record(writer, day(date)?.clearing.as_ref()?);
             }
             RecordKey::Objection(date, account, number) => {
-                self.days.get(&date)?.objections.get(&(account, number)).map(days::objection)
+                days::objection(writer, day(date)?.objections.get(&(account, number))?);
             }
-            RecordKey::Answer(ordinal) => {
-                self.answers.records.get(&ordinal).map(|record| record.to_vec())
-            }
+            RecordKey::Answer(ordinal) => writer.raw(self.answers.record(ordinal)?),
         }
+        Some(())
     }
 
     /// Keys of all records that may exist, in order.
     pub(crate) fn record_keys(&self) -> impl Iterator<Item = RecordKey> {
-        let accounts = || (1..).zip(&self.accounts).map(|(number, _)| AccountId(number));
+        let accounts = || (1..=self.account_count()).map(AccountId);
         let days = || self.days.iter();
         [RecordKey::Genesis, RecordKey::Clock, RecordKey::Holidays]
             .into_iter()
             .chain(self.instruments.keys().map(|code| RecordKey::Instrument(*code)))
-            .chain(self.banks.keys().map(|bank| RecordKey::Bank(*bank)))
+            .chain(self.banks.iter().map(|(bank, _)| RecordKey::Bank(bank)))
             .chain(accounts().map(RecordKey::Account))
             .chain(accounts().map(RecordKey::Balances))
             .chain(self.days.keys().map(|date| RecordKey::Day(*date)))
@@ -200,9 +235,8 @@ impl Ledger {
                 day.batches.iter().map(|batch| RecordKey::Batch(*date, batch.first))
             }))
             .chain(days().flat_map(|(date, day)| {
-                (0..)
-                    .zip(day.slots.chunks(STATUSES_PER_RECORD as usize))
-                    .map(|(page, _)| RecordKey::Statuses(*date, page))
+                let pages = place_number(day.slots.len()).div_ceil(STATUSES_PER_RECORD);
+                (0..pages).map(|page| RecordKey::Statuses(*date, page))
             }))
             .chain(days().flat_map(|(date, day)| {
                 day.prices.keys().map(|code| RecordKey::Price(*date, *code))
@@ -211,6 +245,6 @@ impl Ledger {
             .chain(days().flat_map(|(date, day)| {
                 day.objections.keys().map(|(id, number)| RecordKey::Objection(*date, *id, *number))
             }))
-            .chain(self.answers.records.keys().map(|ordinal| RecordKey::Answer(*ordinal)))
+            .chain(self.answers.iter().map(|(ordinal, _)| RecordKey::Answer(ordinal)))
     }
 }

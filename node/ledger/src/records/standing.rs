@@ -1,7 +1,7 @@
 //! Records of what stands outside a settlement day: genesis, clock, holidays,
 //! instruments, banks, accounts.
 
-use crate::account::Account;
+use crate::account::{Account, Balances};
 use crate::bank::Bank;
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::command::{Genesis, Member};
@@ -11,8 +11,8 @@ use crate::receipt::{CashBalance, Holding};
 use crate::records::FORMAT;
 use crate::types::{AccountKind, BankId, Date, Fen, LedgerTime, Price, Quantity};
 
-pub(super) fn genesis(genesis: &Genesis) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
+pub(super) fn genesis(writer: &mut Writer, genesis: &Genesis) {
+    writer.u8(FORMAT);
     writer.text(&genesis.cluster_id);
     writer.text(&genesis.layout);
     writer.count(genesis.cities.len());
@@ -24,7 +24,6 @@ pub(super) fn genesis(genesis: &Genesis) -> Vec<u8> {
             writer.raw(&member.storage_id);
         }
     }
-    writer.finish()
 }
 
 pub(super) fn read_genesis(value: &[u8]) -> Result<Genesis, Problem> {
@@ -44,25 +43,25 @@ fn member(reader: &mut Reader<'_>) -> Result<Member, Problem> {
 
 impl Ledger {
     /// Absent while nothing has happened.
-    pub(super) fn encode_clock(&self) -> Option<Vec<u8>> {
+    pub(super) fn write_clock(&self, writer: &mut Writer) -> Option<()> {
         if self.now == LedgerTime::default() && self.answers.next_ordinal == 0 {
             return None;
         }
-        let mut writer = Writer::record(FORMAT);
+        writer.u8(FORMAT);
         writer.i64(self.now.0);
         writer.u64(self.answers.next_ordinal);
-        Some(writer.finish())
+        Some(())
     }
 
     /// Absent while the list is empty.
-    pub(super) fn encode_holidays(&self) -> Option<Vec<u8>> {
+    pub(super) fn write_holidays(&self, writer: &mut Writer) -> Option<()> {
         if self.holidays.is_empty() {
             return None;
         }
-        let mut writer = Writer::record(FORMAT);
+        writer.u8(FORMAT);
         writer.count(self.holidays.len());
         self.holidays.iter().for_each(|date| writer.date(*date));
-        Some(writer.finish())
+        Some(())
     }
 }
 
@@ -80,13 +79,12 @@ pub(super) fn read_holidays(value: &[u8]) -> Result<Vec<Date>, Problem> {
     Ok(dates)
 }
 
-pub(super) fn instrument(instrument: &Instrument) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
+pub(super) fn instrument(writer: &mut Writer, instrument: &Instrument) {
+    writer.u8(FORMAT);
     writer.i64(instrument.issued.0);
     writer.i64(instrument.held.0);
     writer.i64(instrument.last_close.0);
     writer.option(instrument.last_close_date, Writer::date);
-    writer.finish()
 }
 
 pub(super) fn read_instrument(value: &[u8]) -> Result<Instrument, Problem> {
@@ -101,12 +99,11 @@ pub(super) fn read_instrument(value: &[u8]) -> Result<Instrument, Problem> {
     Ok(instrument)
 }
 
-pub(super) fn bank(bank: &Bank) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
+pub(super) fn bank(writer: &mut Writer, bank: &Bank) {
+    writer.u8(FORMAT);
     writer.text(&bank.name);
     writer.i64(bank.deposited.0);
     writer.i64(bank.interbank.0);
-    writer.finish()
 }
 
 pub(super) fn read_bank(value: &[u8]) -> Result<Bank, Problem> {
@@ -117,8 +114,8 @@ pub(super) fn read_bank(value: &[u8]) -> Result<Bank, Problem> {
     Ok(bank)
 }
 
-pub(super) fn account(account: &Account) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
+pub(super) fn account(writer: &mut Writer, account: &Account) {
+    writer.u8(FORMAT);
     writer.raw(&account.uscc);
     writer.text(&account.name);
     writer.u8(match account.kind {
@@ -126,52 +123,49 @@ pub(super) fn account(account: &Account) -> Vec<u8> {
         AccountKind::Institution => 2,
         AccountKind::Province => 3,
     });
-    writer.finish()
 }
 
-/// An account without balances; they have their own record.
+/// An account; its balances have their own record.
 pub(super) fn read_account(value: &[u8]) -> Result<Account, Problem> {
     let mut reader = Reader::record(value, FORMAT)?;
     let account = Account {
         uscc: reader.array()?,
-        name: reader.text()?,
+        name: reader.text()?.into_boxed_str(),
         kind: match reader.u8()? {
             1 => AccountKind::Emitter,
             2 => AccountKind::Institution,
             3 => AccountKind::Province,
             _ => return known(None, "account kind"),
         },
-        holdings: Vec::new(),
-        cash: Vec::new(),
     };
     reader.finish()?;
     Ok(account)
 }
 
-pub(super) fn balances(account: &Account) -> Vec<u8> {
-    let mut writer = Writer::record(FORMAT);
-    writer.count(account.holdings.len());
-    for (instrument, holding) in &account.holdings {
+pub(super) fn balances(writer: &mut Writer, balances: &Balances) {
+    writer.u8(FORMAT);
+    writer.count(balances.holdings.len());
+    for (instrument, holding) in &balances.holdings {
         writer.raw(&instrument.to_bytes());
-        write_holding(&mut writer, holding);
+        write_holding(writer, holding);
     }
-    writer.count(account.cash.len());
-    for (bank, balance) in &account.cash {
+    writer.count(balances.cash.len());
+    for (bank, balance) in &balances.cash {
         writer.u16(bank.0);
-        write_cash(&mut writer, balance);
+        write_cash(writer, balance);
     }
-    writer.finish()
 }
 
-/// Fills an account's balances.
-pub(super) fn read_balances(value: &[u8], account: &mut Account) -> Result<(), Problem> {
+pub(super) fn read_balances(value: &[u8]) -> Result<Balances, Problem> {
     let mut reader = Reader::record(value, FORMAT)?;
-    account.holdings = reader.list(|reader| Ok((reader.instrument()?, read_holding(reader)?)))?;
-    account.cash = reader.list(|reader| Ok((BankId(reader.u16()?), read_cash(reader)?)))?;
+    let holdings = reader.list(|reader| Ok((reader.instrument()?, read_holding(reader)?)))?;
+    let cash = reader.list(|reader| Ok((BankId(reader.u16()?), read_cash(reader)?)))?;
     reader.finish()?;
-    let ascending = account.holdings.is_sorted_by(|a, b| a.0 < b.0)
-        && account.cash.is_sorted_by(|a, b| a.0 < b.0);
-    if ascending { Ok(()) } else { Err("balances are out of order".to_owned()) }
+    let ascending = holdings.is_sorted_by(|a, b| a.0 < b.0) && cash.is_sorted_by(|a, b| a.0 < b.0);
+    if !ascending {
+        return Err("balances are out of order".to_owned());
+    }
+    Ok(Balances { holdings: holdings.into_iter().collect(), cash: cash.into_iter().collect() })
 }
 
 pub(super) fn write_holding(writer: &mut Writer, holding: &Holding) {

@@ -9,7 +9,7 @@ use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
 use crate::settlement::day::{Day, Slot, Totals};
 use crate::settlement::price::PriceLine;
-use crate::settlement::trade::Place;
+use crate::settlement::trade::{Place, TradeCheck};
 use crate::text;
 use crate::types::{Date, DayState, InstrumentCode, Trade, TradeNumber, TradeStatus};
 
@@ -80,7 +80,7 @@ impl Ledger {
                 format!("the replacement of trade {} has the same content", original.number.0),
             );
         }
-        self.check_trade(day, replacement, Place::Replacement)
+        TradeCheck::new(self, day).trade(replacement, Place::Replacement)
     }
 }
 
@@ -119,7 +119,7 @@ fn recomputed_lines(
         .iter()
         .map(|(code, line)| (*code, PriceLine::new(line.previous_close)))
         .collect();
-    for (at, slot) in (0_u32..).zip(&day.slots) {
+    for (at, slot) in (0_u32..).zip(day.slots.iter()) {
         let slot = if at == place { amended } else { slot };
         if slot.status == TradeStatus::Voided {
             continue;

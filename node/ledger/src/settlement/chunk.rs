@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
+use smallvec::SmallVec;
 
 use crate::account::overflow;
 use crate::command::Chunk;
-use crate::formats::{count_bytes, trade_bytes};
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -14,24 +13,26 @@ use crate::rejection::{Reason, Rejection};
 use crate::settlement::day::{Batch, ChunkMark, Day, Slot, Totals};
 use crate::settlement::limits::TRADES_PER_CHUNK_LIMIT;
 use crate::settlement::price::PriceLine;
-use crate::settlement::trade::{Place, check_number};
+use crate::settlement::trade::{Place, TradeCheck, check_number};
 use crate::types::{Date, InstrumentCode, Trade, TradeNumber, TradeStatus};
 
 /// What a day's totals and price lines become with some more trades.
 pub(crate) struct Tally {
-    pub(crate) stream: Totals,
-    pub(crate) immediate: Totals,
-    pub(crate) prices: BTreeMap<InstrumentCode, PriceLine>,
+    stream: Totals,
+    immediate: Totals,
+    /// The lines that change.
+    lines: SmallVec<[(InstrumentCode, PriceLine); 1]>,
 }
 
 impl Tally {
     pub(crate) fn of(day: &Day) -> Self {
-        Self { stream: day.stream, immediate: day.immediate, prices: day.prices.clone() }
+        Self { stream: day.stream, immediate: day.immediate, lines: SmallVec::new() }
     }
 
-    /// Adds one trade; `OUT_OF_RANGE` when a sum of the day would overflow.
+    /// Adds one trade of the day; `OUT_OF_RANGE` when a sum of the day would overflow.
     pub(crate) fn add(
         &mut self,
+        day: &Day,
         trade: &Trade,
         immediate: bool,
         place: Place,
@@ -40,10 +41,21 @@ impl Tally {
         let part = if immediate { &mut self.immediate } else { &mut self.stream };
         *part = part.with(trade).ok_or_else(too_large)?;
         self.stream.plus(self.immediate).ok_or_else(too_large)?;
-        if let Some(line) = self.prices.get_mut(&trade.instrument) {
+        if let Some(line) = self.line(day, trade.instrument) {
             *line = line.with(trade).ok_or_else(too_large)?;
         }
         Ok(())
+    }
+
+    fn line(&mut self, day: &Day, instrument: InstrumentCode) -> Option<&mut PriceLine> {
+        let at = match self.lines.iter().position(|(code, _)| *code == instrument) {
+            Some(at) => at,
+            None => {
+                self.lines.push((instrument, *day.prices.get(&instrument)?));
+                self.lines.len().saturating_sub(1)
+            }
+        };
+        self.lines.get_mut(at).map(|(_, line)| line)
     }
 }
 
@@ -51,51 +63,45 @@ impl Ledger {
     pub(crate) fn submit_trades(&mut self, chunk: &Chunk) -> Result<Receipt, Rejection> {
         let day = self.day_for_trades(chunk.date).map_err(|refused| refused.inside("chunk"))?;
         check_length(chunk)?;
-        let sha256 = chunk_sha256(chunk);
-        if let Some(receipt) = repeated(day, chunk, &sha256)? {
+        if let Some(receipt) = repeated(day, chunk)? {
             return Ok(receipt);
         }
         let tally = self.check_chunk(day, chunk)?;
-        let mark = ChunkMark { sha256, trades_accepted: accepted_after(day, chunk)? };
+        let trades_accepted = accepted_after(day, chunk)?;
 
-        let trades_accepted = mark.trades_accepted;
-        self.accept(chunk, mark, tally);
+        self.accept(chunk, ChunkMark { trades_accepted }, tally);
         Ok(Receipt::Chunk { number: chunk.number, trades_accepted })
     }
 
     /// Checks every trade; the first fault refuses the whole chunk.
     fn check_chunk(&self, day: &Day, chunk: &Chunk) -> Result<Tally, Rejection> {
         let mut tally = Tally::of(day);
-        let mut highest = day.numbers.last_key_value().map(|(number, _)| *number);
-        let mut seen: BTreeMap<TradeNumber, &Trade> = BTreeMap::new();
+        let mut check = TradeCheck::new(self, day);
+        let mut numbers = NewNumbers::default();
         for (index, trade) in chunk.trades.iter().enumerate() {
             let place = Place::Chunk(index);
-            // Numbers mostly ascend: one above all others needs no look-up.
-            let earlier = if highest.is_none_or(|highest| trade.number > highest) {
-                highest = Some(trade.number);
-                None
-            } else {
-                let of_day = day.place_of(trade.number).and_then(|at| day.slot(at));
-                of_day.map(|slot| &slot.trade).or_else(|| seen.get(&trade.number).copied())
+            let of_day = match day.numbers.is_above_all(trade.number) {
+                true => None,
+                false => day.place_of(trade.number).and_then(|at| day.slot(at)),
             };
-            check_number(trade, earlier, place)?;
-            self.check_trade(day, trade, place)
-                .and_then(|()| tally.add(trade, false, place))
+            let of_chunk = numbers.add(trade.number, &chunk.trades, index);
+            check_number(trade, of_day.map(|slot| &slot.trade).or(of_chunk), place)?;
+            check
+                .trade(trade, place)
+                .and_then(|()| tally.add(day, trade, false, place))
                 .map_err(|refused| refused.of_trade(trade.number))?;
-            seen.insert(trade.number, trade);
         }
         Ok(tally)
     }
 
     fn accept(&mut self, chunk: &Chunk, mark: ChunkMark, tally: Tally) {
-        let slots = chunk.trades.iter().map(|trade| Slot {
-            trade: *trade,
-            status: TradeStatus::Accepted,
-            immediate: false,
-        });
         self.touch_new_trades(chunk.date, chunk.trades.len(), &tally);
         let Some(day) = self.days.get_mut(&chunk.date) else { return };
-        day.append(slots, Some(chunk.number), tally);
+        let first = place_number(day.slots.len());
+        self.touch(RecordKey::Batch(chunk.date, first));
+        let Some(day) = self.days.get_mut(&chunk.date) else { return };
+        day.batches.push(Batch { first, chunk: Some(chunk.number) });
+        day.append(&chunk.trades, TradeStatus::Accepted, false, tally);
         day.chunks.push(mark);
         if let Some(hasher) = &mut day.hasher {
             chunk.trades.iter().for_each(|trade| hasher.add(trade));
@@ -107,37 +113,60 @@ impl Ledger {
         let Some(day) = self.days.get(&date) else { return };
         let first = day.slots.len();
         let end = first.saturating_add(count);
-        let changed_prices: Vec<_> = tally
-            .prices
-            .iter()
-            .filter(|(code, line)| day.prices.get(code) != Some(line))
-            .map(|(code, _)| *code)
-            .collect();
         self.touch(RecordKey::Day(date));
-        self.touch(RecordKey::Batch(date, place_number(first)));
         self.touch_statuses(date, first..end);
-        for code in changed_prices {
-            self.touch(RecordKey::Price(date, code));
+        for (code, _) in &tally.lines {
+            self.touch(RecordKey::Price(date, *code));
         }
     }
 }
 
 impl Day {
-    /// Appends trades that came together.
+    /// Appends trades; their batch is there already.
     pub(crate) fn append(
         &mut self,
-        slots: impl IntoIterator<Item = Slot>,
-        chunk: Option<u32>,
+        trades: &[Trade],
+        status: TradeStatus,
+        immediate: bool,
         tally: Tally,
     ) {
-        self.batches.push(Batch { first: place_number(self.slots.len()), chunk });
-        for slot in slots {
-            self.numbers.insert(slot.trade.number, place_number(self.slots.len()));
-            self.slots.push(slot);
+        for trade in trades {
+            self.numbers.insert(trade.number, place_number(self.slots.len()), immediate);
+            self.slots.push(Slot { trade: *trade, status, immediate });
         }
         self.stream = tally.stream;
         self.immediate = tally.immediate;
-        self.prices = tally.prices;
+        self.prices.extend(tally.lines);
+    }
+}
+
+/// The trade numbers of a chunk under check.
+#[derive(Default)]
+struct NewNumbers {
+    greatest: TradeNumber,
+    /// All of them, once one did not ascend.
+    seen: Option<BTreeMap<TradeNumber, usize>>,
+}
+
+impl NewNumbers {
+    /// Adds the number of the trade at `index`; an earlier trade of the chunk
+    /// with the same number is answered.
+    fn add<'a>(
+        &mut self,
+        number: TradeNumber,
+        trades: &'a [Trade],
+        index: usize,
+    ) -> Option<&'a Trade> {
+        if self.seen.is_none() && number > self.greatest {
+            self.greatest = number;
+            return None;
+        }
+        let seen = self.seen.get_or_insert_with(|| {
+            trades.iter().take(index).enumerate().map(|(at, trade)| (trade.number, at)).collect()
+        });
+        let earlier = seen.get(&number).and_then(|at| trades.get(*at));
+        seen.entry(number).or_insert(index);
+        earlier
     }
 }
 
@@ -174,7 +203,7 @@ fn check_length(chunk: &Chunk) -> Result<(), Rejection> {
 
 /// The earlier receipt when the chunk was taken before; a rejection when its
 /// number is not the next one.
-fn repeated(day: &Day, chunk: &Chunk, sha256: &[u8; 32]) -> Result<Option<Receipt>, Rejection> {
+fn repeated(day: &Day, chunk: &Chunk) -> Result<Option<Receipt>, Rejection> {
     const FIELD: &str = "chunk.chunk_number";
     let number = chunk.number;
     let taken = day.chunks.len();
@@ -184,7 +213,7 @@ fn repeated(day: &Day, chunk: &Chunk, sha256: &[u8; 32]) -> Result<Option<Receip
         None => {
             Err(Rejection::new(Reason::NotPositive, FIELD, "chunk_number is 0, chunks begin at 1"))
         }
-        Some(Some(mark)) if mark.sha256 == *sha256 => {
+        Some(Some(mark)) if day.was_taken(mark, chunk) => {
             Ok(Some(Receipt::Chunk { number, trades_accepted: mark.trades_accepted }))
         }
         Some(Some(_)) => Err(Rejection::new(
@@ -214,14 +243,20 @@ fn accepted_after(day: &Day, chunk: &Chunk) -> Result<u64, Rejection> {
         .ok_or_else(|| overflow("chunk.trades"))
 }
 
-/// Tells a repeated chunk from another one with the same number.
-fn chunk_sha256(chunk: &Chunk) -> [u8; 32] {
-    let mut hasher = Sha256::new_with_prefix(b"registry.v1.chunk\0");
-    hasher.update(chunk.date.yyyymmdd().to_be_bytes());
-    hasher.update(chunk.number.to_be_bytes());
-    hasher.update(count_bytes(chunk.trades.len()));
-    for trade in &chunk.trades {
-        hasher.update(trade_bytes(trade));
+impl Day {
+    /// Whether a chunk has the content that was taken under its number. Trades
+    /// are amended only after the stream has ended, when no chunk is taken.
+    fn was_taken(&self, mark: &ChunkMark, chunk: &Chunk) -> bool {
+        let at = self.batches.iter().position(|batch| batch.chunk == Some(chunk.number));
+        let first = at.and_then(|at| self.batches.get(at)).map(|batch| batch.first);
+        let Some(first) = first.and_then(|first| usize::try_from(first).ok()) else { return false };
+        let number_before = chunk.number.checked_sub(2).and_then(|at| usize::try_from(at).ok());
+        let before =
+            number_before.and_then(|at| self.chunks.get(at)).map_or(0, |mark| mark.trades_accepted);
+        let count = mark.trades_accepted.saturating_sub(before);
+        let places = first..first.saturating_add(chunk.trades.len());
+        let taken = self.slots.range(places).map(|slot| &slot.trade);
+        u64::try_from(chunk.trades.len()) == Ok(count)
+            && taken.zip(&chunk.trades).all(|(taken, sent)| taken == sent)
     }
-    hasher.finalize().into()
 }

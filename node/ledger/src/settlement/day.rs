@@ -6,6 +6,9 @@ use crate::formats::TradesHasher;
 use crate::ledger::Ledger;
 use crate::receipt::{Clearing, DaySummary, Receipt};
 use crate::rejection::{Reason, Rejection};
+use crate::segmented::Segmented;
+use crate::settlement::clearing::PlacesByAccount;
+use crate::settlement::numbers::NumberIndex;
 use crate::settlement::price::PriceLine;
 use crate::settlement::statement::Objection;
 use crate::types::{
@@ -39,8 +42,8 @@ pub(crate) struct Day {
     pub(crate) dispute_reason: String,
 
     /// Every trade in order of acceptance; its place is its sequence less one.
-    pub(crate) slots: Vec<Slot>,
-    /// How the trades came: a chunk, or one immediate trade.
+    pub(crate) slots: Segmented<Slot>,
+    /// How the trades came.
     pub(crate) batches: Vec<Batch>,
     /// Chunks taken; the place is the chunk's number less one.
     pub(crate) chunks: Vec<ChunkMark>,
@@ -50,11 +53,13 @@ pub(crate) struct Day {
     pub(crate) objections: BTreeMap<(AccountId, u32), Objection>,
 
     /// Index: place by trade number.
-    pub(crate) numbers: BTreeMap<TradeNumber, u32>,
+    pub(crate) numbers: NumberIndex,
     /// Running hash of the stream; `None` when amendments made it stale.
     pub(crate) hasher: Option<TradesHasher>,
     /// Index: places by account, from the clearing on.
-    pub(crate) by_account: Vec<(AccountId, u32)>,
+    pub(crate) by_account: PlacesByAccount,
+    /// Log entry of the last immediate trade; those of one entry share a batch.
+    pub(crate) immediate_entry: Option<u64>,
 }
 
 /// One trade and where it stands.
@@ -65,19 +70,19 @@ pub(crate) struct Slot {
     pub(crate) immediate: bool,
 }
 
-/// Trades that were accepted together.
+/// Trades that were accepted together: a chunk, or the immediate trades of one
+/// log entry that no chunk came between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     /// Place of its first trade.
     pub(crate) first: u32,
-    /// Its chunk; `None` for an immediate trade.
+    /// Its chunk; `None` for immediate trades.
     pub(crate) chunk: Option<u32>,
 }
 
 /// What must be known to answer a repeated chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ChunkMark {
-    pub(crate) sha256: [u8; 32],
     /// Trades of the stream so far, this chunk included.
     pub(crate) trades_accepted: u64,
 }
@@ -136,15 +141,16 @@ impl Day {
             failed: 0,
             statements_issued: false,
             dispute_reason: String::new(),
-            slots: Vec::new(),
+            slots: Segmented::default(),
             batches: Vec::new(),
             chunks: Vec::new(),
             prices: BTreeMap::new(),
             clearing: None,
             objections: BTreeMap::new(),
-            numbers: BTreeMap::new(),
+            numbers: NumberIndex::default(),
             hasher: Some(TradesHasher::new(date)),
-            by_account: Vec::new(),
+            by_account: PlacesByAccount::default(),
+            immediate_entry: None,
         }
     }
 
@@ -154,7 +160,7 @@ impl Day {
     }
 
     pub(crate) fn place_of(&self, number: TradeNumber) -> Option<u32> {
-        self.numbers.get(&number).copied()
+        self.numbers.place(number, &self.slots)
     }
 
     pub(crate) fn slot(&self, place: u32) -> Option<&Slot> {
@@ -180,9 +186,9 @@ impl Day {
     }
 
     /// All trades that count, with their places.
-    pub(crate) fn counted_trades(&self) -> impl Iterator<Item = (u32, &Trade)> {
+    pub(crate) fn counted_trades(&self) -> impl Iterator<Item = (u32, &Trade)> + Clone {
         (0..)
-            .zip(&self.slots)
+            .zip(self.slots.iter())
             .filter(|(_, slot)| slot.status != TradeStatus::Voided)
             .map(|(place, slot)| (place, &slot.trade))
     }

@@ -5,7 +5,7 @@ use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Holding, Receipt, TradeResult};
 use crate::records::{RecordKey, STATUSES_PER_RECORD};
 use crate::rejection::{Reason, Rejection};
-use crate::settlement::day::Day;
+use crate::settlement::day::{Day, Slot};
 use crate::settlement::limits::DELIVERY_STEP_LIMIT;
 use crate::types::{Date, DayState, Fen, HeldReason, LedgerTime, Trade, TradeStatus};
 
@@ -32,29 +32,53 @@ impl Ledger {
         let first = from_sequence.saturating_sub(1);
         let end = first.saturating_add(u64::from(max_trades)).min(day.last_sequence());
         let trade_count = day.last_sequence();
-        let mut results = Vec::new();
-        for place in (first..end).filter_map(|place| u32::try_from(place).ok()) {
-            results.extend(self.try_in_turn(date, place));
-        }
+        let results = self.deliver_in_turn(date, first, end);
         self.advance_cursor(date, end);
         Ok(Receipt::Delivered { from_sequence, trade_count, results })
     }
 
-    /// Tries a trade unless it was tried before; says how it stands.
-    fn try_in_turn(&mut self, date: Date, place: u32) -> Option<TradeResult> {
-        let slot = *self.days.get(&date)?.slot(place)?;
-        let status = match slot.status {
-            TradeStatus::Accepted => {
-                let status = self.try_delivery(&slot.trade);
-                self.set_status(date, place, status);
-                status
+    /// Tries the trades at these places unless they were tried before; says
+    /// how each stands.
+    fn deliver_in_turn(&mut self, date: Date, first: u64, end: u64) -> Vec<TradeResult> {
+        let places = usize::try_from(first).ok().zip(usize::try_from(end).ok());
+        let Some(places) = places.map(|(first, end)| first..end) else { return Vec::new() };
+        let Some(day) = self.days.get(&date) else { return Vec::new() };
+        if day.slots.range(places.clone()).any(|slot| slot.status == TradeStatus::Accepted) {
+            self.touch(RecordKey::Day(date));
+            self.touch_statuses(date, places.clone());
+        }
+        let Some(day) = self.days.get_mut(&date) else { return Vec::new() };
+        // Out of the day while accounts change, and back before anything else
+        // looks at it.
+        let mut slots = std::mem::take(&mut day.slots);
+        self.read_ahead(slots.range(places.clone()));
+        let (mut delivered, mut held) = (0_u64, 0_u64);
+        let mut results = Vec::with_capacity(places.len());
+        for place in places {
+            let Some(slot) = slots.get_mut(place) else { break };
+            if slot.status == TradeStatus::Accepted {
+                slot.status = self.try_delivery(&slot.trade);
+                let counter =
+                    if slot.status == TradeStatus::Delivered { &mut delivered } else { &mut held };
+                *counter = counter.saturating_add(1);
             }
-            TradeStatus::Delivered
-            | TradeStatus::Held(_)
-            | TradeStatus::Failed(_)
-            | TradeStatus::Voided => slot.status,
-        };
-        Some(TradeResult { number: slot.trade.number, status })
+            results.push(TradeResult { number: slot.trade.number, status: slot.status });
+        }
+        if let Some(day) = self.days.get_mut(&date) {
+            day.slots = slots;
+            day.delivered = day.delivered.saturating_add(delivered);
+            day.held = day.held.saturating_add(held);
+        }
+        results
+    }
+
+    /// Reads what the trades' accounts hold before any of them is tried: reads
+    /// that do not wait for each other bring far apart accounts into the cache
+    /// many at a time. The sum keeps them from being left out as useless.
+    fn read_ahead<'a>(&self, slots: impl Iterator<Item = &'a Slot>) {
+        let held = |id| self.balances_at(id).map_or(0, |balances| balances.holdings.len() ^ balances.cash.len());
+        let sum = slots.map(|slot| held(slot.trade.buyer) ^ held(slot.trade.seller));
+        std::hint::black_box(sum.fold(0, |all, one| all ^ one));
     }
 
     fn advance_cursor(&mut self, date: Date, end: u64) {
@@ -86,8 +110,8 @@ impl Ledger {
     /// What both legs lead to; reads only.
     pub(crate) fn legs(&self, trade: &Trade) -> Result<Legs, HeldReason> {
         let (goods, cash) = (HeldReason::GoodsShort, HeldReason::CashShort);
-        let seller = self.account_at(trade.seller).ok_or(goods)?;
-        let buyer = self.account_at(trade.buyer).ok_or(cash)?;
+        let seller = self.balances_at(trade.seller).ok_or(goods)?;
+        let buyer = self.balances_at(trade.buyer).ok_or(cash)?;
         let mut seller_holding = seller.holding(trade.instrument);
         let mut buyer_holding = buyer.holding(trade.instrument);
         let mut seller_cash = seller.cash(trade.seller_bank);
@@ -111,8 +135,8 @@ impl Ledger {
         let interbank = if trade.buyer_bank == trade.seller_bank {
             None
         } else {
-            let paying = self.banks.get(&trade.buyer_bank).ok_or(cash)?;
-            let receiving = self.banks.get(&trade.seller_bank).ok_or(cash)?;
+            let paying = self.banks.get(trade.buyer_bank).ok_or(cash)?;
+            let receiving = self.banks.get(trade.seller_bank).ok_or(cash)?;
             Some((sub(paying.interbank)?, add(receiving.interbank)?))
         };
         Ok(Legs { seller_holding, buyer_holding, seller_cash, buyer_cash, interbank })
@@ -122,19 +146,19 @@ impl Ledger {
     pub(crate) fn post(&mut self, trade: &Trade, legs: &Legs) {
         self.touch(RecordKey::Balances(trade.seller));
         self.touch(RecordKey::Balances(trade.buyer));
-        if let Some(seller) = self.account_mut(trade.seller) {
+        if let Some(seller) = self.balances_mut(trade.seller) {
             seller.set_holding(trade.instrument, legs.seller_holding);
             seller.set_cash(trade.seller_bank, legs.seller_cash);
         }
-        if let Some(buyer) = self.account_mut(trade.buyer) {
+        if let Some(buyer) = self.balances_mut(trade.buyer) {
             buyer.set_holding(trade.instrument, legs.buyer_holding);
             buyer.set_cash(trade.buyer_bank, legs.buyer_cash);
         }
-        self.pending_in.insert((trade.buyer, trade.instrument));
+        self.pending_in.insert(trade.buyer.0);
         if let Some((paying, receiving)) = legs.interbank {
             for (bank, interbank) in [(trade.buyer_bank, paying), (trade.seller_bank, receiving)] {
                 self.touch(RecordKey::Bank(bank));
-                if let Some(bank) = self.banks.get_mut(&bank) {
+                if let Some(bank) = self.banks.get_mut(bank) {
                     bank.interbank = interbank;
                 }
             }

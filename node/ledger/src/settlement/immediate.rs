@@ -3,29 +3,42 @@
 use crate::amount::format_yuan;
 use crate::ledger::Ledger;
 use crate::receipt::{Receipt, TradeResult};
+use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
-use crate::settlement::chunk::{Tally, check_room};
-use crate::settlement::day::Slot;
-use crate::settlement::trade::{Place, check_number};
+use crate::settlement::chunk::{Tally, check_room, place_number};
+use crate::settlement::day::{Batch, Day};
+use crate::settlement::trade::{Place, TradeCheck, check_number};
 use crate::types::{Date, HeldReason, Trade, TradeStatus};
 
 impl Ledger {
-    pub(crate) fn settle_trade(&mut self, date: Date, trade: &Trade) -> Result<Receipt, Rejection> {
+    /// Settles one trade, decided by the log entry `log_index`.
+    pub(crate) fn settle_trade(
+        &mut self,
+        date: Date,
+        trade: &Trade,
+        log_index: u64,
+    ) -> Result<Receipt, Rejection> {
         let place = Place::Immediate;
         let day = self.day_for_trades(date)?;
         let earlier = day.place_of(trade.number).and_then(|at| day.slot(at));
         check_number(trade, earlier.map(|slot| &slot.trade), place)?;
-        self.check_trade(day, trade, place)?;
+        TradeCheck::new(self, day).trade(trade, place)?;
         check_room(day, 1, "trade")?;
         let mut tally = Tally::of(day);
-        tally.add(trade, true, place)?;
+        tally.add(day, trade, true, place)?;
         let legs = self.legs(trade).map_err(|short| self.shortage(trade, short))?;
+        let first = day.immediate_batch(log_index);
 
         let status = TradeStatus::Delivered;
         self.touch_new_trades(date, 1, &tally);
+        self.touch(RecordKey::Batch(date, first));
         self.post(trade, &legs);
         if let Some(day) = self.days.get_mut(&date) {
-            day.append([Slot { trade: *trade, status, immediate: true }], None, tally);
+            if first == place_number(day.slots.len()) {
+                day.batches.push(Batch { first, chunk: None });
+                day.immediate_entry = Some(log_index);
+            }
+            day.append(std::slice::from_ref(trade), status, true, tally);
             day.delivered = day.delivered.saturating_add(1);
         }
         Ok(Receipt::Trade(TradeResult { number: trade.number, status }))
@@ -34,7 +47,7 @@ impl Ledger {
     fn shortage(&self, trade: &Trade, short: HeldReason) -> Rejection {
         match short {
             HeldReason::GoodsShort => {
-                let held = self.account_at(trade.seller).map(|a| a.holding(trade.instrument));
+                let held = self.balances_at(trade.seller).map(|a| a.holding(trade.instrument));
                 Rejection::new(
                     Reason::GoodsShort,
                     Place::Immediate.field("seller_account"),
@@ -48,7 +61,7 @@ impl Ledger {
                 )
             }
             HeldReason::CashShort => {
-                let cash = self.account_at(trade.buyer).map(|a| a.cash(trade.buyer_bank));
+                let cash = self.balances_at(trade.buyer).map(|a| a.cash(trade.buyer_bank));
                 Rejection::new(
                     Reason::CashShort,
                     Place::Immediate.field("buyer_account"),
@@ -62,5 +75,15 @@ impl Ledger {
                 )
             }
         }
+    }
+}
+
+impl Day {
+    /// First place of the batch that an immediate trade of this log entry joins.
+    fn immediate_batch(&self, log_index: u64) -> u32 {
+        let next = place_number(self.slots.len());
+        let shares = self.immediate_entry == Some(log_index);
+        let open = self.batches.last().filter(|batch| shares && batch.chunk.is_none());
+        open.map_or(next, |batch| batch.first)
     }
 }

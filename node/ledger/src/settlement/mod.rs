@@ -10,6 +10,7 @@ pub(crate) mod held;
 pub(crate) mod immediate;
 pub(crate) mod limits;
 pub(crate) mod manifest;
+pub(crate) mod numbers;
 pub(crate) mod open;
 pub(crate) mod price;
 pub(crate) mod statement;

@@ -8,7 +8,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::settlement::day::{Day, state_name};
 use crate::settlement::limits::{HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS};
 use crate::settlement::price::PriceLine;
-use crate::types::{Date, DayState, Quantity};
+use crate::types::{AccountId, Date, DayState, Quantity};
 
 impl Ledger {
     pub(crate) fn set_holidays(&mut self, dates: &[Date]) -> Result<Receipt, Rejection> {
@@ -88,16 +88,15 @@ impl Ledger {
 
     /// What was bought on an earlier day may be sold from now on.
     fn release_pending_in(&mut self) {
-        for (id, instrument) in std::mem::take(&mut self.pending_in) {
-            let Some(mut holding) = self.account_at(id).map(|a| a.holding(instrument)) else {
-                continue;
-            };
-            // Cannot overflow: all positions together are at most what was issued.
-            let Some(trading) = holding.trading.checked_add(holding.pending_in) else { continue };
-            (holding.trading, holding.pending_in) = (trading, Quantity(0));
+        for id in self.pending_in.take().into_iter().map(AccountId) {
             self.touch(RecordKey::Balances(id));
-            if let Some(account) = self.account_mut(id) {
-                account.set_holding(instrument, holding);
+            let Some(balances) = self.balances_mut(id) else { continue };
+            for (_, holding) in &mut balances.holdings {
+                // Cannot overflow: all positions together are at most what was issued.
+                let Some(trading) = holding.trading.checked_add(holding.pending_in) else {
+                    continue;
+                };
+                (holding.trading, holding.pending_in) = (trading, Quantity(0));
             }
         }
     }

@@ -125,7 +125,7 @@ impl Ledger {
 impl Day {
     /// Whether the account bought or sold on this day; known from the clearing on.
     fn has_trade_of(&self, account: AccountId) -> bool {
-        self.by_account.binary_search_by_key(&account, |(id, _)| *id).is_ok()
+        !self.by_account.of(account).is_empty()
     }
 }
 

@@ -6,8 +6,8 @@ use crate::calendar::{beijing_day_number, day_number};
 use crate::ledger::Ledger;
 use crate::rejection::{Reason, Rejection};
 use crate::settlement::day::Day;
-use crate::settlement::price::{BLOCK_FROM, limits};
-use crate::types::{Trade, TradeKind};
+use crate::settlement::price::{BLOCK_FROM, PriceLine, limits};
+use crate::types::{InstrumentCode, Price, Trade, TradeKind};
 
 /// Where in a request a trade stands, to name the field at fault.
 #[derive(Clone, Copy, Debug)]
@@ -60,18 +60,50 @@ pub(crate) fn check_number(
     }
 }
 
-impl Ledger {
-    /// Checks everything about a trade but its number.
-    pub(crate) fn check_trade(
-        &self,
-        day: &Day,
-        trade: &Trade,
-        place: Place,
-    ) -> Result<(), Rejection> {
+/// Checks the trades of one day, everything but their numbers.
+pub(crate) struct TradeCheck<'a> {
+    ledger: &'a Ledger,
+    day: &'a Day,
+    day_number: i64,
+    /// Of the last trade's instrument: trades of one instrument come together.
+    terms: Option<Terms<'a>>,
+}
+
+/// What trades of one instrument must keep to.
+#[derive(Clone, Copy)]
+struct Terms<'a> {
+    instrument: InstrumentCode,
+    line: &'a PriceLine,
+    listed: Option<(Price, Price)>,
+    block: Option<(Price, Price)>,
+}
+
+impl<'a> TradeCheck<'a> {
+    pub(crate) fn new(ledger: &'a Ledger, day: &'a Day) -> Self {
+        Self { ledger, day, day_number: day_number(day.date), terms: None }
+    }
+
+    fn terms(&mut self, instrument: InstrumentCode) -> Option<Terms<'a>> {
+        if let Some(terms) = self.terms.filter(|terms| terms.instrument == instrument) {
+            return Some(terms);
+        }
+        let line = self.day.prices.get(&instrument)?;
+        let terms = Terms {
+            instrument,
+            line,
+            listed: limits(TradeKind::Listed, line.previous_close),
+            block: limits(TradeKind::Block, line.previous_close),
+        };
+        self.terms = Some(terms);
+        Some(terms)
+    }
+
+    pub(crate) fn trade(&mut self, trade: &Trade, place: Place) -> Result<(), Rejection> {
+        let (ledger, day) = (self.ledger, self.day);
         let refuse = |reason, name: &str, message: String| {
             Err(Rejection::new(reason, place.field(name), message))
         };
-        let Some(line) = day.prices.get(&trade.instrument) else {
+        let Some(terms) = self.terms(trade.instrument) else {
             return refuse(
                 Reason::WrongInstrument,
                 "instrument",
@@ -79,12 +111,12 @@ impl Ledger {
             );
         };
         for (id, name) in [(trade.buyer, "buyer_account"), (trade.seller, "seller_account")] {
-            if self.account_at(id).is_none() {
+            if ledger.balances_at(id).is_none() {
                 return refuse(Reason::UnknownAccount, name, format!("no account {}", id.0));
             }
         }
         for (id, name) in [(trade.buyer_bank, "buyer_bank"), (trade.seller_bank, "seller_bank")] {
-            if !self.banks.contains_key(&id) {
+            if ledger.banks.get(id).is_none() {
                 return refuse(Reason::UnknownBank, name, format!("no settlement bank {}", id.0));
             }
         }
@@ -110,9 +142,9 @@ impl Ledger {
                 format!("price is {}, it must be at least 0.01", format_price(trade.price)),
             );
         }
-        let (kind, size_fits) = match trade.kind {
-            TradeKind::Listed => ("listed", quantity < BLOCK_FROM),
-            TradeKind::Block => ("block", quantity >= BLOCK_FROM),
+        let (kind, size_fits, limits) = match trade.kind {
+            TradeKind::Listed => ("listed", quantity < BLOCK_FROM, terms.listed),
+            TradeKind::Block => ("block", quantity >= BLOCK_FROM, terms.block),
         };
         if !size_fits {
             return refuse(
@@ -127,7 +159,7 @@ impl Ledger {
         if trade.amount().is_none() {
             return Err(overflow(&place.field("quantity_tco2e")));
         }
-        match limits(trade.kind, line.previous_close) {
+        match limits {
             Some((low, high)) if (low..=high).contains(&trade.price) => {}
             Some((low, high)) => {
                 return refuse(
@@ -140,13 +172,13 @@ impl Ledger {
                         format_price(high),
                         trade.instrument,
                         day.date,
-                        format_price(line.previous_close)
+                        format_price(terms.line.previous_close)
                     ),
                 );
             }
             None => return Err(overflow(&place.field("price_yuan"))),
         }
-        if beijing_day_number(trade.traded_at) != day_number(day.date) {
+        if beijing_day_number(trade.traded_at) != self.day_number {
             return refuse(
                 Reason::TradeTime,
                 "traded_at_ms",

@@ -3,6 +3,7 @@
 
 mod delivery;
 mod model;
+mod opening;
 mod properties;
 mod published_days;
 mod records;

@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use registry_ledger::{
     AccountId, BankId, Command, Date, DayState, Entry, Fen, FreePosition, InstrumentCode, Ledger,
-    LedgerTime, Manifest, Price, Quantity, Receipt, Request, StatusFilter, Trade, TradeKind,
-    TradeNumber, calendar,
+    LedgerTime, Manifest, OpeningBooks, Price, Quantity, Receipt, Request, StatusFilter, Trade,
+    TradeKind, TradeNumber, calendar,
 };
 
+use crate::opening::{books, holding, load};
 use crate::world::{
     HOUR_MS, WINDOW_MS, World, amend, cea, confirm, date, deliver, fail, object, open_account,
     open_day, resolve, retry, settle, submit, today, trade,
@@ -74,6 +75,12 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => (account(), prop_oneof![9 => 0_i64..100_000, 1 => any::<i64>()]).prop_map(|(account, tonnes)| Step::Plain(crate::world::issue(account, Quantity(tonnes)))),
         2 => (account(), 101_u16..105, prop_oneof![9 => 0_i64..1_000_000_000, 1 => any::<i64>()]).prop_map(|(account, bank, fen)| {
             Step::Plain(Command::Deposit { account, bank: BankId(bank), amount: Fen(fen) })
+        }),
+        2 => (4_u32..12, 1_u32..4, 0_i64..20_000, prop_oneof![9 => 1_i64..1_000_000_000, 1 => any::<i64>()]).prop_map(|(first, count, tonnes, fen)| {
+            let cash = vec![(BankId(102), Fen(fen))];
+            let holdings = vec![holding(tonnes, tonnes)];
+            let books = |number| OpeningBooks { holdings: holdings.clone(), cash: cash.clone(), ..books(number) };
+            Step::Plain(load((first..first + count).map(books).collect()))
         }),
         1 => (2018_u32..2026, 0_i64..6_000).prop_map(|(year, price)| {
             let instrument = InstrumentCode::parse(&format!("CEA-{year}")).unwrap_or(cea());
@@ -223,10 +230,11 @@ proptest! {
             let Some(command) = command(&mut world, step) else { continue };
             let answer = world.apply_as("registry/officer-1", command);
             let chunk = matches!(answer.outcome, Ok(Receipt::Chunk { .. }));
-            for change in world.ledger.seal().changes {
-                match change.value {
-                    Some(value) => store.insert(change.key, value),
-                    None => store.remove(&change.key),
+            world.ledger.seal();
+            for (key, value) in world.ledger.take_changes().iter() {
+                match value {
+                    Some(value) => store.insert(key.to_vec(), value.to_vec()),
+                    None => store.remove(key),
                 };
             }
             prop_assert!(!chunk || !store.is_empty());

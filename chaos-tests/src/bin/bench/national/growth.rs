@@ -1,0 +1,90 @@
+//! What a trade costs when there is little, and when there is much.
+
+use serde::Serialize;
+
+use crate::day::{Part, SettledDay};
+use crate::measure::{each_us, rounded};
+use crate::report::grouped;
+use crate::target::{self, Target};
+
+/// One cost before and after growing.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Growth {
+    /// Which step's cost, and what grows.
+    pub(crate) what: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    /// Of all nodes.
+    pub(crate) cpu_us_per_trade_from: f64,
+    pub(crate) cpu_us_per_trade_to: f64,
+    pub(crate) trades_per_s_from: f64,
+    pub(crate) trades_per_s_to: f64,
+    /// Of the processor time.
+    pub(crate) ratio: f64,
+    #[serde(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Stream and delivery, each as the day grows and as the accounts grow.
+pub(super) fn lines(
+    day: &SettledDay,
+    between_few: &SettledDay,
+    few: u64,
+    accounts: u64,
+) -> Vec<Growth> {
+    let steps = [
+        ("stream", &day.stream_parts, &between_few.stream_parts),
+        ("deliver", &day.deliver_parts, &between_few.deliver_parts),
+    ];
+    let mut lines = Vec::new();
+    for (step, parts, parts_between_few) in steps {
+        if let (Some(first), Some(last)) = (parts.first(), parts.last()) {
+            lines.push(Growth::of(
+                format!("{step}, trades in the day"),
+                format!("first {}", grouped(first.trades)),
+                format!("last {} of {}", grouped(last.trades), grouped(day.trades)),
+                first,
+                last,
+            ));
+        }
+        // As many trades of either day.
+        let sum = |parts: &[Part]| parts.iter().copied().reduce(Part::and);
+        let same = parts.get(..parts_between_few.len()).and_then(sum);
+        if let (Some(between_few), Some(between_many)) = (sum(parts_between_few), same) {
+            let between = |accounts: u64| format!("{} accounts", grouped(accounts));
+            let what = format!("{step}, accounts");
+            lines.push(Growth::of(
+                what,
+                between(few),
+                between(accounts),
+                &between_few,
+                &between_many,
+            ));
+        }
+    }
+    lines
+}
+
+impl Growth {
+    fn of(what: String, from: String, to: String, before: &Part, after: &Part) -> Self {
+        let cpu_us = |part: &Part| each_us(part.taken.used.nodes_us, part.trades);
+        let (cpu_from, cpu_to) = (cpu_us(before), cpu_us(after));
+        // A part too short for the system's clock has no cost to compare with.
+        let ratio = if cpu_from > 0.0 { rounded(cpu_to / cpu_from) } else { 0.0 };
+        Self {
+            what,
+            from,
+            to,
+            cpu_us_per_trade_from: cpu_from,
+            cpu_us_per_trade_to: cpu_to,
+            trades_per_s_from: before.taken.per_second(before.trades),
+            trades_per_s_to: after.taken.per_second(after.trades),
+            ratio,
+            target: target::growth(ratio),
+        }
+    }
+
+    pub(super) fn unjudged(self) -> Self {
+        Self { target: self.target.unjudged(), ..self }
+    }
+}

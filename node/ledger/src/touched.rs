@@ -1,0 +1,165 @@
+//! Which records changed. Records that change by the thousand are kept in
+//! dense sets, the few others in a tree.
+
+use std::collections::BTreeSet;
+
+use crate::records::RecordKey;
+use crate::types::{AccountId, BankId, Date};
+
+/// A set of small numbers that is emptied in the time of its members.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DenseSet {
+    /// One bit per number.
+    words: Vec<u64>,
+    members: Vec<u32>,
+}
+
+impl DenseSet {
+    /// Adds a number; says whether it is new.
+    pub(crate) fn insert(&mut self, number: u32) -> bool {
+        let (word, bit) = place(number);
+        if self.words.len() <= word {
+            self.words.resize(word.saturating_add(1), 0);
+        }
+        match self.words.get_mut(word) {
+            Some(word) if *word & bit == 0 => {
+                *word |= bit;
+                self.members.push(number);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(crate) fn contains(&self, number: u32) -> bool {
+        let (word, bit) = place(number);
+        self.words.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Empties the set; its members in the order they came.
+    pub(crate) fn take(&mut self) -> Vec<u32> {
+        for number in &self.members {
+            let (word, _) = place(*number);
+            if let Some(word) = self.words.get_mut(word) {
+                *word = 0;
+            }
+        }
+        std::mem::take(&mut self.members)
+    }
+}
+
+/// The word that holds a number's bit, and the bit.
+fn place(number: u32) -> (usize, u64) {
+    (usize::try_from(number / 64).unwrap_or(usize::MAX), 1 << (number % 64))
+}
+
+/// A set of records.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Touched {
+    balances: DenseSet,
+    banks: DenseSet,
+    /// Pages of the day that changed first; other days' go into the tree.
+    statuses: DenseSet,
+    statuses_of: Option<Date>,
+    others: BTreeSet<RecordKey>,
+}
+
+impl Touched {
+    /// Adds a record; says whether it is new.
+    pub(crate) fn insert(&mut self, record: RecordKey) -> bool {
+        match record {
+            RecordKey::Balances(id) => self.balances.insert(id.0),
+            RecordKey::Bank(id) => self.banks.insert(id.0.into()),
+            RecordKey::Statuses(date, page) if *self.statuses_of.get_or_insert(date) == date => {
+                self.statuses.insert(page)
+            }
+            RecordKey::Genesis
+            | RecordKey::Clock
+            | RecordKey::Holidays
+            | RecordKey::Instrument(_)
+            | RecordKey::Account(_)
+            | RecordKey::Day(_)
+            | RecordKey::Batch(..)
+            | RecordKey::Statuses(..)
+            | RecordKey::Price(..)
+            | RecordKey::Clearing(_)
+            | RecordKey::Objection(..)
+            | RecordKey::Answer(_) => self.others.insert(record),
+        }
+    }
+
+    /// Records in the set.
+    pub(crate) fn len(&self) -> usize {
+        [self.balances.len(), self.banks.len(), self.statuses.len(), self.others.len()]
+            .into_iter()
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Brings the members of each kind in order.
+    pub(crate) fn sort(&mut self) {
+        for set in [&mut self.balances, &mut self.banks, &mut self.statuses] {
+            set.members.sort_unstable();
+        }
+    }
+
+    /// Empties the set; its members, kind by kind.
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = RecordKey> + use<> {
+        let statuses_of = self.statuses_of.take();
+        let bank = |id: u32| u16::try_from(id).ok().map(|id| RecordKey::Bank(BankId(id)));
+        std::mem::take(&mut self.others)
+            .into_iter()
+            .chain(self.banks.take().into_iter().filter_map(bank))
+            .chain(self.balances.take().into_iter().map(|id| RecordKey::Balances(AccountId(id))))
+            .chain(
+                self.statuses.take().into_iter().filter_map(move |page| {
+                    statuses_of.map(|date| RecordKey::Statuses(date, page))
+                }),
+            )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_new_once_until_the_set_is_emptied() {
+        let mut set = DenseSet::default();
+        for _ in 0..2 {
+            assert!(set.insert(63) && set.insert(64) && set.insert(1_000_000));
+            assert!(!set.insert(63) && set.contains(64) && !set.contains(65));
+            assert_eq!(set.take(), [63, 64, 1_000_000]);
+            assert!(!set.contains(63) && set.len() == 0);
+        }
+    }
+
+    #[test]
+    fn every_record_comes_out_once() {
+        let (one, two) = (Date::from_yyyymmdd(20211216), Date::from_yyyymmdd(20211217));
+        let (one, two) = (one.unwrap(), two.unwrap());
+        let records = [
+            RecordKey::Clock,
+            RecordKey::Balances(AccountId(7)),
+            RecordKey::Bank(BankId(102)),
+            RecordKey::Statuses(one, 3),
+            RecordKey::Statuses(two, 3),
+            RecordKey::Day(two),
+        ];
+        let mut touched = Touched::default();
+        for _ in 0..2 {
+            assert!(records.iter().all(|record| touched.insert(*record)));
+            assert!(!records.iter().any(|record| touched.insert(*record)));
+            assert_eq!(touched.len(), records.len());
+            touched.sort();
+            let mut taken: Vec<_> = touched.take().collect();
+            taken.sort_unstable();
+            let mut expected = records;
+            expected.sort_unstable();
+            assert_eq!(taken, expected);
+        }
+    }
+}
