@@ -3,8 +3,11 @@
 //! request of its own, with its own answer and its own attempts.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
+use prost::Message as _;
 use registry_proto::registry::settle_trades_reply::Outcome;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{Refusal, SettleTradeReply, SettleTradeRequest, SettleTradesReply};
@@ -16,6 +19,8 @@ use crate::connect::{Connector, Route};
 use crate::error::ClientError;
 use crate::leader::{Attempt, Call};
 
+/// Larger requests go in a call of their own; a trade has below 300 bytes.
+const SHARED_BYTES: usize = 4 << 10;
 /// Trades that may wait for their turn on a stream.
 const QUEUE: usize = 4_096;
 
@@ -37,10 +42,20 @@ pub(crate) async fn settle_trade(
     request: SettleTradeRequest,
 ) -> Result<SettleTradeReply, ClientError> {
     let call = Call::write("settle_trade", &request.request_id);
+    // What is no trade could break the stream for all who share it.
+    let alone = request.encoded_len() > SHARED_BYTES;
     connector
         .call(call, Route::Leader, |attempt| {
             let request = request.clone();
-            async move { connector.trade_streams().settle(attempt, request).await.map(Response::new) }
+            async move {
+                if alone {
+                    let message = attempt.message(request);
+                    return SettlementServiceClient::new(attempt.channel)
+                        .settle_trade(message)
+                        .await;
+                }
+                connector.trade_streams().settle(attempt, request).await.map(Response::new)
+            }
         })
         .await
 }
@@ -74,31 +89,67 @@ impl TradeStreams {
     }
 }
 
-/// Questions that were sent, in order.
-type Unanswered = Arc<Mutex<VecDeque<Answer>>>;
+/// One stream's questions.
+struct Questions {
+    /// Not sent yet.
+    asked: mpsc::Receiver<Asked>,
+    /// Who waits for what was sent, in order.
+    unanswered: VecDeque<Answer>,
+}
+
+type Shared = Arc<Mutex<Questions>>;
 
 /// Carries one stream until it breaks or nobody can ask any more.
-async fn run(channel: Channel, mut asked: mpsc::Receiver<Asked>) {
-    let unanswered = Unanswered::default();
-    let sent = Arc::clone(&unanswered);
+async fn run(channel: Channel, asked: mpsc::Receiver<Asked>) {
+    let questions = Arc::new(Mutex::new(Questions { asked, unanswered: VecDeque::new() }));
+    let sending = Arc::clone(&questions);
     let (closing, mut closed) = oneshot::channel::<()>();
+    let mut ended = false;
     let requests = futures::stream::poll_fn(move |context| {
-        // Once the answers have ended nobody waits for what is asked now.
-        if std::pin::Pin::new(&mut closed).poll(context).is_ready() {
-            asked.close();
+        ended = ended || Pin::new(&mut closed).poll(context).is_ready();
+        if ended {
+            return Poll::Ready(None);
         }
+        let Questions { asked, unanswered } = &mut *lock(&sending);
         asked.poll_recv(context).map(|next| {
             next.map(|Asked { request, answer }| {
-                sent.lock().unwrap_or_else(PoisonError::into_inner).push_back(answer);
+                unanswered.push_back(answer);
                 request
             })
         })
     });
-    let failure = receive(channel, requests, &unanswered).await;
+    let failure = broken(receive(channel, requests, &questions).await);
     drop(closing);
-    let left = std::mem::take(&mut *unanswered.lock().unwrap_or_else(PoisonError::into_inner));
-    for answer in left {
+    for answer in lock(&questions).close() {
         drop(answer.send(Err(failure.clone())));
+    }
+}
+
+/// The end of a stream is nobody's answer: what ended it may have been another
+/// caller's request. It only says that the question is to be asked again, and
+/// whether the node was reached at all.
+fn broken(failure: Status) -> Status {
+    match failure.code() {
+        // Who may not open the stream may not ask at all.
+        Code::Unavailable | Code::Unauthenticated | Code::PermissionDenied => failure,
+        _ => Status::unavailable(format!("the stream to the node broke: {}", failure.message())),
+    }
+}
+
+fn lock(questions: &Shared) -> MutexGuard<'_, Questions> {
+    questions.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Questions {
+    /// Everyone who waits: whether anything was sent is for the stream's failure
+    /// to say. Whoever asks from now on opens another stream.
+    fn close(&mut self) -> Vec<Answer> {
+        self.asked.close();
+        let mut waiting: Vec<Answer> = self.unanswered.drain(..).collect();
+        while let Ok(Asked { answer, .. }) = self.asked.try_recv() {
+            waiting.push(answer);
+        }
+        waiting
     }
 }
 
@@ -106,7 +157,7 @@ async fn run(channel: Channel, mut asked: mpsc::Receiver<Asked>) {
 async fn receive(
     channel: Channel,
     requests: impl futures::Stream<Item = SettleTradeRequest> + Send + 'static,
-    unanswered: &Unanswered,
+    questions: &Shared,
 ) -> Status {
     let opened = Box::pin(SettlementServiceClient::new(channel).settle_trades(requests)).await;
     let mut replies = match opened {
@@ -119,7 +170,7 @@ async fn receive(
             Ok(None) => return Status::unavailable("the node ended the stream"),
             Err(status) => return status,
         };
-        let first = unanswered.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let first = lock(questions).unanswered.pop_front();
         let Some(answer) = first else {
             return Status::internal("the node answered more than was asked");
         };

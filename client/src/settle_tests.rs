@@ -284,3 +284,31 @@ async fn a_caller_that_gave_up_does_not_shift_the_others_answers() {
     each_its_own(others.await.expect("no panic"));
     assert_eq!(node.asked().len(), 20, "the stream went on");
 }
+
+#[tokio::test]
+async fn what_ends_a_stream_is_no_answer_to_those_who_share_it() {
+    let refusals = AtomicUsize::new(3);
+    let node = FakeNode::start(answers(move |request| {
+        let left =
+            refusals.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        match left {
+            // As when a node cannot read one of the messages.
+            Ok(_) => Err(Status::out_of_range("a message too large")),
+            Err(_) => settled(request),
+        }
+    }))
+    .await;
+    each_its_own(settle_at_once(&client(&[&node.address]), 1..=64).await);
+}
+
+#[tokio::test]
+async fn a_request_too_large_for_a_trade_goes_alone() {
+    let node = FakeNode::start(answers(settled)).await;
+    let client = client(&[&node.address]);
+    let mut large = request(1);
+    large.trade = Some(Trade { price_yuan: "1".repeat(10_000), ..Default::default() });
+    let (alone, shared) = tokio::join!(client.settle_trade(large), settle(client.clone(), 2));
+    // The test's node answers single calls with UNIMPLEMENTED.
+    assert!(matches!(alone, Err(ClientError::Rejected(_))), "{alone:?}");
+    assert_eq!(shared.expect("settled"), 2);
+}

@@ -68,7 +68,7 @@ impl Model {
                 if !self.plants(Planted::RefusedBooksKeptInPart) {
                     *self = before;
                 }
-                return refuse(reason, &format!("accounts[{index}].{field}"));
+                return refuse(reason, format!("accounts[{index}].{field}"));
             }
         }
         // With what was issued and deposited before.
@@ -92,22 +92,22 @@ impl Model {
             self.check_account_and_instrument(account, held.instrument)
                 .map_err(|(reason, field)| (reason, at(&field)))?;
             if earlier.iter().any(|other| other.instrument == held.instrument) {
-                return refuse(Reason::Malformed, &at("instrument"));
+                return refuse(Reason::Malformed, at("instrument"));
             }
             if held.registered.0 < 0 {
-                return refuse(Reason::NotPositive, &at("registered_tco2e"));
+                return refuse(Reason::NotPositive, at("registered_tco2e"));
             }
             if held.trading.0 < 0 {
-                return refuse(Reason::NotPositive, &at("trading_tco2e"));
+                return refuse(Reason::NotPositive, at("trading_tco2e"));
             }
             let total = tonnes(held);
             if total == 0 {
-                return refuse(Reason::NotPositive, &at("registered_tco2e"));
+                return refuse(Reason::NotPositive, at("registered_tco2e"));
             }
             let same = before.iter().flat_map(|books| &books.holdings).chain([held]);
             let same = same.filter(|other| other.instrument == held.instrument);
             if same.map(tonnes).sum::<i128>() > i128::from(i64::MAX) {
-                return refuse(Reason::OutOfRange, &at("registered_tco2e"));
+                return refuse(Reason::OutOfRange, at("registered_tco2e"));
             }
             for (position, part) in
                 [(Position::Registered, held.registered), (Position::Trading, held.trading)]
@@ -119,17 +119,17 @@ impl Model {
         for (index, (bank, amount)) in books.cash.iter().enumerate() {
             let at = |field: &str| format!("cash[{index}].{field}");
             if !self.banks.contains_key(bank) {
-                return refuse(Reason::UnknownBank, &at("bank_id"));
+                return refuse(Reason::UnknownBank, at("bank_id"));
             }
             if books.cash[..index].iter().any(|(other, _)| other == bank) {
-                return refuse(Reason::Malformed, &at("bank_id"));
+                return refuse(Reason::Malformed, at("bank_id"));
             }
             check_positive(amount.0, &at("amount_yuan"))?;
             let same =
                 before.iter().flat_map(|books| &books.cash).filter(|(other, _)| other == bank);
             let same: i128 = same.map(|(_, amount)| i128::from(amount.0)).sum();
             if same + i128::from(amount.0) > i128::from(i64::MAX) {
-                return refuse(Reason::OutOfRange, &at("amount_yuan"));
+                return refuse(Reason::OutOfRange, at("amount_yuan"));
             }
             self.credit(account, *bank, *amount);
         }

@@ -24,8 +24,10 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// SHA-256 of one record, with the key's length so that key and value cannot shift.
-pub(crate) fn record_hash(key: &[u8], value: &[u8]) -> [u8; 32] {
+/// SHA-256 of one record, with the key's length so that key and value cannot
+/// shift. A digest is the sum of these.
+#[must_use]
+pub fn record_hash(key: &[u8], value: &[u8]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     hasher.update(u32::try_from(key.len()).unwrap_or(u32::MAX).to_be_bytes());
     hasher.update(key);

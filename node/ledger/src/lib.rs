@@ -53,7 +53,7 @@ pub use codec::CorruptRecord;
 pub use command::{
     Chunk, Command, Entry, Genesis, Manifest, Member, OpeningBooks, OpeningHolding, Request,
 };
-pub use digest::Digest;
+pub use digest::{Digest, record_hash};
 pub use invariants::{BrokenInvariant, InvariantReport};
 pub use ledger::{Ledger, Sealed};
 pub use opening::OPENING_ACCOUNTS_LIMIT;

@@ -3,6 +3,7 @@
 //! The generated code would make two strings and a message per trade only to
 //! throw them away; here a trade's texts stay where they lie. What the bytes
 //! mean is the same, and a test compares the two readers on random messages.
+//! (Unknown groups may nest one level deeper here than there.)
 
 use std::fmt::Display;
 
@@ -25,7 +26,7 @@ pub(super) fn chunk(bytes: &[u8]) -> Result<Command, Rejection> {
     if chunk.chunk_number == 0 {
         return fields::missing("chunk.chunk_number");
     }
-    let count = chunk.trades.len();
+    let count = chunk.trade_count;
     if count == 0 {
         return fields::missing("chunk.trades");
     }
@@ -49,6 +50,8 @@ pub(super) fn chunk(bytes: &[u8]) -> Result<Command, Rejection> {
 struct RawChunk<'a> {
     date: &'a str,
     chunk_number: u32,
+    trade_count: usize,
+    /// As many as a chunk may have.
     trades: Vec<TradeFields<'a>>,
 }
 
@@ -59,7 +62,13 @@ impl<'a> RawChunk<'a> {
             match tag {
                 1 => chunk.date = text(wire_type, &mut bytes)?,
                 2 => chunk.chunk_number = number(wire_type, &mut bytes)? as u32,
-                3 => chunk.trades.push(read_trade(delimited(wire_type, &mut bytes)?)?),
+                3 => {
+                    let trade = read_trade(delimited(wire_type, &mut bytes)?)?;
+                    chunk.trade_count += 1;
+                    if chunk.trade_count <= TRADES_PER_CHUNK_LIMIT {
+                        chunk.trades.push(trade);
+                    }
+                }
                 _ => skip(wire_type, tag, &mut bytes)?,
             }
         }
@@ -163,6 +172,7 @@ mod tests {
                 let generated = RawChunk {
                     date: &generated.date,
                     chunk_number: generated.chunk_number,
+                    trade_count: trades.len(),
                     trades,
                 };
                 assert_eq!(*own, generated, "{bytes:02x?}");

@@ -10,7 +10,7 @@ pub(super) const LINE_BYTES: usize = 200;
 /// Longest objection or resolution, in bytes.
 pub(super) const LETTER_BYTES: usize = 1_000;
 /// Longest request id.
-const REQUEST_ID_BYTES: usize = 64;
+pub(crate) const REQUEST_ID_BYTES: usize = 64;
 
 /// 1 to 64 characters of `[A-Za-z0-9._:-]`.
 pub(super) fn request_id(id: &str) -> Result<String, Rejection> {

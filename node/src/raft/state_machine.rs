@@ -236,8 +236,15 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
     }
 
     async fn get_snapshot_builder(&mut self) -> SnapshotBuilder {
-        let (changes, mark) = self.take_changes();
-        let checkpoint = self.start_checkpoint(changes, mark.clone()).await;
+        let staging = self.shelf.staging("own");
+        // Changes are taken only when they are sure to be written.
+        let (mark, checkpoint) = match staging {
+            Err(error) => (self.mark(), Err(error)),
+            Ok(staging) => {
+                let (changes, mark) = self.take_changes();
+                (mark.clone(), self.start_checkpoint(staging, changes, mark).await)
+            }
+        };
         SnapshotBuilder { shelf: self.shelf.clone(), mark, checkpoint: Some(checkpoint) }
     }
 
@@ -285,11 +292,11 @@ impl StateMachine {
     }
 
     async fn start_checkpoint(
-        &mut self,
+        &self,
+        staging: PathBuf,
         changes: Changes,
         mark: AppliedMark,
     ) -> Result<Checkpoint, StorageError> {
-        let staging = self.shelf.staging("own")?;
         let made = self.store.checkpoint(changes, mark, staging.clone()).await?;
         Ok(Checkpoint { staging, made })
     }

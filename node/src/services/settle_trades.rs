@@ -16,6 +16,7 @@ use registry_proto::storage::log_command::Command;
 use tokio::sync::watch;
 use tonic::{Status, Streaming};
 
+use crate::decode::fields::REQUEST_ID_BYTES;
 use crate::security::Caller;
 use crate::services::encode;
 use crate::services::gateway::{Gateway, unexpected};
@@ -60,13 +61,13 @@ impl Trades {
         loop {
             let reading = self.stopped.is_none() && self.in_flight.len() < TRADES_IN_FLIGHT;
             tokio::select! {
-                // Requests first: those that came together go into one entry.
                 biased;
-                request = self.requests.next(), if reading => self.take(request),
-                Some(answer) = self.in_flight.next() => return Some(Ok(answer)),
-                () = told(&mut self.stopping), if reading => {
+                () = told(&mut self.stopping), if self.stopped.is_none() => {
                     self.stopped = Some(Ok(()));
                 }
+                // Requests next: those that came together go into one entry.
+                request = self.requests.next(), if reading => self.take(request),
+                Some(answer) = self.in_flight.next() => return Some(Ok(answer)),
                 // Nothing in flight and nothing more to read.
                 else => return self.stopped.take().and_then(Result::err).map(Err),
             }
@@ -80,7 +81,11 @@ impl Trades {
             Some(Err(status)) => return self.stopped = Some(Err(status)),
             None => return self.stopped = Some(Ok(())),
         };
-        let request_id = request.request_id.clone();
+        // What is no request id is not kept until it is told so.
+        let request_id = match request.request_id.len() {
+            ..=REQUEST_ID_BYTES => request.request_id.clone(),
+            _ => String::new(),
+        };
         let proposed = self.gateway.propose(&self.caller, Command::SettleTrade(request));
         let answer = match proposed {
             Ok(answer) => Either::Left(answer),

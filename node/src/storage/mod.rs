@@ -1,6 +1,7 @@
 //! Everything on disk: the replicated log, the ledger's records, snapshots.
 
 mod durable_mark;
+mod ledger_records;
 mod ledger_store;
 mod log_cache;
 mod log_reader;
@@ -10,7 +11,8 @@ mod snapshot;
 pub(crate) mod storage_id;
 mod threads;
 
-pub(crate) use ledger_store::{LedgerStore, OpenedLedger, Underway};
+pub(crate) use ledger_records::OpenedLedger;
+pub(crate) use ledger_store::{LedgerStore, Underway};
 pub(crate) use log_store::LogStore;
 pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
 pub(crate) use threads::StorageThreads;

@@ -22,7 +22,7 @@ pub(crate) enum Task {
     Submit,
     /// Delivery: a stream that has no request id.
     Deliver,
-    /// `load-population`: many writes, request ids made of `--run`.
+    /// `load-population`, `account load`: many writes, request ids made of `--run`.
     Load,
     /// `settle-day`: many writes, request ids made of `--run`.
     SettleDay,
@@ -38,11 +38,11 @@ impl Task {
             | Command::Account(AccountCommand::Get(_) | AccountCommand::List(_))
             | Command::Bank(BankCommand::List)
             | Command::Instrument(InstrumentCommand::List) => Self::Read,
+            Command::Account(AccountCommand::Load(_)) | Command::LoadPopulation(_) => Self::Load,
             Command::Account(_) | Command::Bank(_) | Command::Cash(_) | Command::Instrument(_) => {
                 Self::Write
             }
             Command::Price(_) => Self::Prices,
-            Command::LoadPopulation(_) => Self::Load,
             Command::SettleDay(_) => Self::SettleDay,
             Command::Day(day) => match day {
                 DayCommand::Clearing(_)
@@ -108,6 +108,7 @@ mod tests {
             "registryctl day submit --date 2021-12-16 --trades t.csv",
             "registryctl day deliver --date 2021-12-16",
             "registryctl load-population --population p.csv --reference-price 1",
+            "registryctl account load b.csv --document D",
             "registryctl settle-day --date 2021-12-16 --trades t.csv --registry-identity a/b \
              --exchange-identity c/d",
             "registryctl bank list",

@@ -30,6 +30,20 @@ impl Loader {
     /// # Errors
     /// When it does not decode, repeats, or does not fit those before it.
     pub fn add(&mut self, key: &[u8], value: &[u8]) -> Result<(), CorruptRecord> {
+        self.add_hashed(key, value, &record_hash(key, value))
+    }
+
+    /// The same for a record whose [`record_hash`] is known: another thread may
+    /// have computed it.
+    ///
+    /// # Errors
+    /// As [`Loader::add`].
+    pub fn add_hashed(
+        &mut self,
+        key: &[u8],
+        value: &[u8],
+        hash: &[u8; 32],
+    ) -> Result<(), CorruptRecord> {
         let refuse = |problem| corrupt(key, problem);
         let record = RecordKey::from_bytes(key).map_err(refuse)?;
         match self.previous.as_slice().cmp(key) {
@@ -40,7 +54,7 @@ impl Loader {
         self.previous.clear();
         self.previous.extend_from_slice(key);
         self.read(record, value).map_err(refuse)?;
-        self.sums.of(record).add(&record_hash(key, value));
+        self.sums.of(record).add(hash);
         Ok(())
     }
 

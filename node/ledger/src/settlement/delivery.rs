@@ -76,7 +76,9 @@ impl Ledger {
     /// that do not wait for each other bring far apart accounts into the cache
     /// many at a time. The sum keeps them from being left out as useless.
     fn read_ahead<'a>(&self, slots: impl Iterator<Item = &'a Slot>) {
-        let held = |id| self.balances_at(id).map_or(0, |balances| balances.holdings.len() ^ balances.cash.len());
+        let held = |id| {
+            self.balances_at(id).map_or(0, |balances| balances.holdings.len() ^ balances.cash.len())
+        };
         let sum = slots.map(|slot| held(slot.trade.buyer) ^ held(slot.trade.seller));
         std::hint::black_box(sum.fold(0, |all, one| all ^ one));
     }

@@ -9,7 +9,7 @@ use registry_ledger::{
 use crate::rejections::Row;
 use crate::world::{
     ABC, GOODS, ICBC, MONEY, World, cea, credit_code, issue, open_account, settle, to_trading,
-    today, trade,
+    trade,
 };
 
 /// The first account that a market's World does not have.

@@ -7,6 +7,7 @@ use registry_client::proto::{
     Position,
 };
 
+use super::books;
 use crate::args::Global;
 use crate::output::{Page, Record};
 use crate::views::{self, account, stamp};
@@ -16,6 +17,8 @@ use crate::views::{self, account, stamp};
 pub(crate) enum AccountCommand {
     /// Open the account of a legal entity.
     Open(Open),
+    /// Take over books kept elsewhere: open many accounts with what each holds.
+    Load(books::Load),
     /// Show one account with its holdings and money.
     Get(Get),
     /// List accounts.
@@ -87,6 +90,7 @@ impl AccountCommand {
     pub(crate) async fn run(&self, global: &Global) -> Result<Page> {
         match self {
             Self::Open(open) => open.run(global).await,
+            Self::Load(load) => load.run(global).await,
             Self::Get(get) => get.run(global).await,
             Self::List(list) => list.run(global).await,
             Self::Move(moving) => moving.run(global).await,

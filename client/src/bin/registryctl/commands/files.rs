@@ -53,7 +53,7 @@ pub(crate) fn write_trade_file(path: &Path, trades: &[SampleTrade]) -> Result<()
     write_trades(create(path)?, trades).with_context(|| path.display().to_string())
 }
 
-fn open(path: &Path) -> Result<BufReader<File>> {
+pub(super) fn open(path: &Path) -> Result<BufReader<File>> {
     let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
     Ok(BufReader::new(file))
 }

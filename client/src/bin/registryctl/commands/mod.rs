@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod bank;
+pub(crate) mod books;
 pub(crate) mod cluster;
 pub(crate) mod day;
 pub(crate) mod files;

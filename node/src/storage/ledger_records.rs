@@ -1,0 +1,222 @@
+//! The ledger's records as they lie in RocksDB: one write at a time, and all of
+//! them at a start. Each write is atomic with the mark of what it reflects.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use prost::Message as _;
+use registry_ledger::{Changes, CorruptRecord, Ledger, Loader, record_hash};
+use registry_proto::storage::AppliedMark;
+use rocksdb::{
+    DB, DBCompressionType, Direction, IngestExternalFileOptions, IteratorMode, MemtableFactory,
+    Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
+};
+
+use super::{StorageError, io_error};
+
+const RECORD_PREFIX: u8 = b'r';
+const MARK_KEY: &[u8] = b"mark";
+const FORMAT: u32 = 1;
+/// That file, until the database has taken it.
+const ARRIVING_TABLE: &str = "arriving.sst";
+/// What a batch needs for one record beside its key and value, at most.
+const FRAME_BYTES: usize = 16;
+/// The mark, generously.
+const MARK_BYTES: usize = 1 << 10;
+/// Compression by level.
+const PACKED_LEVELS: [DBCompressionType; 7] = [
+    DBCompressionType::None,
+    DBCompressionType::None,
+    DBCompressionType::Lz4,
+    DBCompressionType::Lz4,
+    DBCompressionType::Lz4,
+    DBCompressionType::Lz4,
+    DBCompressionType::Lz4,
+];
+/// From so many records on, a write is a table file of its own.
+pub(super) const MANY_RECORDS: usize = 20_000;
+
+/// The ledger as found on disk.
+pub(crate) struct OpenedLedger {
+    pub(crate) ledger: Ledger,
+    /// What it reflects; the default before the first write.
+    pub(crate) mark: AppliedMark,
+}
+
+pub(super) fn rocks(what: &'static str) -> impl FnOnce(rocksdb::Error) -> StorageError {
+    move |source| StorageError::Rocks { what, source }
+}
+
+pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
+    DB::open(&database_options(), folder).map_err(rocks("open the ledger database"))
+}
+
+fn database_options() -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.set_write_buffer_size(64 << 20);
+    // What was just written is soon written again; only what settles down is packed.
+    options.set_compression_per_level(&PACKED_LEVELS);
+    // Nothing is read while the node runs: records need no order before they are
+    // flushed, and files may pile up before they are merged.
+    options.set_memtable_factory(MemtableFactory::Vector);
+    options.set_allow_concurrent_memtable_write(false);
+    options.set_level_zero_file_num_compaction_trigger(32);
+    options.set_level_zero_slowdown_writes_trigger(64);
+    options.set_level_zero_stop_writes_trigger(96);
+    options.set_keep_log_file_num(4);
+    options
+}
+
+/// Writes the records and the mark together: all of it is in the database, or
+/// nothing.
+pub(super) fn write(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageError> {
+    if changes.len() >= MANY_RECORDS { ingest(db, changes, mark) } else { put(db, changes, mark) }
+}
+
+/// Few records go through the memory table.
+fn put(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageError> {
+    let room = changes.size_bytes() + changes.len() * FRAME_BYTES + MARK_BYTES;
+    let mut batch = WriteBatch::with_capacity_bytes(room);
+    let mut key = Vec::with_capacity(64);
+    for (record, value) in changes.iter() {
+        stored_key(&mut key, record);
+        match value {
+            Some(value) => batch.put(&key, value),
+            None => batch.delete(&key),
+        }
+    }
+    batch.put(MARK_KEY, mark.encode_to_vec());
+    let mut options = WriteOptions::default();
+    options.disable_wal(true);
+    db.write_opt(batch, &options).map_err(rocks("write ledger records"))
+}
+
+/// Many records, which are in order, become a table file by themselves: nothing
+/// is sorted and nothing is written twice.
+fn ingest(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageError> {
+    // Without a write-ahead log what lies in memory must not be newer than the
+    // files: the table may not become durable before it.
+    db.flush().map_err(rocks("flush ledger records"))?;
+    let path = db.path().join(ARRIVING_TABLE);
+    // A crash may have left it, as a second name of a table that was taken in.
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => return Err(io_error("remove", &path, e)),
+        _ => {}
+    }
+    let failed = rocks("write a table of ledger records");
+    let mut options = Options::default();
+    options.set_compression_type(DBCompressionType::None);
+    let mut table = SstFileWriter::create(&options);
+    let written = (|| {
+        table.open(&path)?;
+        // The mark's key is below every record's.
+        table.put(MARK_KEY, mark.encode_to_vec())?;
+        let mut key = Vec::with_capacity(64);
+        for (record, value) in changes.iter() {
+            stored_key(&mut key, record);
+            match value {
+                Some(value) => table.put(&key, value)?,
+                None => table.delete(&key)?,
+            }
+        }
+        table.finish()
+    })();
+    written.map_err(failed)?;
+    let mut options = IngestExternalFileOptions::default();
+    options.set_move_files(true);
+    db.ingest_external_file_opts(&options, vec![&path])
+        .map_err(rocks("take in a table of ledger records"))
+}
+
+fn stored_key(key: &mut Vec<u8>, record: &[u8]) {
+    key.clear();
+    key.push(RECORD_PREFIX);
+    key.extend_from_slice(record);
+}
+
+pub(super) fn load(db: &DB) -> Result<OpenedLedger, StorageError> {
+    let corrupt = |why: String| StorageError::Corrupt { what: "the ledger database".into(), why };
+    let mark = match db.get(MARK_KEY).map_err(rocks("read the ledger mark"))? {
+        None => AppliedMark { format: FORMAT, ..Default::default() },
+        Some(bytes) => AppliedMark::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?,
+    };
+    if mark.format != FORMAT {
+        return Err(corrupt(format!("unknown format {}", mark.format)));
+    }
+    let ledger = load_records(db)?;
+    let digests = [ledger.state_digest().0, ledger.answers_digest().0];
+    let expected = [&mark.state_digest, &mark.answers_digest];
+    if mark.last_applied.is_some()
+        && digests.iter().zip(expected).any(|(found, marked)| found[..] != marked[..])
+    {
+        return Err(corrupt(
+            "its records do not have the digest that was written with them".into(),
+        ));
+    }
+    Ok(OpenedLedger { ledger, mark })
+}
+
+/// Records with their hashes, in one piece of memory.
+#[derive(Default)]
+struct HashedRecords {
+    bytes: Vec<u8>,
+    /// Where each key and its value end.
+    items: Vec<(usize, usize, [u8; 32])>,
+}
+
+/// One thread reads and hashes the records, this one makes a ledger of them.
+fn load_records(db: &DB) -> Result<Ledger, StorageError> {
+    const BATCHES_AHEAD: usize = 16;
+    let corrupt = |e: CorruptRecord| StorageError::Corrupt {
+        what: "the ledger database".into(),
+        why: e.to_string(),
+    };
+    thread::scope(|scope| {
+        let (sender, batches) = sync_channel(BATCHES_AHEAD);
+        let reader = scope.spawn(move || read_records(db, &sender));
+        let mut loader = Loader::default();
+        for batch in batches {
+            let mut start = 0;
+            for (key_end, value_end, hash) in &batch.items {
+                let (key, value) =
+                    (&batch.bytes[start..*key_end], &batch.bytes[*key_end..*value_end]);
+                loader.add_hashed(key, value, hash).map_err(corrupt)?;
+                start = *value_end;
+            }
+        }
+        match reader.join() {
+            Ok(read) => read?,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+        loader.finish().map_err(corrupt)
+    })
+}
+
+fn read_records(db: &DB, batches: &SyncSender<HashedRecords>) -> Result<(), StorageError> {
+    const BATCH_BYTES: usize = 1 << 20;
+    let mut options = ReadOptions::default();
+    options.set_readahead_size(4 << 20);
+    options.fill_cache(false);
+    let from_first = IteratorMode::From(&[RECORD_PREFIX], Direction::Forward);
+    let mut batch = HashedRecords::default();
+    for item in db.iterator_opt(from_first, options) {
+        let (key, value) = item.map_err(rocks("read ledger records"))?;
+        let key = &key[1..];
+        let hash = record_hash(key, &value);
+        batch.bytes.extend_from_slice(key);
+        let key_end = batch.bytes.len();
+        batch.bytes.extend_from_slice(&value);
+        batch.items.push((key_end, batch.bytes.len(), hash));
+        if batch.bytes.len() >= BATCH_BYTES && batches.send(std::mem::take(&mut batch)).is_err() {
+            // The loader has found a fault and says so.
+            return Ok(());
+        }
+    }
+    // As above.
+    drop(batches.send(batch));
+    Ok(())
+}
