@@ -5,12 +5,14 @@
 //! [`link`] is the wide-area network between the cities, [`wait`] the one way
 //! to wait; [`market`] makes loads of any size, [`day`] takes them through a
 //! settlement day step by step, [`books`] works out what a day must leave
-//! behind, [`sample_day`] does so for a published day, [`scratch`] says where a test's files go; [`model`] is the naive ledger that the real one is
-//! compared with.
+//! behind, [`sample_day`] does so for a published day; [`latency`] makes figures of
+//! waiting times, [`scratch`] says where a test's files go; [`model`] is the naive
+//! ledger that the real one is compared with.
 
 pub mod books;
 pub mod cluster;
 pub mod day;
+pub mod latency;
 pub mod link;
 pub mod market;
 pub mod model;

@@ -36,6 +36,12 @@ pub struct Market {
 }
 
 impl Market {
+    /// The market's firms, wherever they are: only for making trades.
+    #[must_use]
+    pub fn of_firms(firms: u64) -> Self {
+        Self { firms }
+    }
+
     /// Admits the banks, registers the instrument, opens the accounts and
     /// gives each of them tonnes to sell and money at its bank.
     ///
@@ -267,7 +273,8 @@ async fn admit(
 }
 
 /// SplitMix64: spreads consecutive numbers over all bits.
-fn mix(number: u64) -> u64 {
+#[must_use]
+pub fn mix(number: u64) -> u64 {
     let mut z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -280,7 +287,7 @@ mod tests {
 
     #[test]
     fn made_trades_keep_the_rules() {
-        let market = Market { firms: 50 };
+        let market = Market::of_firms(50);
         let trades = market.trades("2021-12-16", 1, 10_000).expect("a date");
         for trade in &trades {
             assert_ne!(trade.buyer_account, trade.seller_account);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use registry_chaos_tests::latency::percentile_ms;
+
 /// `/proc/<pid>/stat` counts in hundredths of a second.
 const TICK_US: u64 = 10_000;
 
@@ -54,13 +56,6 @@ impl<'a> Stretch<'a> {
             p99_ms: percentile_ms(latencies, 0.99),
         }
     }
-}
-
-/// The value that `share` of the latencies do not exceed, in milliseconds.
-fn percentile_ms(latencies: &mut [Duration], share: f64) -> f64 {
-    latencies.sort_unstable();
-    let rank = (latencies.len() as f64 * share).ceil() as usize;
-    latencies.get(rank.saturating_sub(1)).map_or(0.0, |latency| latency.as_secs_f64() * 1_000.0)
 }
 
 /// Processor time of these processes and of all that descend from them, those
@@ -117,15 +112,6 @@ impl Stat {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn percentiles_are_the_nearest_rank() {
-        let mut latencies: Vec<Duration> = (1..=100).rev().map(Duration::from_millis).collect();
-        for (share, expected) in [(0.5, 50.0), (0.99, 99.0), (1.0, 100.0)] {
-            assert!((percentile_ms(&mut latencies, share) - expected).abs() < 1e-9);
-        }
-        assert!(percentile_ms(&mut [], 0.5).abs() < 1e-9);
-    }
 
     #[test]
     fn a_name_with_brackets_does_not_shift_the_fields() {

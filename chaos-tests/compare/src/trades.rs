@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{bail, ensure};
-use registry_chaos_tests::market::{bank_of, opening_ms};
+use anyhow::{Context as _, bail, ensure};
+use registry_chaos_tests::market::{Market, bank_of, mix};
+use registry_client::amount::parse_fen;
+use registry_client::proto::Trade as MarketTrade;
 
 /// The only instrument.
 pub(crate) use registry_chaos_tests::market::INSTRUMENT;
@@ -15,9 +17,6 @@ pub(crate) const FIRMS: i64 = 500;
 /// More than any firm sells or buys.
 pub(crate) const TONNES_EACH: i64 = 1_000_000_000;
 pub(crate) const CASH_FEN_EACH: i64 = 1_000_000_000_000_000;
-
-const LOWEST_PRICE_FEN: i64 = 4_000;
-const PRICE_STEPS: u64 = 500;
 
 /// One trade to settle: the buyer pays the seller and the tonnes move.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +32,19 @@ pub(crate) struct Trade {
 }
 
 impl Trade {
+    fn of_market(trade: MarketTrade) -> anyhow::Result<Self> {
+        Ok(Self {
+            number: trade.trade_number.cast_signed(),
+            buyer: trade.buyer_account.cast_signed(),
+            seller: trade.seller_account.cast_signed(),
+            buyer_bank: trade.buyer_bank.cast_signed(),
+            seller_bank: trade.seller_bank.cast_signed(),
+            tonnes: trade.quantity_tco2e,
+            price_fen: parse_fen(&trade.price_yuan).context("a price of the market")?,
+            traded_at_ms: trade.traded_at_ms,
+        })
+    }
+
     pub(crate) fn amount_fen(&self) -> i64 {
         self.tonnes * self.price_fen
     }
@@ -54,25 +66,8 @@ pub(crate) fn batch_id(batch: &[Trade]) -> [u8; 16] {
 /// `count` trades numbered from `first_number`: those of the benchmark's market,
 /// uniform pairs of firms with small quantities.
 pub(crate) fn trades(first_number: u64, count: u64) -> anyhow::Result<Vec<Trade>> {
-    let opening = opening_ms(DATE)?;
-    let firms = FIRMS.cast_unsigned();
-    let trades = (first_number..first_number + count).map(|number| {
-        let mixed = mix(number);
-        let seller = mixed % firms;
-        // Never the seller itself.
-        let buyer = (seller + 1 + (mixed >> 20) % (firms - 1)) % firms;
-        Trade {
-            number: number.cast_signed(),
-            buyer: (buyer + 1).cast_signed(),
-            seller: (seller + 1).cast_signed(),
-            buyer_bank: bank_of(buyer + 1).cast_signed(),
-            seller_bank: bank_of(seller + 1).cast_signed(),
-            tonnes: 1 + (mixed >> 50).rem_euclid(9).cast_signed(),
-            price_fen: LOWEST_PRICE_FEN + (mixed >> 40).rem_euclid(PRICE_STEPS).cast_signed(),
-            traded_at_ms: opening + (number % 7_200_000).cast_signed(),
-        }
-    });
-    Ok(trades.collect())
+    let market = Market::of_firms(FIRMS.cast_unsigned());
+    market.each_trade(DATE, first_number, count)?.map(Trade::of_market).collect()
 }
 
 /// The bank of a firm.
@@ -133,14 +128,6 @@ impl Books {
         );
         Ok(())
     }
-}
-
-/// SplitMix64, as in the benchmark's market.
-fn mix(number: u64) -> u64 {
-    let mut z = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use registry_chaos_tests::latency;
 
 /// Time and processor time at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -91,10 +92,7 @@ pub(crate) fn each_us(total_us: u64, count: u64) -> f64 {
 
 /// The value that `share` of the latencies do not exceed, in milliseconds.
 pub(crate) fn percentile_ms(latencies: &mut [Duration], share: f64) -> f64 {
-    latencies.sort_unstable();
-    let rank = (latencies.len() as f64 * share).ceil() as usize;
-    let found = latencies.get(rank.saturating_sub(1));
-    found.map_or(0.0, |latency| rounded(latency.as_secs_f64() * 1_000.0))
+    rounded(latency::percentile_ms(latencies, share))
 }
 
 /// Median time in which this folder's disk takes an append of 4 KiB for good.
@@ -113,18 +111,4 @@ pub(crate) fn fsync_ms(folder: &Path) -> anyhow::Result<f64> {
     }
     std::fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
     Ok(percentile_ms(&mut times, 0.5))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_the_nearest_rank() {
-        let mut latencies: Vec<Duration> = (1..=100).rev().map(Duration::from_millis).collect();
-        for (share, expected) in [(0.5, 50.0), (0.99, 99.0), (1.0, 100.0)] {
-            assert!((percentile_ms(&mut latencies, share) - expected).abs() < 1e-9);
-        }
-        assert!(percentile_ms(&mut [], 0.5).abs() < 1e-9);
-    }
 }

@@ -4,16 +4,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use registry_chaos_tests::cluster::{
-    Cluster, ClusterPlan, Managed, find_binary, repository_root, tail,
-};
+use registry_chaos_tests::cluster::{Cluster, ClusterPlan, Managed, repository_root, start_links};
 use registry_chaos_tests::sample_day::{SampleDay, published_days};
-use registry_chaos_tests::wait::eventually;
 use registry_client::sample::DEFAULT_INSTRUMENT;
 
 use crate::console::{Console, grouped};
 use crate::{kept, report, show};
 
+/// Time for the links to end.
 const LINKS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the last node to apply what the others have.
 const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -73,29 +71,6 @@ async fn start(
         leader.city
     ));
     Ok((links, cluster))
-}
-
-async fn start_links(plan: &ClusterPlan, rtt_ms: u64) -> anyhow::Result<Managed> {
-    let binary = find_binary("link-emulator", "LINK_EMULATOR_BIN")?;
-    let rtt_ms = rtt_ms.to_string();
-    let configs: Vec<String> =
-        plan.config_paths().map(|path| path.to_string_lossy().into_owned()).collect();
-    let mut arguments = vec!["--rtt-ms", &rtt_ms];
-    arguments.extend(configs.iter().map(String::as_str));
-    let log = plan.work_dir().join("logs/link-emulator.log");
-    let mut links = Managed::start("link-emulator", &binary, &arguments, plan.work_dir(), &log)?;
-    let ready = eventually("the links to listen", LINKS_TIMEOUT, || {
-        let exited = links.exited();
-        let said = std::fs::read_to_string(&log).unwrap_or_default();
-        async move {
-            if let Some(status) = exited? {
-                return Ok(Some(Err(anyhow::anyhow!("the link emulator ended with {status}"))));
-            }
-            Ok(said.lines().any(|line| line == "ready").then_some(Ok(())))
-        }
-    });
-    ready.await.and_then(|outcome| outcome).with_context(|| tail(&log, 10))?;
-    Ok(links)
 }
 
 async fn settle(
