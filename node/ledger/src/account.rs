@@ -119,17 +119,28 @@ impl Ledger {
                 format!("{uscc} has account {} already", existing.0),
             ));
         }
-        let number = self.accounts.len().checked_add(1).and_then(|n| u32::try_from(n).ok());
-        let Some(id) = number.map(AccountId) else {
-            return Err(Rejection::new(Reason::OutOfRange, "", "all account numbers are used"));
-        };
+        let id = self.next_account(1)?;
 
         self.touch(RecordKey::Account(id));
         self.touch(RecordKey::Balances(id));
-        self.accounts.push(Account { uscc: code, name: name.into(), kind });
-        self.balances.push(Balances::default());
-        self.by_uscc.insert(id, &self.accounts);
+        self.add_account(id, Account { uscc: code, name: name.into(), kind }, Balances::default());
         Ok(Receipt::AccountOpened(id))
+    }
+
+    /// Number of the first of `count` new accounts.
+    pub(crate) fn next_account(&self, count: usize) -> Result<AccountId, Rejection> {
+        let last = self.accounts.len().checked_add(count);
+        match last.and_then(|last| u32::try_from(last).ok()) {
+            Some(_) => Ok(AccountId(self.account_count().saturating_add(1))),
+            None => Err(Rejection::new(Reason::OutOfRange, "", "all account numbers are used")),
+        }
+    }
+
+    /// Adds an account under the next number, which is `id`.
+    pub(crate) fn add_account(&mut self, id: AccountId, account: Account, balances: Balances) {
+        self.accounts.push(account);
+        self.balances.push(balances);
+        self.by_uscc.insert(id, &self.accounts);
     }
 
     pub(crate) fn move_holding(

@@ -42,9 +42,7 @@ impl Ledger {
             let id = AccountId(number);
             self.touch(RecordKey::Account(id));
             self.touch(RecordKey::Balances(id));
-            self.accounts.push(account);
-            self.by_uscc.insert(id, &self.accounts);
-            self.balances.push(balances);
+            self.add_account(id, account, balances);
         }
         for (code, issued) in checked.issued {
             self.touch(RecordKey::Instrument(code));
@@ -152,15 +150,6 @@ impl Ledger {
             balances.set_cash(*bank, CashBalance { available: *amount, pending_out: Fen(0) });
         }
         Ok(balances)
-    }
-
-    /// Number of the first of some new accounts.
-    fn next_account(&self, count: usize) -> Result<AccountId, Rejection> {
-        let last = self.accounts.len().checked_add(count);
-        match last.and_then(|last| u32::try_from(last).ok()) {
-            Some(_) => Ok(AccountId(self.account_count().saturating_add(1))),
-            None => Err(Rejection::new(Reason::OutOfRange, "", "all account numbers are used")),
-        }
     }
 
     /// All tonnes of an instrument and all money of the market fit one number.

@@ -154,9 +154,7 @@ impl Ledger {
         if let Some(other) = self.by_uscc.get(&account.uscc, &self.accounts) {
             return Err(format!("its credit code has account {} already", other.0));
         }
-        self.accounts.push(account);
-        self.by_uscc.insert(id, &self.accounts);
-        self.balances.push(Balances::default());
+        self.add_account(id, account, Balances::default());
         Ok(())
     }
 
