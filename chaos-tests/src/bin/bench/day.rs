@@ -9,7 +9,7 @@ use registry_client::SubmitOptions;
 use registry_client::proto::{DayRequest, DayState, Trade};
 
 use crate::bed::Bed;
-use crate::measure::{Mark, Taken};
+use crate::measure::{Mark, Taken, each_us};
 use crate::stream;
 
 /// The benchmark's settlement day.
@@ -27,6 +27,8 @@ pub(crate) struct SettledDay {
     pub(crate) deliver: Taken,
     pub(crate) statements: Taken,
     pub(crate) finalize: Taken,
+    /// What the nodes still had to do after the last answer; no part of the day.
+    pub(crate) afterwards: Taken,
     /// Of every chunk, from sending to its answer.
     pub(crate) chunk_latencies: Vec<Duration>,
     /// The stream and the delivery, part by part.
@@ -42,6 +44,11 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// Of all nodes, for one trade.
+    pub(crate) fn cpu_us(&self) -> f64 {
+        each_us(self.taken.used.nodes_us, self.trades)
+    }
+
     /// Both together.
     pub(crate) fn and(self, next: Self) -> Self {
         Self { trades: self.trades + next.trades, taken: self.taken.and(next.taken) }
@@ -64,6 +71,13 @@ impl SettledDay {
     /// From the first chunk to the last delivery.
     pub(crate) fn settlement(&self) -> Taken {
         self.stream.and(self.confirm).and(self.deliver)
+    }
+
+    /// The whole day as one part, with all that the nodes did for it.
+    pub(crate) fn as_part(&self) -> Part {
+        let mut taken = self.whole();
+        taken.used = taken.and(self.afterwards).used;
+        Part { trades: self.trades, taken }
     }
 
     /// From the opening to the end.
@@ -111,6 +125,8 @@ pub(crate) async fn settle(
     let ended = bed.mark();
     let state = day.map(|day| day.state());
     ensure!(state == Some(DayState::Final), "the day is {state:?}");
+    bed.rest().await;
+    let rested = bed.mark();
 
     Ok(SettledDay {
         trades,
@@ -120,6 +136,7 @@ pub(crate) async fn settle(
         deliver: confirmed.until(&delivered),
         statements: delivered.until(&stated),
         finalize: stated.until(&ended),
+        afterwards: ended.until(&rested),
         chunk_latencies,
         stream_parts: stream_parts.done,
         deliver_parts: deliver_parts.done,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::day::{Part, SettledDay};
-use crate::measure::{each_us, rounded};
+use crate::measure::rounded;
 use crate::report::grouped;
 use crate::target::{self, Target};
 
@@ -25,7 +25,8 @@ pub(crate) struct Growth {
     pub(crate) target: Target,
 }
 
-/// Stream and delivery, each as the day grows and as the accounts grow.
+/// Stream and delivery, each as the day grows and as the accounts grow; then
+/// all of a trade.
 pub(super) fn lines(
     day: &SettledDay,
     between_few: &SettledDay,
@@ -36,6 +37,7 @@ pub(super) fn lines(
         ("stream", &day.stream_parts, &between_few.stream_parts),
         ("deliver", &day.deliver_parts, &between_few.deliver_parts),
     ];
+    let between = |accounts: u64| format!("{} accounts", grouped(accounts));
     let mut lines = Vec::new();
     for (step, parts, parts_between_few) in steps {
         if let (Some(first), Some(last)) = (parts.first(), parts.last()) {
@@ -47,14 +49,10 @@ pub(super) fn lines(
                 last,
             ));
         }
-        // As many trades of either day.
         let sum = |parts: &[Part]| parts.iter().copied().reduce(Part::and);
-        let same = parts.get(..parts_between_few.len()).and_then(sum);
-        if let (Some(between_few), Some(between_many)) = (sum(parts_between_few), same) {
-            let between = |accounts: u64| format!("{} accounts", grouped(accounts));
-            let what = format!("{step}, accounts");
+        if let (Some(between_few), Some(between_many)) = (sum(parts_between_few), sum(parts)) {
             lines.push(Growth::of(
-                what,
+                format!("{step}, accounts"),
                 between(few),
                 between(accounts),
                 &between_few,
@@ -62,13 +60,19 @@ pub(super) fn lines(
             ));
         }
     }
+    lines.push(Growth::of(
+        "all of a trade, accounts".to_owned(),
+        between(few),
+        between(accounts),
+        &between_few.as_part(),
+        &day.as_part(),
+    ));
     lines
 }
 
 impl Growth {
     fn of(what: String, from: String, to: String, before: &Part, after: &Part) -> Self {
-        let cpu_us = |part: &Part| each_us(part.taken.used.nodes_us, part.trades);
-        let (cpu_from, cpu_to) = (cpu_us(before), cpu_us(after));
+        let (cpu_from, cpu_to) = (before.cpu_us(), after.cpu_us());
         // A part too short for the system's clock has no cost to compare with.
         let ratio = if cpu_from > 0.0 { rounded(cpu_to / cpu_from) } else { 0.0 };
         Self {

@@ -14,7 +14,7 @@ use registry_chaos_tests::market::Market;
 use serde::Serialize;
 
 use crate::bed::{Bed, NO_DISTANCE};
-use crate::day::{self, DATE, SettledDay};
+use crate::day::{self, DATE, Part, SettledDay};
 use crate::measure::{Taken, each_us, percentile_ms, rounded};
 use crate::report::{grouped, say};
 use crate::size::{CASH_FEN_EACH, TONNES_EACH};
@@ -32,8 +32,6 @@ const FEW_ACCOUNTS: u64 = 4_000;
 /// into four when a part would be too short to be measured.
 const PARTS: u64 = 10;
 const PART_TRADES: u64 = 130_000;
-/// Parts that are settled between few accounts.
-const PARTS_BETWEEN_FEW: u64 = 2;
 /// Time for six nodes to have applied the same.
 const AGREEMENT_TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -51,6 +49,11 @@ pub(crate) struct National {
     /// The exchange's own sums and hashes; no part of the day.
     pub(crate) exchange_sums_s: f64,
     pub(crate) steps: Vec<Step>,
+    /// The same for successive parts of the stream and of the delivery.
+    pub(crate) stream_cpu_us_by_part: Vec<f64>,
+    pub(crate) deliver_cpu_us_by_part: Vec<f64>,
+    /// What the nodes still wrote after the day.
+    pub(crate) afterwards_cpu_us_per_trade: f64,
     pub(crate) day_s: f64,
     pub(crate) day_target: Target,
     pub(crate) trades_per_s: f64,
@@ -77,7 +80,7 @@ pub(crate) struct Step {
     pub(crate) cpu_us_per_trade: f64,
 }
 
-/// Runs the day at `scale`, and before it a part of it between few accounts.
+/// Runs the day at `scale`, and before it as many trades between few accounts.
 pub(crate) async fn run(
     out: &Path,
     scale: f64,
@@ -88,8 +91,7 @@ pub(crate) async fn run(
     let part_trades = (trades / PARTS).max(PART_TRADES.min(trades / 4));
 
     let small = Day::begin(out, "growth", FEW_ACCOUNTS.min(accounts)).await?;
-    let (between_few, _) =
-        Box::pin(small.settle(PARTS_BETWEEN_FEW * part_trades, part_trades)).await?;
+    let (between_few, _) = Box::pin(small.settle(trades, part_trades)).await?;
     let few = small.market.firms();
     small.bed.stop().await?;
 
@@ -183,6 +185,9 @@ impl Day {
             load_cpu_us_per_account: each_us(self.loading.used.nodes_us, accounts),
             exchange_sums_s: rounded(exchange_sums.as_secs_f64()),
             steps: steps.to_vec(),
+            stream_cpu_us_by_part: day.stream_parts.iter().map(Part::cpu_us).collect(),
+            deliver_cpu_us_by_part: day.deliver_parts.iter().map(Part::cpu_us).collect(),
+            afterwards_cpu_us_per_trade: each_us(day.afterwards.used.nodes_us, trades),
             day_s: rounded(whole.elapsed.as_secs_f64()),
             day_target: target::national_day(whole.elapsed.as_secs_f64()),
             trades_per_s: whole.per_second(trades),
