@@ -1,7 +1,7 @@
 //! What changed since it was last asked, as bytes for a store.
 
 use crate::codec::Writer;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, READ_AHEAD};
 use crate::records::RecordKey;
 
 /// Changed records in the order of their keys, in one piece of memory.
@@ -56,20 +56,24 @@ impl Ledger {
     /// Between [`Ledger::seal`] and the next entry this is exactly what makes
     /// an older copy of [`Ledger::records`] a new one.
     pub fn take_changes(&mut self) -> Changes {
-        const USUAL_BYTES: usize = 112;
         self.changed.sort();
         let mut records: Vec<RecordKey> = self.changed.take().collect();
         // Several runs that are in order already, which this sort makes use of.
         records.sort();
         let mut changes = Changes::default();
-        changes.bytes.reserve(records.len().saturating_mul(USUAL_BYTES));
+        // Growing would copy all of it again and again.
+        let bytes = records.iter().map(|record| self.expected_bytes(*record));
+        changes.bytes.reserve(bytes.fold(0, usize::saturating_add));
         changes.items.reserve(records.len());
-        for record in records {
-            record.write(&mut changes.bytes);
-            let key_end = changes.size_bytes();
-            let deleted = self.write_value(record, &mut changes.bytes).is_none();
-            let value_end = changes.size_bytes();
-            changes.items.push(Item { key_end, value_end, deleted });
+        for few in records.chunks(READ_AHEAD) {
+            self.read_ahead(few.iter().filter_map(|record| record.balances_of()));
+            for record in few {
+                record.write(&mut changes.bytes);
+                let key_end = changes.size_bytes();
+                let deleted = self.write_value(*record, &mut changes.bytes).is_none();
+                let value_end = changes.size_bytes();
+                changes.items.push(Item { key_end, value_end, deleted });
+            }
         }
         changes
     }

@@ -65,6 +65,38 @@ impl Writer {
         self.raw(&value.to_be_bytes());
     }
 
+    /// Numbers that are small as a rule: seven bits a byte, the least significant
+    /// first, the high bit set in all bytes of a number but the last.
+    pub(crate) fn shorts<const N: usize>(&mut self, values: [i64; N]) {
+        const MOST_BYTES: usize = 10;
+        let mut bytes = [[0; MOST_BYTES]; N];
+        let room = bytes.as_flattened_mut();
+        let mut used = 0_usize;
+        let mut push = |byte: u8| {
+            if let Some(place) = room.get_mut(used) {
+                *place = byte;
+                used = used.saturating_add(1);
+            }
+        };
+        for value in values {
+            let mut rest = value.cast_unsigned();
+            while rest >= 0x80 {
+                push((rest & 0x7f) as u8 | 0x80);
+                rest >>= 7;
+            }
+            push(rest as u8);
+        }
+        self.raw(bytes.as_flattened().get(..used).unwrap_or_default());
+    }
+
+    /// Number of items that follow, as a short number.
+    pub(crate) fn short_count(&mut self, items: usize) {
+        match u8::try_from(items) {
+            Ok(few) if few < 0x80 => self.u8(few),
+            _ => self.shorts([i64::try_from(items).unwrap_or(i64::MAX)]),
+        }
+    }
+
     /// Bytes whose number is fixed by the format.
     pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
@@ -154,6 +186,21 @@ impl<'a> Reader<'a> {
         Ok(i64::from_be_bytes(self.array()?))
     }
 
+    /// A number as [`Writer::shorts`] writes it, and not any longer.
+    pub(crate) fn short(&mut self) -> Result<i64, Problem> {
+        let mut value = 0_u64;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.u8()?;
+            let bits = u64::from(byte & 0x7f);
+            value |= bits << shift;
+            if byte & 0x80 == 0 {
+                let shortest = (byte != 0 || shift == 0) && value >> shift == bits;
+                return if shortest { Ok(value.cast_signed()) } else { break };
+            }
+        }
+        Err("a short number is too long".to_owned())
+    }
+
     pub(crate) fn text(&mut self) -> Result<String, Problem> {
         let length = self.u32()?;
         let bytes = self.take(usize::try_from(length).map_err(|e| e.to_string())?)?;
@@ -185,4 +232,53 @@ impl<'a> Reader<'a> {
 /// Reads an enum stored as its small number.
 pub(crate) fn known<T>(value: Option<T>, what: &str) -> Result<T, Problem> {
     value.ok_or_else(|| format!("unknown {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(value: i64) -> Vec<u8> {
+        let mut writer = Writer::new();
+        writer.shorts([value]);
+        writer.finish()
+    }
+
+    fn read(bytes: &[u8]) -> Result<i64, Problem> {
+        let mut reader = Reader::new(bytes);
+        let value = reader.short()?;
+        reader.finish().map(|()| value)
+    }
+
+    #[test]
+    fn short_numbers_are_golden() {
+        assert_eq!(written(0), [0]);
+        assert_eq!(written(127), [0x7f]);
+        assert_eq!(written(128), [0x80, 1]);
+        assert_eq!(written(300), [0xac, 2]);
+        assert_eq!(written(i64::MAX), [[0xff; 8].as_slice(), &[0x7f]].concat());
+        assert_eq!(written(-1), [[0xff; 9].as_slice(), &[1]].concat());
+        let mut several = Writer::new();
+        several.shorts([1, 128, 0]);
+        several.short_count(127);
+        several.short_count(128);
+        assert_eq!(several.finish(), [1, 0x80, 1, 0, 0x7f, 0x80, 1]);
+    }
+
+    #[test]
+    fn short_numbers_are_read_back() {
+        let powers = (0..63).map(|bit| 1_i64 << bit);
+        for value in powers.flat_map(|power| [power - 1, power, -power]).chain([i64::MIN]) {
+            assert_eq!(read(&written(value)), Ok(value));
+        }
+    }
+
+    #[test]
+    fn a_number_has_one_short_form() {
+        let (longer, too_large) = ([0x80, 0], [[0xff; 9].as_slice(), &[2]].concat());
+        let endless = [0x80; 11];
+        for bytes in [&longer[..], &[0xff, 0x80, 0], &too_large, &endless, &[0x80], &[]] {
+            assert!(read(bytes).is_err(), "{bytes:?} was read");
+        }
+    }
 }

@@ -105,8 +105,10 @@ pub fn clearing_sha256(
     cash: &[CashLine],
 ) -> [u8; 32] {
     let mut hasher = ClearingHasher::new(date, banks);
-    hasher.goods(goods.len(), goods.iter().copied());
-    hasher.cash(cash.len(), cash.iter().copied());
+    hasher.count(goods.len());
+    goods.iter().for_each(|line| hasher.goods(*line));
+    hasher.count(cash.len());
+    cash.iter().for_each(|line| hasher.cash(*line));
     hasher.finish()
 }
 
@@ -126,24 +128,27 @@ impl ClearingHasher {
         Self(hasher)
     }
 
-    /// All goods lines, whose number comes first.
-    pub(crate) fn goods(&mut self, count: usize, lines: impl Iterator<Item = GoodsLine>) {
-        self.0.update(count_bytes(count));
-        for line in lines {
-            self.0.update(u64::from(line.account.0).to_be_bytes());
-            self.0.update(line.instrument.to_bytes());
-            self.0.update(line.net.0.to_be_bytes());
-        }
+    /// Number of the goods lines, or of the cash lines after them, that follow.
+    pub(crate) fn count(&mut self, lines: usize) {
+        self.0.update(count_bytes(lines));
     }
 
-    /// Then all cash lines.
-    pub(crate) fn cash(&mut self, count: usize, lines: impl Iterator<Item = CashLine>) {
-        self.0.update(count_bytes(count));
-        for line in lines {
-            self.0.update(u64::from(line.account.0).to_be_bytes());
-            self.0.update(u32::from(line.bank.0).to_be_bytes());
-            self.0.update(line.net.0.to_be_bytes());
-        }
+    pub(crate) fn goods(&mut self, line: GoodsLine) {
+        let mut bytes = [[0; 8]; 3];
+        bytes[0] = u64::from(line.account.0).to_be_bytes();
+        bytes[1] = line.instrument.to_bytes();
+        bytes[2] = line.net.0.to_be_bytes();
+        self.0.update(bytes.as_flattened());
+    }
+
+    pub(crate) fn cash(&mut self, line: CashLine) {
+        let mut bytes = [[0; 4]; 5];
+        let [account @ .., _, _, _] = &mut bytes;
+        account.as_flattened_mut().copy_from_slice(&u64::from(line.account.0).to_be_bytes());
+        bytes[2] = u32::from(line.bank.0).to_be_bytes();
+        let [_, _, _, net @ ..] = &mut bytes;
+        net.as_flattened_mut().copy_from_slice(&line.net.0.to_be_bytes());
+        self.0.update(bytes.as_flattened());
     }
 
     pub(crate) fn finish(self) -> [u8; 32] {

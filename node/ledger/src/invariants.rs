@@ -7,6 +7,7 @@ use crate::requests::request_key;
 use crate::settlement::clearing::check_balance;
 use crate::settlement::day::{Day, Totals, state_name};
 use crate::settlement::price::PriceLine;
+use crate::touched::DenseSet;
 use crate::types::{DayState, TradeStatus};
 
 /// How much was checked.
@@ -58,9 +59,10 @@ impl Ledger {
         ensure(self.accounts.len() == self.balances.len(), || {
             format!("{} accounts, balances of {}", self.accounts.len(), self.balances.len())
         })?;
+        let pending_in: DenseSet = self.pending_in.iter().map(|id| id.0).collect();
         for (number, balances) in (1_u32..).zip(self.balances.iter()) {
             count(&mut report.accounts);
-            let listed = self.pending_in.contains(number);
+            let listed = pending_in.contains(number);
             ensure(listed == balances.has_pending_in(), || {
                 format!("pending_in of account {number} is not indexed")
             })?;

@@ -16,8 +16,12 @@ use crate::requests::Answers;
 use crate::segmented::Segmented;
 use crate::settlement::day::Day;
 use crate::text;
-use crate::touched::{DenseSet, Touched};
-use crate::types::{Date, InstrumentCode, LedgerTime};
+use crate::touched::Touched;
+use crate::types::{AccountId, Date, InstrumentCode, LedgerTime};
+
+/// Accounts whose balances are read before the first of them is worked on:
+/// few enough to stay in the nearest cache.
+pub(crate) const READ_AHEAD: usize = 32;
 
 /// The whole state of the registry.
 ///
@@ -41,8 +45,8 @@ pub struct Ledger {
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
-    /// Index: accounts with something in `pending_in`.
-    pub(crate) pending_in: DenseSet,
+    /// Index: accounts with something in `pending_in`, some of them repeatedly.
+    pub(crate) pending_in: Vec<AccountId>,
 
     /// Records changed since the last seal; their old hashes are out of the sums.
     touched: Touched,
@@ -108,6 +112,7 @@ impl Ledger {
 
     /// Brings the digests up to date.
     pub fn seal(&mut self) -> Sealed {
+        self.seal_balances();
         for record in self.touched.take() {
             if let Some(hash) = self.hash(record) {
                 self.sums.of(record).add(&hash);
@@ -164,10 +169,49 @@ impl Ledger {
     /// Notes that a record is about to change. Every change of state is
     /// preceded by this, or digests and store would not see it.
     pub(crate) fn touch(&mut self, record: RecordKey) {
-        if self.touched.insert(record)
+        if let RecordKey::Balances(id) = record {
+            self.touch_balances(id);
+        } else if self.touched.insert(record)
             && let Some(hash) = self.hash(record)
         {
             self.sums.of(record).subtract(&hash);
+        }
+    }
+
+    fn touch_balances(&mut self, id: AccountId) {
+        if let Some(balances) = self.balances_mut(id) {
+            if balances.summed == [0; 32] {
+                return;
+            }
+            let old = std::mem::take(&mut balances.summed);
+            self.sums.of(RecordKey::Balances(id)).subtract(&old);
+        }
+        self.touched.insert(RecordKey::Balances(id));
+    }
+
+    /// Brings balances into the sums before so many of them are touched that
+    /// the first ones have left the cache. Nobody can tell.
+    pub(crate) fn seal_many_balances(&mut self) {
+        const MANY: usize = 4_096;
+        if self.touched.balances() >= MANY {
+            self.seal_balances();
+        }
+    }
+
+    fn seal_balances(&mut self) {
+        let touched = self.touched.take_balances();
+        // The last ones first: they are still near.
+        for few in touched.rchunks(READ_AHEAD) {
+            self.read_ahead(few.iter().copied());
+            for id in few {
+                let record = RecordKey::Balances(*id);
+                let Some(hash) = self.hash(record) else { continue };
+                self.sums.of(record).add(&hash);
+                if let Some(balances) = self.balances_mut(*id) {
+                    balances.summed = hash;
+                }
+                self.changed.insert(record);
+            }
         }
     }
 

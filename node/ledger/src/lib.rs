@@ -60,7 +60,7 @@ pub use opening::OPENING_ACCOUNTS_LIMIT;
 pub use receipt::{
     Answer, BankClearing, CashBalance, Clearing, DaySummary, Holding, Receipt, TradeResult,
 };
-pub use records::Loader;
+pub use records::{Loader, is_dense};
 pub use rejection::{Reason, Rejection};
 pub use requests::ANSWER_RETENTION_MS;
 pub use settlement::limits::{

@@ -40,7 +40,24 @@ impl DenseSet {
         self.members.len()
     }
 
-    /// Empties the set; its members in the order they came.
+    /// Brings the members in order.
+    fn sort(&mut self) {
+        // Looking through all words is the cheaper way unless they are mostly empty.
+        if self.members.len() < self.words.len() / 8 {
+            self.members.sort_unstable();
+            return;
+        }
+        self.members.clear();
+        for (word, first) in self.words.iter().zip((0_u32..).step_by(64)) {
+            let mut bits = *word;
+            while bits != 0 {
+                self.members.push(first.saturating_add(bits.trailing_zeros()));
+                bits &= bits.wrapping_sub(1);
+            }
+        }
+    }
+
+    /// Empties the set; its members in the order they came, or sorted.
     pub(crate) fn take(&mut self) -> Vec<u32> {
         for number in &self.members {
             let (word, _) = place(*number);
@@ -52,6 +69,16 @@ impl DenseSet {
     }
 }
 
+impl FromIterator<u32> for DenseSet {
+    fn from_iter<I: IntoIterator<Item = u32>>(numbers: I) -> Self {
+        let mut set = Self::default();
+        for number in numbers {
+            set.insert(number);
+        }
+        set
+    }
+}
+
 /// The word that holds a number's bit, and the bit.
 fn place(number: u32) -> (usize, u64) {
     (usize::try_from(number / 64).unwrap_or(usize::MAX), 1 << (number % 64))
@@ -60,7 +87,8 @@ fn place(number: u32) -> (usize, u64) {
 /// A set of records.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Touched {
-    balances: DenseSet,
+    /// As often as they were added.
+    balances: Vec<AccountId>,
     banks: DenseSet,
     /// Pages of the day that changed first; other days' go into the tree.
     statuses: DenseSet,
@@ -69,10 +97,13 @@ pub(crate) struct Touched {
 }
 
 impl Touched {
-    /// Adds a record; says whether it is new.
+    /// Adds a record; says whether it is new, which balances know themselves.
     pub(crate) fn insert(&mut self, record: RecordKey) -> bool {
         match record {
-            RecordKey::Balances(id) => self.balances.insert(id.0),
+            RecordKey::Balances(id) => {
+                self.balances.push(id);
+                true
+            }
             RecordKey::Bank(id) => self.banks.insert(id.0.into()),
             RecordKey::Statuses(date, page) if *self.statuses_of.get_or_insert(date) == date => {
                 self.statuses.insert(page)
@@ -92,18 +123,30 @@ impl Touched {
         }
     }
 
-    /// Records in the set.
+    /// Records in the set, balances as often as they were added.
     pub(crate) fn len(&self) -> usize {
         [self.balances.len(), self.banks.len(), self.statuses.len(), self.others.len()]
             .into_iter()
             .fold(0, usize::saturating_add)
     }
 
-    /// Brings the members of each kind in order.
+    /// Balances in the set, as often as they were added.
+    pub(crate) fn balances(&self) -> usize {
+        self.balances.len()
+    }
+
+    /// Takes the balances out, in the order they came.
+    pub(crate) fn take_balances(&mut self) -> Vec<AccountId> {
+        std::mem::take(&mut self.balances)
+    }
+
+    /// Brings the members of each kind in order, each once.
     pub(crate) fn sort(&mut self) {
-        for set in [&mut self.balances, &mut self.banks, &mut self.statuses] {
-            set.members.sort_unstable();
-        }
+        let mut distinct: DenseSet = self.balances.drain(..).map(|id| id.0).collect();
+        distinct.sort();
+        self.balances.extend(distinct.members.into_iter().map(AccountId));
+        self.banks.sort();
+        self.statuses.sort();
     }
 
     /// Empties the set; its members, kind by kind.
@@ -113,7 +156,7 @@ impl Touched {
         std::mem::take(&mut self.others)
             .into_iter()
             .chain(self.banks.take().into_iter().filter_map(bank))
-            .chain(self.balances.take().into_iter().map(|id| RecordKey::Balances(AccountId(id))))
+            .chain(self.take_balances().into_iter().map(RecordKey::Balances))
             .chain(
                 self.statuses.take().into_iter().filter_map(move |page| {
                     statuses_of.map(|date| RecordKey::Statuses(date, page))
@@ -152,9 +195,12 @@ mod tests {
         let mut touched = Touched::default();
         for _ in 0..2 {
             assert!(records.iter().all(|record| touched.insert(*record)));
-            assert!(!records.iter().any(|record| touched.insert(*record)));
-            assert_eq!(touched.len(), records.len());
+            let known = records.iter().filter(|record| !touched.insert(**record)).count();
+            // Balances are not looked up.
+            assert_eq!(known, records.len() - 1);
+            assert_eq!((touched.len(), touched.balances()), (records.len() + 1, 2));
             touched.sort();
+            assert_eq!((touched.len(), touched.balances()), (records.len(), 1));
             let mut taken: Vec<_> = touched.take().collect();
             taken.sort_unstable();
             let mut expected = records;

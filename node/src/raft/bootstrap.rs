@@ -92,14 +92,14 @@ impl Consensus {
     pub(crate) async fn bootstrap(&self, actor: String) -> Result<u64, BootstrapError> {
         let cluster_id = self.inner.config.cluster_id.clone();
         let already = || BootstrapError::AlreadyBootstrapped { cluster_id: cluster_id.clone() };
-        if self.ledger().read().ledger.genesis().is_some() {
+        if self.has_genesis() {
             return Err(already());
         }
         let resuming = self.has_log();
         if resuming && !self.leads() {
             // Formed long ago, or left half-way and led by another since.
             let leader_id = self.read_barrier().await.ok().and_then(|()| self.current_leader());
-            if self.ledger().read().ledger.genesis().is_some() {
+            if self.has_genesis() {
                 return Err(already());
             }
             return Err(self.cannot_take_part(match leader_id {

@@ -198,7 +198,7 @@ async fn a_read_barrier_on_any_node_sees_what_was_answered_before() {
     for (bank_id, reader) in (100..160).zip(cities.nodes.values().cycle()) {
         within(leader.propose(open_bank(bank_id))).await.expect("an answer");
         within(reader.read_barrier()).await.expect("a quorum");
-        let known = reader.ledger().read().ledger.banks().len();
+        let known = reader.ledger().read().await.ledger.banks().len();
         assert_eq!(known, bank_id as usize - 99);
     }
 }
@@ -259,7 +259,7 @@ async fn without_a_city_nothing_commits_and_the_outcome_is_unknown() {
         matches!(outcome, Err(Unavailable::OutcomeUnknown | Unavailable::NotLeader { .. })),
         "{outcome:?}"
     );
-    assert_eq!(leader.ledger().read().ledger.banks().len(), 0);
+    assert_eq!(leader.ledger().read().await.ledger.banks().len(), 0);
     let read = within(leader.read_barrier()).await;
     assert_eq!(read, Err(Unavailable::NoQuorum));
     cities.ports.abort_all();
@@ -269,7 +269,7 @@ async fn without_a_city_nothing_commits_and_the_outcome_is_unknown() {
 async fn a_command_that_does_not_decode_is_refused_alike_on_every_node() {
     let cities = Cities::formed().await;
     let leader = cities.leader().await;
-    let before = leader.ledger().read().digest;
+    let before = leader.ledger().read().await.digest;
     let request =
         SettleTradeRequest { request_id: "r".into(), date: "yesterday".into(), trade: None };
     let command =
@@ -278,7 +278,7 @@ async fn a_command_that_does_not_decode_is_refused_alike_on_every_node() {
     assert_eq!(answer.outcome.expect_err("refused").reason, Reason::FieldMissing);
     for node in cities.nodes.values() {
         within(node.read_barrier()).await.expect("a quorum");
-        assert_eq!(node.ledger().read().digest, before);
+        assert_eq!(node.ledger().read().await.digest, before);
     }
 }
 

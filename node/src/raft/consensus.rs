@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use openraft::ServerState;
 use openraft::async_runtime::WatchReceiver as _;
-use parking_lot::RwLock;
 use registry_ledger::Answer;
 use registry_proto::registry::Counters;
 use registry_proto::storage::LogCommand;
+use tokio::sync::RwLock;
 
 use super::batcher::Batcher;
 use super::bootstrap::Promise;
@@ -114,6 +114,11 @@ impl Consensus {
     /// The ledger as applied here.
     pub(crate) fn ledger(&self) -> &RwLock<LedgerView> {
         &self.inner.applied.view
+    }
+
+    /// Whether this node knows what its cluster is.
+    pub(crate) fn has_genesis(&self) -> bool {
+        self.inner.applied.genesis.get().is_some()
     }
 
     /// Who leads, as far as this node knows.

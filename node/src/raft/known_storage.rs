@@ -45,8 +45,8 @@ impl KnownStorage {
     /// genesis is applied here nothing is recorded, and nothing can be lost.
     pub(super) fn check(&self, node_id: u64, metadata: &MetadataMap) -> Result<(), ForgetfulNode> {
         let presented = metadata.get_bin(STORAGE_ID).and_then(|value| value.to_bytes().ok());
-        let view = self.applied.view.read();
-        let cities = view.ledger.genesis().map(|genesis| &genesis.cities[..]).unwrap_or_default();
+        let genesis = self.applied.genesis.get();
+        let cities = genesis.map(|genesis| &genesis.cities[..]).unwrap_or_default();
         let recorded = cities
             .iter()
             .flat_map(|(_, members)| members)

@@ -3,19 +3,20 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt as _};
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
-use parking_lot::RwLock;
 use prost::Message as _;
-use registry_ledger::{Answer, Changes, Ledger, LedgerTime};
-use registry_proto::storage::{AppliedMark, LogBatch};
-use tokio::sync::watch;
+use registry_ledger::{Answer, Changes, Genesis, Ledger, LedgerTime};
+use registry_proto::storage::log_command::Command;
+use registry_proto::storage::{AppliedMark, LogBatch, LogCommand};
+use tokio::sync::{RwLock, watch};
+use tokio::task::block_in_place;
 
 use super::types::{
     EntryContent, LogId, Payload, Snapshot, SnapshotMeta, StoredMembership, TypeConfig,
@@ -23,31 +24,48 @@ use super::types::{
 use super::view::LedgerView;
 use super::wire;
 use crate::storage::{
-    LedgerStore, OpenedLedger, SnapshotFolder, SnapshotShelf, StorageError, Underway,
+    LedgerStore, MARK_FORMAT, OpenedLedger, SnapshotFolder, SnapshotShelf, StorageError, Underway,
 };
 
 /// Format of [`LogBatch`] that this version writes and reads.
 pub(super) const BATCH_FORMAT: u32 = 1;
 /// Changed records are handed to the disk at this number or age, whichever
 /// comes first: a record that changes often is written once per handover.
-const HANDOVER_RECORDS: usize = 300_000;
+const HANDOVER_RECORDS: usize = 1_000_000;
 const HANDOVER_AGE: Duration = Duration::from_millis(500);
 /// Many records become a file of their own; fewer and larger ones need less
 /// merging. It is also the work that a node repeats after a crash.
 const HANDOVER_AGE_OF_MANY: Duration = Duration::from_secs(3);
 /// With so many waiting, applying waits for the disk instead of filling the memory.
-const BACKLOG_RECORDS: usize = 4 * HANDOVER_RECORDS;
+const BACKLOG_RECORDS: usize = 2 * HANDOVER_RECORDS;
 
 /// What the rest of the node sees of the applied state.
 pub(crate) struct Applied {
+    /// Held for as long as an entry takes to apply, which may be seconds:
+    /// whoever waits for it must leave the thread to others meanwhile.
     pub(crate) view: RwLock<LedgerView>,
+    /// What this cluster is, once known; consensus does not wait for the view.
+    pub(crate) genesis: OnceLock<Genesis>,
     /// Last applied log index.
     pub(crate) index: watch::Sender<u64>,
     pub(crate) commands: AtomicU64,
     pub(crate) snapshots_installed: AtomicU64,
 }
 
+impl Applied {
+    fn note_genesis(&self, ledger: &Ledger) {
+        if let Some(genesis) = ledger.genesis() {
+            self.genesis.get_or_init(|| genesis.clone());
+        }
+    }
+}
+
+fn genesis_of(ledger: &Ledger) -> OnceLock<Genesis> {
+    ledger.genesis().map(|genesis| OnceLock::from(genesis.clone())).unwrap_or_default()
+}
+
 /// The replicated ledger of this node.
+#[derive(Clone)]
 pub(crate) struct StateMachine {
     applied: Arc<Applied>,
     store: LedgerStore,
@@ -67,6 +85,7 @@ impl StateMachine {
         let (last_applied, membership) = read_mark(&opened.mark)?;
         let (term, log_index) = position(last_applied.as_ref());
         let applied = Arc::new(Applied {
+            genesis: genesis_of(&opened.ledger),
             view: RwLock::new(LedgerView::new(opened.ledger, term, log_index)),
             index: watch::Sender::new(log_index),
             commands: AtomicU64::new(0),
@@ -83,18 +102,18 @@ impl StateMachine {
         Ok((machine, applied))
     }
 
-    fn mark(&self) -> AppliedMark {
-        let view = self.applied.view.read();
+    /// The mark of this state of the ledger.
+    fn mark(&self, ledger: &Ledger) -> AppliedMark {
         AppliedMark {
-            format: 1,
+            format: MARK_FORMAT,
             last_applied: self.last_applied.as_ref().map(wire::log_id_out),
             membership: Some(wire::stored_membership_out(&self.membership)),
-            state_digest: Bytes::copy_from_slice(&view.ledger.state_digest().0),
-            answers_digest: Bytes::copy_from_slice(&view.ledger.answers_digest().0),
+            state_digest: Bytes::copy_from_slice(&ledger.state_digest().0),
+            answers_digest: Bytes::copy_from_slice(&ledger.answers_digest().0),
         }
     }
 
-    fn apply_batch(&mut self, log_id: &LogId, payload: &Payload) -> io::Result<Vec<Answer>> {
+    async fn apply_batch(&mut self, log_id: &LogId, payload: &Payload) -> io::Result<Vec<Answer>> {
         let batch = LogBatch::decode(payload.0.clone())
             .map_err(|e| io::Error::other(format!("log entry {log_id} does not decode: {e}")))?;
         if batch.format != BATCH_FORMAT {
@@ -103,10 +122,11 @@ impl StateMachine {
                 batch.format
             )));
         }
-        let mut view = self.applied.view.write();
+        let mut view = self.applied.view.write().await;
+        let ledger = &mut view.ledger;
         let applied = catch_unwind(AssertUnwindSafe(|| {
-            let answers = apply_commands(&mut view.ledger, log_id, &batch);
-            (answers, view.ledger.seal())
+            let mut apply = || (apply_commands(ledger, log_id, &batch), ledger.seal());
+            if batch.commands.iter().any(takes_long) { block_in_place(apply) } else { apply() }
         }));
         let Ok((answers, sealed)) = applied else {
             // Half of an entry may be applied, and readers wait for this lock.
@@ -114,28 +134,29 @@ impl StateMachine {
             std::process::abort();
         };
         view.advance(log_id.leader_id.term, log_id.index, sealed.state_digest);
+        self.applied.note_genesis(&view.ledger);
         drop(view);
         self.applied.commands.fetch_add(answers.len() as u64, Ordering::Relaxed);
         Ok(answers)
     }
 
     async fn hand_over(&mut self) -> Result<(), StorageError> {
-        let waiting = self.applied.view.read().ledger.changed_records();
+        let waiting = self.applied.view.read().await.ledger.changed_records();
         let many = waiting >= LedgerStore::MANY_RECORDS;
         let age = if many { HANDOVER_AGE_OF_MANY } else { HANDOVER_AGE };
         let due = waiting >= HANDOVER_RECORDS || self.handed_over.elapsed() >= age;
         if !due || (waiting < BACKLOG_RECORDS && !self.store.has_room()) {
             return Ok(());
         }
-        let (changes, mark) = self.take_changes();
+        let (changes, mark) = self.take_changes().await;
         self.store.write(changes, mark).await
     }
 
     /// What changed since the last handover, with the mark of what it leads to.
-    fn take_changes(&mut self) -> (Changes, AppliedMark) {
+    async fn take_changes(&mut self) -> (Changes, AppliedMark) {
         self.handed_over = Instant::now();
-        let changes = self.applied.view.write().ledger.take_changes();
-        (changes, self.mark())
+        let mut view = self.applied.view.write().await;
+        (view.ledger.take_changes(), self.mark(&view.ledger))
     }
 
     /// Writes everything that is applied to disk, for a clean stop. Nothing
@@ -143,9 +164,11 @@ impl StateMachine {
     pub(crate) fn flush(
         &mut self,
     ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
-        let (changes, mark) = self.take_changes();
-        let store = self.store.clone();
-        async move { store.flush(changes, mark).await?.finished().await }
+        let mut machine = self.clone();
+        async move {
+            let (changes, mark) = machine.take_changes().await;
+            machine.store.flush(changes, mark).await?.finished().await
+        }
     }
 }
 
@@ -173,6 +196,21 @@ fn apply_commands(ledger: &mut Ledger, log_id: &LogId, batch: &LogBatch) -> Vec<
             },
         })
         .collect()
+}
+
+/// Whether the work grows with the accounts of the market or the trades of the
+/// day: other tasks must not wait behind it on this thread.
+fn takes_long(command: &LogCommand) -> bool {
+    matches!(
+        command.command,
+        Some(
+            Command::OpenDay(_)
+                | Command::SubmitManifest(_)
+                | Command::ClearDay(_)
+                | Command::IssueStatements(_)
+                | Command::FinalizeDay(_)
+        )
+    )
 }
 
 fn position(last_applied: Option<&LogId>) -> (u64, u64) {
@@ -214,14 +252,14 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         while let Some((entry, responder)) = entries.try_next().await? {
             let log_id = entry.log_id;
             let answers = match &entry.payload {
-                EntryContent::Normal(payload) => self.apply_batch(&log_id, payload)?,
+                EntryContent::Normal(payload) => self.apply_batch(&log_id, payload).await?,
                 EntryContent::Membership(membership) => {
                     self.membership = StoredMembership::new(Some(log_id), membership.clone());
-                    self.advance_only(&log_id);
+                    self.advance_only(&log_id).await;
                     Vec::new()
                 }
                 EntryContent::Blank => {
-                    self.advance_only(&log_id);
+                    self.advance_only(&log_id).await;
                     Vec::new()
                 }
             };
@@ -239,9 +277,9 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let staging = self.shelf.staging("own");
         // Changes are taken only when they are sure to be written.
         let (mark, checkpoint) = match staging {
-            Err(error) => (self.mark(), Err(error)),
+            Err(error) => (self.mark(&self.applied.view.read().await.ledger), Err(error)),
             Ok(staging) => {
-                let (changes, mark) = self.take_changes();
+                let (changes, mark) = self.take_changes().await;
                 (mark.clone(), self.start_checkpoint(staging, changes, mark).await)
             }
         };
@@ -271,7 +309,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let (term, log_index) = position(last_applied.as_ref());
         let view = LedgerView::new(opened.ledger, term, log_index);
         // Readers do not wait while the memory of the old ledger is given back.
-        let old = std::mem::replace(&mut *self.applied.view.write(), view);
+        self.applied.note_genesis(&view.ledger);
+        let old = std::mem::replace(&mut *self.applied.view.write().await, view);
         drop(old);
         self.applied.index.send_replace(log_index);
         self.applied.snapshots_installed.fetch_add(1, Ordering::Relaxed);
@@ -285,8 +324,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
 
 impl StateMachine {
     /// An entry without commands changes nothing but the position.
-    fn advance_only(&self, log_id: &LogId) {
-        let mut view = self.applied.view.write();
+    async fn advance_only(&self, log_id: &LogId) {
+        let mut view = self.applied.view.write().await;
         let digest = view.digest;
         view.advance(log_id.leader_id.term, log_id.index, digest);
     }

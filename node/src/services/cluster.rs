@@ -25,7 +25,7 @@ impl ClusterService for Cluster {
         let raft = consensus.status();
         let leader = raft.leader_id.and_then(|id| config.member(id));
         let members = self.members(&raft);
-        let view = consensus.ledger().read();
+        let view = consensus.ledger().read().await;
         let digest_at_index = match request.get_ref().at_log_index {
             0 => None,
             log_index => view.digest_at(log_index),

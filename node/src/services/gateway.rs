@@ -75,7 +75,7 @@ impl Gateway {
                 ));
             }
         };
-        let view = self.consensus.ledger().read();
+        let view = self.consensus.ledger().read().await;
         if view.ledger.genesis().is_none() {
             // A node that knows nothing yet must not say that there is nothing.
             let message =

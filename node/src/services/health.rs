@@ -39,7 +39,5 @@ pub(super) async fn set(reporter: &HealthReporter, services: &[&str], serving: b
 
 fn is_serving(consensus: &Consensus) -> bool {
     let status = consensus.status();
-    status.leader_id.is_some()
-        && status.membership_as_layout
-        && consensus.ledger().read().ledger.genesis().is_some()
+    status.leader_id.is_some() && status.membership_as_layout && consensus.has_genesis()
 }

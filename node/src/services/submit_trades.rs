@@ -61,36 +61,36 @@ impl Submission {
                 // Answers first: they make room for the next chunk.
                 biased;
                 Some(answer) = self.in_flight.next() => return Some(answer.and_then(reply)),
-                request = self.requests.next(), if reading => self.take(request),
+                request = self.requests.next(), if reading => self.take(request).await,
                 // Nothing in flight and nothing more to read.
                 else => return self.stopped.take().and_then(Result::err).map(Err),
             }
         }
     }
 
-    /// Whether the day has a chunk of this number. Its answer is awaited before
-    /// the next is read: when the content differs from what was taken then, no
-    /// chunk of the new content may follow the old.
-    fn repeats(&self, chunk: &[u8]) -> bool {
-        let Ok(head) = ChunkHead::decode(chunk) else { return false };
-        let view = self.gateway.consensus.ledger().read();
-        let day = Date::parse(&head.date).and_then(|date| view.ledger.day(date));
-        day.is_some_and(|day| head.chunk_number <= day.chunk_count)
-    }
-
     /// Proposes the next chunk, or notes why there is none.
-    fn take(&mut self, request: Option<Result<SubmitTradesRequest, Status>>) {
+    async fn take(&mut self, request: Option<Result<SubmitTradesRequest, Status>>) {
         let request = match request {
             Some(Ok(request)) => request,
             Some(Err(status)) => return self.stopped = Some(Err(status)),
             None => return self.stopped = Some(Ok(())),
         };
-        self.repeating = self.repeats(&request.chunk);
+        self.repeating = repeats(&self.gateway, &request.chunk).await;
         match self.gateway.propose(&self.caller, Command::SubmitTrades(request)) {
             Ok(answer) => self.in_flight.push_back(Box::pin(answer)),
             Err(status) => self.stopped = Some(Err(status)),
         }
     }
+}
+
+/// Whether the day has a chunk of this number. Its answer is awaited before
+/// the next is read: when the content differs from what was taken then, no
+/// chunk of the new content may follow the old.
+async fn repeats(gateway: &Gateway, chunk: &[u8]) -> bool {
+    let Ok(head) = ChunkHead::decode(chunk) else { return false };
+    let view = gateway.consensus.ledger().read().await;
+    let day = Date::parse(&head.date).and_then(|date| view.ledger.day(date));
+    day.is_some_and(|day| head.chunk_number <= day.chunk_count)
 }
 
 fn reply((stamp, receipt): (Stamp, Receipt)) -> Result<SubmitTradesReply, Status> {

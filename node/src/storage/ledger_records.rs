@@ -3,29 +3,33 @@
 
 use std::fs;
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use prost::Message as _;
-use registry_ledger::{Changes, CorruptRecord, Ledger, Loader, record_hash};
+use registry_ledger::{Changes, CorruptRecord, Ledger, Loader, is_dense, record_hash};
 use registry_proto::storage::AppliedMark;
 use rocksdb::{
     DB, DBCompressionType, Direction, IngestExternalFileOptions, IteratorMode, MemtableFactory,
     Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
 };
 
+use super::pages::{self, Step};
 use super::{StorageError, io_error};
 
 const RECORD_PREFIX: u8 = b'r';
 const MARK_KEY: &[u8] = b"mark";
-const FORMAT: u32 = 1;
-/// That file, until the database has taken it.
-const ARRIVING_TABLE: &str = "arriving.sst";
+/// Format of the store that this version writes and reads.
+pub(crate) const MARK_FORMAT: u32 = 2;
 /// What a batch needs for one record beside its key and value, at most.
 const FRAME_BYTES: usize = 16;
 /// The mark, generously.
 const MARK_BYTES: usize = 1 << 10;
+/// Tables that may pile up before they are merged.
+const L0_FILES: i32 = 192;
+/// And their bytes.
+const L0_BYTES: u64 = 4 << 30;
 /// Compression by level.
 const PACKED_LEVELS: [DBCompressionType; 7] = [
     DBCompressionType::None,
@@ -36,7 +40,8 @@ const PACKED_LEVELS: [DBCompressionType; 7] = [
     DBCompressionType::Lz4,
     DBCompressionType::Lz4,
 ];
-/// From so many records on, a write is a table file of its own.
+const TABLE: &str = "write a table of ledger records";
+/// From so many records on, a write makes table files of its own.
 pub(super) const MANY_RECORDS: usize = 20_000;
 
 /// The ledger as found on disk.
@@ -62,11 +67,13 @@ fn database_options() -> Options {
     options.set_compression_per_level(&PACKED_LEVELS);
     // Nothing is read while the node runs: records need no order before they are
     // flushed, and files may pile up before they are merged.
+    options.set_merge_operator_associative("registry.page", pages::join);
     options.set_memtable_factory(MemtableFactory::Vector);
     options.set_allow_concurrent_memtable_write(false);
-    options.set_level_zero_file_num_compaction_trigger(32);
-    options.set_level_zero_slowdown_writes_trigger(64);
-    options.set_level_zero_stop_writes_trigger(96);
+    options.set_level_zero_file_num_compaction_trigger(L0_FILES);
+    options.set_max_bytes_for_level_base(L0_BYTES);
+    options.set_level_zero_slowdown_writes_trigger(2 * L0_FILES);
+    options.set_level_zero_stop_writes_trigger(3 * L0_FILES);
     options.set_keep_log_file_num(4);
     options
 }
@@ -82,54 +89,108 @@ fn put(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageErro
     let room = changes.size_bytes() + changes.len() * FRAME_BYTES + MARK_BYTES;
     let mut batch = WriteBatch::with_capacity_bytes(room);
     let mut key = Vec::with_capacity(64);
-    for (record, value) in changes.iter() {
+    pages::steps(changes, |record, step| {
         stored_key(&mut key, record);
-        match value {
-            Some(value) => batch.put(&key, value),
-            None => batch.delete(&key),
+        match step {
+            Step::Put(value) => batch.put(&key, value),
+            Step::Delete => batch.delete(&key),
+            Step::Merge(slots) => batch.merge(&key, slots),
         }
-    }
+        Ok(())
+    })?;
     batch.put(MARK_KEY, mark.encode_to_vec());
     let mut options = WriteOptions::default();
     options.disable_wal(true);
     db.write_opt(batch, &options).map_err(rocks("write ledger records"))
 }
 
-/// Many records, which are in order, become a table file by themselves: nothing
+/// Many records, which are in order, become table files by themselves: nothing
 /// is sorted and nothing is written twice.
 fn ingest(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageError> {
     // Without a write-ahead log what lies in memory must not be newer than the
-    // files: the table may not become durable before it.
+    // files: the tables may not become durable before it.
     db.flush().map_err(rocks("flush ledger records"))?;
-    let path = db.path().join(ARRIVING_TABLE);
-    // A crash may have left it, as a second name of a table that was taken in.
-    match fs::remove_file(&path) {
-        Err(e) if e.kind() != ErrorKind::NotFound => return Err(io_error("remove", &path, e)),
-        _ => {}
-    }
-    let failed = rocks("write a table of ledger records");
-    let mut options = Options::default();
-    options.set_compression_type(DBCompressionType::None);
-    let mut table = SstFileWriter::create(&options);
-    let written = (|| {
-        table.open(&path)?;
-        // The mark's key is below every record's.
-        table.put(MARK_KEY, mark.encode_to_vec())?;
-        let mut key = Vec::with_capacity(64);
-        for (record, value) in changes.iter() {
-            stored_key(&mut key, record);
-            match value {
-                Some(value) => table.put(&key, value)?,
-                None => table.delete(&key)?,
-            }
-        }
-        table.finish()
-    })();
-    written.map_err(failed)?;
+    let options = table_options();
+    let mut tables = ArrivingTables::new(db.path(), &options);
+    // The mark's key is below every record's.
+    tables.of_kind(None)?.put(MARK_KEY, mark.encode_to_vec()).map_err(rocks(TABLE))?;
+    let mut key = Vec::with_capacity(64);
+    pages::steps(changes, |record, step| {
+        stored_key(&mut key, record);
+        let table = tables.of_kind(record.first().copied())?;
+        let written = match step {
+            Step::Put(value) => table.put(&key, value),
+            Step::Delete => table.delete(&key),
+            Step::Merge(slots) => table.merge(&key, slots),
+        };
+        written.map_err(rocks(TABLE))
+    })?;
     let mut options = IngestExternalFileOptions::default();
     options.set_move_files(true);
-    db.ingest_external_file_opts(&options, vec![&path])
-        .map_err(rocks("take in a table of ledger records"))
+    db.ingest_external_file_opts(&options, tables.finish()?)
+        .map_err(rocks("take in tables of ledger records"))
+}
+
+fn table_options() -> Options {
+    let mut options = Options::default();
+    options.set_compression_type(DBCompressionType::None);
+    options
+}
+
+/// Table files that the database has not taken in yet, one per kind of record:
+/// a kind that only grows is never merged with one that changes.
+struct ArrivingTables<'a> {
+    folder: &'a Path,
+    options: &'a Options,
+    open: Option<(Option<u8>, SstFileWriter<'a>)>,
+    paths: Vec<PathBuf>,
+}
+
+impl<'a> ArrivingTables<'a> {
+    fn new(folder: &'a Path, options: &'a Options) -> Self {
+        Self { folder, options, open: None, paths: Vec::new() }
+    }
+
+    /// The table of the kind, which follows those of the kinds before.
+    fn of_kind(&mut self, kind: Option<u8>) -> Result<&mut SstFileWriter<'a>, StorageError> {
+        if self.open.as_ref().is_none_or(|(open, _)| *open != kind) {
+            self.close()?;
+        }
+        let (_, table) = match self.open.take() {
+            Some(open) => self.open.insert(open),
+            None => {
+                let table = self.create()?;
+                self.open.insert((kind, table))
+            }
+        };
+        Ok(table)
+    }
+
+    fn create(&mut self) -> Result<SstFileWriter<'a>, StorageError> {
+        let path = self.folder.join(format!("arriving-{}.sst", self.paths.len()));
+        // A crash may have left it, as a second name of a table that was taken in.
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != ErrorKind::NotFound => return Err(io_error("remove", &path, e)),
+            _ => {}
+        }
+        let table = SstFileWriter::create(self.options);
+        table.open(&path).map_err(rocks(TABLE))?;
+        self.paths.push(path);
+        Ok(table)
+    }
+
+    fn close(&mut self) -> Result<(), StorageError> {
+        match self.open.take() {
+            Some((_, mut table)) => table.finish().map_err(rocks(TABLE)),
+            None => Ok(()),
+        }
+    }
+
+    /// The finished files.
+    fn finish(mut self) -> Result<Vec<PathBuf>, StorageError> {
+        self.close()?;
+        Ok(self.paths)
+    }
 }
 
 fn stored_key(key: &mut Vec<u8>, record: &[u8]) {
@@ -141,11 +202,12 @@ fn stored_key(key: &mut Vec<u8>, record: &[u8]) {
 pub(super) fn load(db: &DB) -> Result<OpenedLedger, StorageError> {
     let corrupt = |why: String| StorageError::Corrupt { what: "the ledger database".into(), why };
     let mark = match db.get(MARK_KEY).map_err(rocks("read the ledger mark"))? {
-        None => AppliedMark { format: FORMAT, ..Default::default() },
+        None => AppliedMark { format: MARK_FORMAT, ..Default::default() },
         Some(bytes) => AppliedMark::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?,
     };
-    if mark.format != FORMAT {
-        return Err(corrupt(format!("unknown format {}", mark.format)));
+    if mark.format != MARK_FORMAT {
+        let found = mark.format;
+        return Err(corrupt(format!("format {found}, this version reads {MARK_FORMAT}")));
     }
     let ledger = load_records(db)?;
     let digests = [ledger.state_digest().0, ledger.answers_digest().0];
@@ -166,6 +228,15 @@ struct HashedRecords {
     bytes: Vec<u8>,
     /// Where each key and its value end.
     items: Vec<(usize, usize, [u8; 32])>,
+}
+
+impl HashedRecords {
+    fn push(&mut self, key: &[u8], value: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        let key_end = self.bytes.len();
+        self.bytes.extend_from_slice(value);
+        self.items.push((key_end, self.bytes.len(), record_hash(key, value)));
+    }
 }
 
 /// One thread reads and hashes the records, this one makes a ledger of them.
@@ -206,11 +277,13 @@ fn read_records(db: &DB, batches: &SyncSender<HashedRecords>) -> Result<(), Stor
     for item in db.iterator_opt(from_first, options) {
         let (key, value) = item.map_err(rocks("read ledger records"))?;
         let key = &key[1..];
-        let hash = record_hash(key, &value);
-        batch.bytes.extend_from_slice(key);
-        let key_end = batch.bytes.len();
-        batch.bytes.extend_from_slice(&value);
-        batch.items.push((key_end, batch.bytes.len(), hash));
+        if is_dense(key) {
+            pages::records(key, &value, |key, value| batch.push(key, value)).map_err(|why| {
+                StorageError::Corrupt { what: format!("page {key:02x?}"), why: why.into() }
+            })?;
+        } else {
+            batch.push(key, &value);
+        }
         if batch.bytes.len() >= BATCH_BYTES && batches.send(std::mem::take(&mut batch)).is_err() {
             // The loader has found a fault and says so.
             return Ok(());

@@ -7,11 +7,12 @@ mod log_cache;
 mod log_reader;
 mod log_store;
 mod log_writer;
+mod pages;
 mod snapshot;
 pub(crate) mod storage_id;
 mod threads;
 
-pub(crate) use ledger_records::OpenedLedger;
+pub(crate) use ledger_records::{MARK_FORMAT, OpenedLedger};
 pub(crate) use ledger_store::{LedgerStore, Underway};
 pub(crate) use log_store::LogStore;
 pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
@@ -81,5 +82,7 @@ pub(crate) fn sync_folder(path: &std::path::Path) -> Result<(), StorageError> {
         .map_err(|e| io_error("sync folder", path, e))
 }
 
+#[cfg(test)]
+mod ledger_tests;
 #[cfg(test)]
 mod tests;

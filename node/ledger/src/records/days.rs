@@ -1,11 +1,13 @@
 //! Records of a settlement day: the day itself, its trades as they came,
 //! their statuses, price lines, clearing and objections.
 
+use std::ops::Range;
+
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::formats::{TRADE_BYTES, kind_from_number, trade_bytes};
 use crate::receipt::{BankClearing, Clearing};
 use crate::records::{FORMAT, STATUSES_PER_RECORD};
-use crate::settlement::day::{ChunkMark, Day, Totals};
+use crate::settlement::day::{Batch, ChunkMark, Day, Totals};
 use crate::settlement::price::{PriceLine, PriceRange};
 use crate::settlement::statement::Objection;
 use crate::types::{
@@ -68,28 +70,36 @@ fn read_totals(reader: &mut Reader<'_>) -> Result<Totals, Problem> {
     })
 }
 
-/// Trades that came together, with their chunk's mark unless immediate.
-pub(super) fn batch(writer: &mut Writer, day: &Day, first: u32) -> Option<()> {
+/// A batch, and the places of its trades.
+fn batch_at(day: &Day, first: u32) -> Option<(Batch, Range<usize>)> {
     let at = day.batches.binary_search_by_key(&first, |batch| batch.first).ok()?;
-    let batch = day.batches.get(at)?;
     let next = at.checked_add(1).and_then(|next| day.batches.get(next));
     let end = match next {
         Some(next) => usize::try_from(next.first).ok()?,
         None => day.slots.len(),
     };
-    let first = usize::try_from(first).ok()?;
-    let count = end.checked_sub(first)?;
+    Some((*day.batches.get(at)?, usize::try_from(first).ok()?..end))
+}
 
+/// Bytes of a batch's trades.
+pub(super) fn trades_bytes(day: &Day, first: u32) -> Option<usize> {
+    let (_, places) = batch_at(day, first)?;
+    Some(places.len().saturating_mul(TRADE_BYTES))
+}
+
+/// Trades that came together, with their chunk's mark unless immediate.
+pub(super) fn batch(writer: &mut Writer, day: &Day, first: u32) -> Option<()> {
+    let (batch, places) = batch_at(day, first)?;
     writer.u8(BATCH_FORMAT);
-    writer.reserve(count.saturating_mul(TRADE_BYTES).saturating_add(64));
+    writer.reserve(places.len().saturating_mul(TRADE_BYTES).saturating_add(64));
     writer.option(batch.chunk, Writer::u32);
     if let Some(number) = batch.chunk {
         let place = usize::try_from(number).ok()?.checked_sub(1)?;
         let mark = day.chunks.get(place)?;
         writer.u64(mark.trades_accepted);
     }
-    writer.count(count);
-    day.slots.range(first..end).for_each(|slot| writer.raw(&trade_bytes(&slot.trade)));
+    writer.count(places.len());
+    day.slots.range(places).for_each(|slot| writer.raw(&trade_bytes(&slot.trade)));
     Some(())
 }
 

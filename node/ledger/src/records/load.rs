@@ -53,12 +53,12 @@ impl Loader {
         }
         self.previous.clear();
         self.previous.extend_from_slice(key);
-        self.read(record, value).map_err(refuse)?;
+        self.read(record, value, hash).map_err(refuse)?;
         self.sums.of(record).add(hash);
         Ok(())
     }
 
-    fn read(&mut self, record: RecordKey, value: &[u8]) -> Result<(), Problem> {
+    fn read(&mut self, record: RecordKey, value: &[u8], hash: &[u8; 32]) -> Result<(), Problem> {
         let ledger = &mut self.ledger;
         match record {
             RecordKey::Genesis => ledger.genesis = Some(standing::read_genesis(value)?),
@@ -80,7 +80,7 @@ impl Loader {
             }
             RecordKey::Balances(id) => {
                 let balances = ledger.balances_mut(id).ok_or("its account is missing")?;
-                *balances = standing::read_balances(value)?;
+                *balances = Balances { summed: *hash, ..standing::read_balances(value)? };
             }
             RecordKey::Day(date) => {
                 ledger.days.insert(date, days::read_day(value, date)?);
@@ -165,7 +165,7 @@ impl Ledger {
     fn rebuild_indexes(&mut self) {
         for (number, balances) in (1..).zip(self.balances.iter()) {
             if balances.has_pending_in() {
-                self.pending_in.insert(number);
+                self.pending_in.push(AccountId(number));
             }
         }
         for day in self.days.values_mut() {

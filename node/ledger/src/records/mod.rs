@@ -50,6 +50,11 @@ impl RecordKey {
         matches!(self, Self::Clock | Self::Answer(_))
     }
 
+    /// The account whose balances it holds.
+    pub(crate) fn balances_of(self) -> Option<AccountId> {
+        if let Self::Balances(id) = self { Some(id) } else { None }
+    }
+
     pub(crate) fn to_bytes(self) -> Vec<u8> {
         let mut writer = Writer::new();
         self.write(&mut writer);
@@ -148,6 +153,16 @@ impl RecordKey {
     }
 }
 
+/// Whether the record with this key ends in a number that counts up from nought
+/// or one without gaps, and is never removed. A store may keep many together.
+#[must_use]
+pub fn is_dense(key: &[u8]) -> bool {
+    matches!(
+        RecordKey::from_bytes(key),
+        Ok(RecordKey::Account(_) | RecordKey::Balances(_) | RecordKey::Statuses(..))
+    )
+}
+
 impl Writer {
     pub(crate) fn date(&mut self, date: Date) {
         self.u32(date.yyyymmdd());
@@ -190,6 +205,30 @@ impl Ledger {
         record.write(scratch);
         self.write_value(record, scratch)?;
         Some(hash_of(scratch.as_slice()))
+    }
+
+    /// What key and value take, roughly.
+    pub(crate) fn expected_bytes(&self, record: RecordKey) -> usize {
+        const USUAL: usize = 80;
+        let more = match record {
+            RecordKey::Batch(date, place) => {
+                self.days.get(&date).and_then(|day| days::trades_bytes(day, place))
+            }
+            RecordKey::Answer(ordinal) => self.answers.record(ordinal).map(<[u8]>::len),
+            RecordKey::Balances(_) => return USUAL / 2,
+            RecordKey::Genesis
+            | RecordKey::Clock
+            | RecordKey::Holidays
+            | RecordKey::Instrument(_)
+            | RecordKey::Bank(_)
+            | RecordKey::Account(_)
+            | RecordKey::Day(_)
+            | RecordKey::Statuses(..)
+            | RecordKey::Price(..)
+            | RecordKey::Clearing(_)
+            | RecordKey::Objection(..) => None,
+        };
+        more.unwrap_or_default().saturating_add(USUAL)
     }
 
     /// Writes the record's value, or nothing when there is no such record.

@@ -1,6 +1,8 @@
 //! Records of what stands outside a settlement day: genesis, clock, holidays,
 //! instruments, banks, accounts.
 
+use smallvec::SmallVec;
+
 use crate::account::{Account, Balances};
 use crate::bank::Bank;
 use crate::codec::{Problem, Reader, Writer, known};
@@ -9,7 +11,10 @@ use crate::instrument::Instrument;
 use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Holding};
 use crate::records::FORMAT;
-use crate::types::{AccountKind, BankId, Date, Fen, LedgerTime, Price, Quantity};
+use crate::types::{AccountKind, BankId, Date, Fen, InstrumentCode, LedgerTime, Price, Quantity};
+
+/// Format of a balances record.
+const BALANCES_FORMAT: u8 = 2;
 
 pub(super) fn genesis(writer: &mut Writer, genesis: &Genesis) {
     writer.u8(FORMAT);
@@ -142,49 +147,68 @@ pub(super) fn read_account(value: &[u8]) -> Result<Account, Problem> {
     Ok(account)
 }
 
+/// Short, because it is the record that changes most: one account with one
+/// instrument and one bank is hashed as one block.
 pub(super) fn balances(writer: &mut Writer, balances: &Balances) {
-    writer.u8(FORMAT);
-    writer.count(balances.holdings.len());
+    writer.u8(BALANCES_FORMAT);
+    writer.short_count(balances.holdings.len());
     for (instrument, holding) in &balances.holdings {
         writer.raw(&instrument.to_bytes());
-        write_holding(writer, holding);
+        writer.shorts(positions(holding).map(|position| position.0));
     }
-    writer.count(balances.cash.len());
+    writer.short_count(balances.cash.len());
     for (bank, balance) in &balances.cash {
         writer.u16(bank.0);
-        write_cash(writer, balance);
+        writer.shorts([balance.available.0, balance.pending_out.0]);
     }
 }
 
 pub(super) fn read_balances(value: &[u8]) -> Result<Balances, Problem> {
-    let mut reader = Reader::record(value, FORMAT)?;
-    let holdings = reader.list(|reader| Ok((reader.instrument()?, read_holding(reader)?)))?;
-    let cash = reader.list(|reader| Ok((BankId(reader.u16()?), read_cash(reader)?)))?;
+    let mut reader = Reader::record(value, BALANCES_FORMAT)?;
+    let mut holdings: SmallVec<[_; 1]> = SmallVec::new();
+    for _ in 0..reader.short()? {
+        holdings.push((reader.instrument()?, holding_of(Reader::short, &mut reader)?));
+    }
+    let mut cash: SmallVec<[_; 1]> = SmallVec::new();
+    for _ in 0..reader.short()? {
+        let bank = BankId(reader.u16()?);
+        let (available, pending_out) = (Fen(reader.short()?), Fen(reader.short()?));
+        cash.push((bank, CashBalance { available, pending_out }));
+    }
     reader.finish()?;
-    let ascending = holdings.is_sorted_by(|a, b| a.0 < b.0) && cash.is_sorted_by(|a, b| a.0 < b.0);
+    let ascending = holdings.is_sorted_by(|a: &(InstrumentCode, _), b| a.0 < b.0)
+        && cash.is_sorted_by(|a: &(BankId, _), b| a.0 < b.0);
     if !ascending {
         return Err("balances are out of order".to_owned());
     }
-    Ok(Balances { holdings: holdings.into_iter().collect(), cash: cash.into_iter().collect() })
+    Ok(Balances { holdings, cash, summed: [0; 32] })
+}
+
+/// In the order in which they are written.
+fn positions(holding: &Holding) -> [Quantity; 6] {
+    let Holding { registered, trading, pending_in, pledged, frozen, pending_out } = *holding;
+    [registered, trading, pending_in, pledged, frozen, pending_out]
 }
 
 pub(super) fn write_holding(writer: &mut Writer, holding: &Holding) {
-    writer.i64(holding.registered.0);
-    writer.i64(holding.trading.0);
-    writer.i64(holding.pending_in.0);
-    writer.i64(holding.pledged.0);
-    writer.i64(holding.frozen.0);
-    writer.i64(holding.pending_out.0);
+    positions(holding).iter().for_each(|position| writer.i64(position.0));
 }
 
 pub(super) fn read_holding(reader: &mut Reader<'_>) -> Result<Holding, Problem> {
+    holding_of(Reader::i64, reader)
+}
+
+fn holding_of<'a>(
+    number: impl Fn(&mut Reader<'a>) -> Result<i64, Problem>,
+    reader: &mut Reader<'a>,
+) -> Result<Holding, Problem> {
     Ok(Holding {
-        registered: Quantity(reader.i64()?),
-        trading: Quantity(reader.i64()?),
-        pending_in: Quantity(reader.i64()?),
-        pledged: Quantity(reader.i64()?),
-        frozen: Quantity(reader.i64()?),
-        pending_out: Quantity(reader.i64()?),
+        registered: Quantity(number(reader)?),
+        trading: Quantity(number(reader)?),
+        pending_in: Quantity(number(reader)?),
+        pledged: Quantity(number(reader)?),
+        frozen: Quantity(number(reader)?),
+        pending_out: Quantity(number(reader)?),
     })
 }
 

@@ -1,12 +1,14 @@
 //! What the ledger knows of one settlement day.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::formats::TradesHasher;
 use crate::ledger::Ledger;
 use crate::receipt::{Clearing, DaySummary, Receipt};
 use crate::rejection::{Reason, Rejection};
 use crate::segmented::Segmented;
+use crate::settlement::chunk::place_number;
 use crate::settlement::clearing::PlacesByAccount;
 use crate::settlement::numbers::NumberIndex;
 use crate::settlement::price::PriceLine;
@@ -187,10 +189,20 @@ impl Day {
 
     /// All trades that count, with their places.
     pub(crate) fn counted_trades(&self) -> impl Iterator<Item = (u32, &Trade)> + Clone {
-        (0..)
-            .zip(self.slots.iter())
+        self.slots
+            .iter()
+            .enumerate()
             .filter(|(_, slot)| slot.status != TradeStatus::Voided)
-            .map(|(place, slot)| (place, &slot.trade))
+            .map(|(place, slot)| (place_number(place), &slot.trade))
+    }
+
+    /// Those of them that have these places.
+    pub(crate) fn counted_trades_in(
+        &self,
+        places: Range<usize>,
+    ) -> impl Iterator<Item = &Trade> + Clone {
+        let slots = self.slots.range(places);
+        slots.filter(|slot| slot.status != TradeStatus::Voided).map(|slot| &slot.trade)
     }
 
     pub(crate) fn record_at(&self, place: u32) -> Option<TradeRecord> {

@@ -1,13 +1,13 @@
 //! Delivery versus payment (货银对付), trade by trade and gross: each trade's
 //! tonnes and money move together or not at all.
 
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, READ_AHEAD};
 use crate::receipt::{CashBalance, Holding, Receipt, TradeResult};
 use crate::records::{RecordKey, STATUSES_PER_RECORD};
 use crate::rejection::{Reason, Rejection};
 use crate::settlement::day::{Day, Slot};
 use crate::settlement::limits::DELIVERY_STEP_LIMIT;
-use crate::types::{Date, DayState, Fen, HeldReason, LedgerTime, Trade, TradeStatus};
+use crate::types::{Date, DayState, Fen, HeldReason, LedgerTime, Quantity, Trade, TradeStatus};
 
 /// Both legs of one trade, computed before anything moves.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub(crate) struct Legs {
     buyer_holding: Holding,
     seller_cash: CashBalance,
     buyer_cash: CashBalance,
+    /// Whether nothing that the buyer bought of this instrument was pending.
+    first_pending_in: bool,
     /// New interbank positions of the paying and the receiving bank, if they differ.
     interbank: Option<(Fen, Fen)>,
 }
@@ -51,36 +53,30 @@ impl Ledger {
         // Out of the day while accounts change, and back before anything else
         // looks at it.
         let mut slots = std::mem::take(&mut day.slots);
-        self.read_ahead(slots.range(places.clone()));
-        let (mut delivered, mut held) = (0_u64, 0_u64);
+        let (mut delivered_now, mut held_now) = (0_u64, 0_u64);
         let mut results = Vec::with_capacity(places.len());
-        for place in places {
-            let Some(slot) = slots.get_mut(place) else { break };
-            if slot.status == TradeStatus::Accepted {
-                slot.status = self.try_delivery(&slot.trade);
-                let counter =
-                    if slot.status == TradeStatus::Delivered { &mut delivered } else { &mut held };
-                *counter = counter.saturating_add(1);
+        for first in places.clone().step_by(READ_AHEAD / 2) {
+            let few = first..first.saturating_add(READ_AHEAD / 2).min(places.end);
+            let parties = |slot: &Slot| [slot.trade.seller, slot.trade.buyer];
+            self.read_ahead(slots.range(few.clone()).flat_map(parties));
+            for place in few {
+                let Some(slot) = slots.get_mut(place) else { break };
+                if slot.status == TradeStatus::Accepted {
+                    slot.status = self.try_delivery(&slot.trade);
+                    let delivered = slot.status == TradeStatus::Delivered;
+                    let counter = if delivered { &mut delivered_now } else { &mut held_now };
+                    *counter = counter.saturating_add(1);
+                }
+                results.push(TradeResult { number: slot.trade.number, status: slot.status });
             }
-            results.push(TradeResult { number: slot.trade.number, status: slot.status });
+            self.seal_many_balances();
         }
         if let Some(day) = self.days.get_mut(&date) {
             day.slots = slots;
-            day.delivered = day.delivered.saturating_add(delivered);
-            day.held = day.held.saturating_add(held);
+            day.delivered = day.delivered.saturating_add(delivered_now);
+            day.held = day.held.saturating_add(held_now);
         }
         results
-    }
-
-    /// Reads what the trades' accounts hold before any of them is tried: reads
-    /// that do not wait for each other bring far apart accounts into the cache
-    /// many at a time. The sum keeps them from being left out as useless.
-    fn read_ahead<'a>(&self, slots: impl Iterator<Item = &'a Slot>) {
-        let held = |id| {
-            self.balances_at(id).map_or(0, |balances| balances.holdings.len() ^ balances.cash.len())
-        };
-        let sum = slots.map(|slot| held(slot.trade.buyer) ^ held(slot.trade.seller));
-        std::hint::black_box(sum.fold(0, |all, one| all ^ one));
     }
 
     fn advance_cursor(&mut self, date: Date, end: u64) {
@@ -130,6 +126,7 @@ impl Ledger {
         let sub = |from: Fen| from.checked_sub(amount).ok_or(cash);
         let add = |to: Fen| to.checked_add(amount).ok_or(cash);
         seller_holding.trading = seller_holding.trading.checked_sub(trade.quantity).ok_or(goods)?;
+        let first_pending_in = buyer_holding.pending_in == Quantity(0);
         buyer_holding.pending_in =
             buyer_holding.pending_in.checked_add(trade.quantity).ok_or(goods)?;
         buyer_cash.available = sub(buyer_cash.available)?;
@@ -141,7 +138,14 @@ impl Ledger {
             let receiving = self.banks.get(trade.seller_bank).ok_or(cash)?;
             Some((sub(paying.interbank)?, add(receiving.interbank)?))
         };
-        Ok(Legs { seller_holding, buyer_holding, seller_cash, buyer_cash, interbank })
+        Ok(Legs {
+            seller_holding,
+            buyer_holding,
+            seller_cash,
+            buyer_cash,
+            first_pending_in,
+            interbank,
+        })
     }
 
     /// Writes both legs; cannot fail.
@@ -156,7 +160,9 @@ impl Ledger {
             buyer.set_holding(trade.instrument, legs.buyer_holding);
             buyer.set_cash(trade.buyer_bank, legs.buyer_cash);
         }
-        self.pending_in.insert(trade.buyer.0);
+        if legs.first_pending_in {
+            self.pending_in.push(trade.buyer);
+        }
         if let Some((paying, receiving)) = legs.interbank {
             for (bank, interbank) in [(trade.buyer_bank, paying), (trade.seller_bank, receiving)] {
                 self.touch(RecordKey::Bank(bank));

@@ -8,7 +8,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::settlement::day::{Day, state_name};
 use crate::settlement::limits::{HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS};
 use crate::settlement::price::PriceLine;
-use crate::types::{AccountId, Date, DayState, Quantity};
+use crate::types::{Date, DayState, Quantity};
 
 impl Ledger {
     pub(crate) fn set_holidays(&mut self, dates: &[Date]) -> Result<Receipt, Rejection> {
@@ -88,7 +88,7 @@ impl Ledger {
 
     /// What was bought on an earlier day may be sold from now on.
     fn release_pending_in(&mut self) {
-        for id in self.pending_in.take().into_iter().map(AccountId) {
+        for id in std::mem::take(&mut self.pending_in) {
             self.touch(RecordKey::Balances(id));
             let Some(balances) = self.balances_mut(id) else { continue };
             for (_, holding) in &mut balances.holdings {

@@ -1,13 +1,14 @@
 //! Delivery versus payment: both legs or neither, never twice, resumable.
 
 use registry_ledger::{
-    Command, DayState, Fen, HeldReason, Quantity, Receipt, Trade, TradeKind, TradeNumber,
-    TradeResult, TradeStatus,
+    AccountId, Command, DayState, Fen, HeldReason, Quantity, Receipt, Trade, TradeKind,
+    TradeNumber, TradeResult, TradeStatus,
 };
 
+use crate::opening::{books, load};
 use crate::world::{
-    ABC, BUYER, ICBC, MONEY, POOR, SELLER, WINDOW_MS, World, cea, deliver, fail, issue, retry,
-    settle, to_trading, today, trade,
+    ABC, BUYER, ICBC, MONEY, POOR, SELLER, WINDOW_MS, World, cea, deliver, fail, issue, open_day,
+    retry, settle, to_trading, today, trade,
 };
 
 fn results(receipt: Receipt) -> Vec<TradeResult> {
@@ -126,4 +127,41 @@ fn money_of_the_whole_market_may_gather_in_one_place() {
     let refused = world.refused(Command::Deposit { account: POOR, bank: ICBC, amount: Fen(1) });
     assert_eq!(refused.reason, registry_ledger::Reason::OutOfRange);
     assert_eq!(world.ledger.instruments()[0].code, cea());
+}
+
+#[test]
+fn thousands_of_accounts_in_one_step_are_in_digest_and_changes_as_in_many() {
+    const ACCOUNTS: u32 = 6_000;
+    let account = |number: u32| AccountId(4 + number % ACCOUNTS);
+    // Everybody sells once and buys once, so that all are touched twice, far apart.
+    let trades: Vec<_> = (0..ACCOUNTS)
+        .map(|number| Trade {
+            seller: account(number),
+            buyer: account(number * 7 + 3_001),
+            ..trade(u64::from(number) + 1)
+        })
+        .collect();
+    let mut confirmed = World::market();
+    confirmed.ok(load((4..4 + ACCOUNTS).map(books).collect()));
+    confirmed.ok(open_day(today()));
+    confirmed.stream(&trades);
+    confirmed.advance(DayState::Confirmed);
+
+    let delivered = |step: u32| {
+        let mut world = confirmed.clone();
+        world.ledger.take_changes();
+        for first in (0..ACCOUNTS).step_by(step as usize) {
+            world.ok(deliver(u64::from(first) + 1, step));
+        }
+        assert_eq!(world.ledger.day(today()).unwrap().delivered_count, u64::from(ACCOUNTS));
+        let digest = world.state_digest();
+        let changes = world.ledger.take_changes();
+        let state = changes.iter().filter(|(key, _)| key[0] != 2 && key[0] != 14);
+        let state = state.map(|(key, value)| (key.to_vec(), value.map(<[u8]>::to_vec)));
+        (digest, state.collect::<Vec<_>>())
+    };
+    let (digest, changes) = delivered(ACCOUNTS);
+    assert_eq!(changes.iter().filter(|(key, _)| key[0] == 7).count(), ACCOUNTS as usize);
+    assert!(changes.is_sorted_by(|(a, _), (b, _)| a < b), "each record once, in order");
+    assert!((digest, changes) == delivered(10), "steps differ");
 }

@@ -53,6 +53,7 @@ pub(crate) fn trade(number: u64) -> Trade {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) now: LedgerTime,
