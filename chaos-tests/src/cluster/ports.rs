@@ -1,6 +1,6 @@
 //! Blocks of free ports, exclusive among concurrent tests.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 
 use anyhow::bail;
 
@@ -28,7 +28,7 @@ impl PortBlock {
             let first = FIRST_PORT + (offset + step) % BLOCKS * BLOCK_PORTS;
             let Ok(guard) = TcpListener::bind((Ipv4Addr::LOCALHOST, first)) else { continue };
             let end = first + BLOCK_PORTS;
-            if (first + 1..end).all(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()) {
+            if (first + 1..end).all(nobody_listens) {
                 return Ok(Self { _guard: guard, next: first + 1, end });
             }
         }
@@ -45,9 +45,24 @@ impl PortBlock {
     }
 }
 
+/// Asked by connecting: a socket bound to try the port would live on in a child
+/// process that another thread is just starting, until that has its program.
+fn nobody_listens(port: u16) -> bool {
+    TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_that_somebody_listens_on_is_not_free() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("bound").port();
+        assert!(!nobody_listens(port));
+        drop(listener);
+        assert!(nobody_listens(port));
+    }
 
     #[test]
     fn blocks_taken_together_do_not_overlap() {
