@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -87,12 +88,18 @@ impl SnapshotShelf {
         staging: &Path,
         mark: AppliedMark,
     ) -> Result<SnapshotFolder, StorageError> {
+        // Whatever is wrong with it does not concern the new one.
+        let before = self.latest().ok().flatten();
         let mut files = Vec::new();
         let listing = fs::read_dir(staging).map_err(|e| io_error("list", staging, e))?;
         for item in listing {
             let item = item.map_err(|e| io_error("list", staging, e))?;
             let name = item.file_name().to_string_lossy().into_owned();
             if name == MANIFEST {
+                continue;
+            }
+            if let Some(known) = before.as_ref().and_then(|before| before.same_table(&item)) {
+                files.push(known.clone());
                 continue;
             }
             let (length_bytes, sha256) = sync_and_hash(&item.path())?;
@@ -152,6 +159,20 @@ impl SnapshotShelf {
 }
 
 impl SnapshotFolder {
+    /// The table of this snapshot that `item` is another name of. RocksDB never
+    /// changes a table, so it is on disk and has the hash that it had; if the
+    /// disk has changed it since, whoever gets it finds out.
+    fn same_table(&self, item: &fs::DirEntry) -> Option<&SnapshotFile> {
+        let name = item.file_name();
+        let is_table = Path::new(&name).extension().is_some_and(|extension| extension == "sst");
+        let table = self.files.iter().find(|file| is_table && name == file.name.as_str())?;
+        let (here, there) = (fs::metadata(self.path.join(&name)).ok()?, item.metadata().ok()?);
+        let same = |here: &fs::Metadata, there: &fs::Metadata| {
+            (here.dev(), here.ino()) == (there.dev(), there.ino())
+        };
+        (same(&here, &there) && there.len() == table.length_bytes).then_some(table)
+    }
+
     /// Names of the files to send, the manifest first.
     pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(MANIFEST).chain(self.files.iter().map(|file| file.name.as_str()))
