@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use openraft::impls::EmptyNode;
 use registry_ledger::{Reason, Receipt};
@@ -201,6 +201,28 @@ async fn a_read_barrier_on_any_node_sees_what_was_answered_before() {
         let known = reader.ledger().read().await.ledger.banks().len();
         assert_eq!(known, bank_id as usize - 99);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ledger_that_is_busy_for_longer_than_an_election_timeout_costs_no_election() {
+    let cities = Cities::formed().await;
+    let leader = cities.leader().await;
+    within(leader.propose(open_bank(100))).await.expect("an answer");
+    for node in cities.nodes.values() {
+        within(node.read_barrier()).await.expect("a quorum");
+    }
+    let (leader_id, term) = (leader.status().leader_id, leader.status().term);
+    // As while an entry of some seconds is applied, on every node at once.
+    let mut busy = Vec::new();
+    for node in cities.nodes.values() {
+        busy.push(within(node.ledger().write()).await);
+    }
+    let timeout = Duration::from_millis(leader.inner.config.raft.election_timeout_max_ms);
+    let began = Instant::now();
+    while began.elapsed() < 2 * timeout {
+        within(leader.read_barrier()).await.expect("a quorum although the ledgers are busy");
+    }
+    assert_eq!((leader.status().leader_id, leader.status().term), (leader_id, term));
 }
 
 #[tokio::test(flavor = "multi_thread")]

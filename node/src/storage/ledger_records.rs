@@ -16,7 +16,7 @@ use rocksdb::{
 };
 
 use super::pages::{self, Step};
-use super::{StorageError, io_error};
+use super::{StorageError, direct_io, io_error};
 
 const RECORD_PREFIX: u8 = b'r';
 const MARK_KEY: &[u8] = b"mark";
@@ -56,10 +56,10 @@ pub(super) fn rocks(what: &'static str) -> impl FnOnce(rocksdb::Error) -> Storag
 }
 
 pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
-    DB::open(&database_options(), folder).map_err(rocks("open the ledger database"))
+    DB::open(&database_options(folder), folder).map_err(rocks("open the ledger database"))
 }
 
-fn database_options() -> Options {
+fn database_options(folder: &Path) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.set_write_buffer_size(64 << 20);
@@ -74,6 +74,7 @@ fn database_options() -> Options {
     options.set_max_bytes_for_level_base(L0_BYTES);
     options.set_level_zero_slowdown_writes_trigger(2 * L0_FILES);
     options.set_level_zero_stop_writes_trigger(3 * L0_FILES);
+    direct_io::use_where_possible(&mut options, folder);
     options.set_keep_log_file_num(4);
     options
 }

@@ -18,7 +18,7 @@ use super::durable_mark::{Acknowledged, DurableMark};
 use super::log_cache::LogCache;
 use super::log_reader::LogReader;
 use super::log_writer::{self, Job};
-use super::{StorageError, StorageThreads, io_error};
+use super::{StorageError, StorageThreads, direct_io, io_error};
 use crate::raft::types::{Entry, LogId, TypeConfig, Vote};
 use crate::raft::wire;
 
@@ -83,7 +83,7 @@ impl LogStore {
         std::fs::create_dir_all(folder).map_err(|e| io_error("create", folder, e))?;
         let families = [LOG_FAMILY, META_FAMILY, "default"]
             .map(|name| ColumnFamilyDescriptor::new(name, family_options()));
-        let db = DB::open_cf_descriptors(&database_options(), folder, families)
+        let db = DB::open_cf_descriptors(&database_options(folder), folder, families)
             .map_err(|source| StorageError::Rocks { what: "open the log database", source })?;
         let (mark, acknowledged) = DurableMark::open(folder)?;
         let (shared, found) = load(db)?;
@@ -133,11 +133,12 @@ impl LogStore {
     }
 }
 
-fn database_options() -> Options {
+fn database_options(folder: &Path) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
     options.set_max_total_wal_size(256 << 20);
+    direct_io::use_where_possible(&mut options, folder);
     options.set_keep_log_file_num(4);
     options
 }

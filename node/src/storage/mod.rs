@@ -1,5 +1,6 @@
 //! Everything on disk: the replicated log, the ledger's records, snapshots.
 
+mod direct_io;
 mod durable_mark;
 mod ledger_records;
 mod ledger_store;

@@ -9,8 +9,8 @@ use crate::receipt::{Clearing, DaySummary, Receipt};
 use crate::rejection::{Reason, Rejection};
 use crate::segmented::Segmented;
 use crate::settlement::chunk::place_number;
-use crate::settlement::clearing::PlacesByAccount;
 use crate::settlement::numbers::NumberIndex;
+use crate::settlement::places::PlacesByAccount;
 use crate::settlement::price::PriceLine;
 use crate::settlement::statement::Objection;
 use crate::types::{

@@ -12,6 +12,7 @@ pub(crate) mod limits;
 pub(crate) mod manifest;
 pub(crate) mod numbers;
 pub(crate) mod open;
+pub(crate) mod places;
 pub(crate) mod price;
 pub(crate) mod statement;
 pub(crate) mod suspend;
