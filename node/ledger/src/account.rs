@@ -207,7 +207,7 @@ fn unknown_account(id: AccountId, field: &str) -> Rejection {
 }
 
 /// Place of an account in the dense lists.
-fn place(id: AccountId) -> Option<usize> {
+pub(crate) fn place(id: AccountId) -> Option<usize> {
     usize::try_from(id.0.checked_sub(1)?).ok()
 }
 

@@ -2,7 +2,6 @@
 
 use crate::codec::Writer;
 use crate::ledger::{Ledger, READ_AHEAD};
-use crate::records::RecordKey;
 
 /// Changed records in the order of their keys, in one piece of memory.
 #[derive(Clone, Debug, Default)]
@@ -56,10 +55,7 @@ impl Ledger {
     /// Between [`Ledger::seal`] and the next entry this is exactly what makes
     /// an older copy of [`Ledger::records`] a new one.
     pub fn take_changes(&mut self) -> Changes {
-        self.changed.sort();
-        let mut records: Vec<RecordKey> = self.changed.take().collect();
-        // Several runs that are in order already, which this sort makes use of.
-        records.sort();
+        let records = self.changed.take_sorted();
         let mut changes = Changes::default();
         // Growing would copy all of it again and again.
         let bytes = records.iter().map(|record| self.expected_bytes(*record));

@@ -52,16 +52,10 @@ pub(crate) struct Applied {
     pub(crate) snapshots_installed: AtomicU64,
 }
 
-impl Applied {
-    fn note_genesis(&self, ledger: &Ledger) {
-        if let Some(genesis) = ledger.genesis() {
-            self.genesis.get_or_init(|| genesis.clone());
-        }
+fn note_genesis(known: &OnceLock<Genesis>, ledger: &Ledger) {
+    if let Some(genesis) = ledger.genesis() {
+        known.get_or_init(|| genesis.clone());
     }
-}
-
-fn genesis_of(ledger: &Ledger) -> OnceLock<Genesis> {
-    ledger.genesis().map(|genesis| OnceLock::from(genesis.clone())).unwrap_or_default()
 }
 
 /// The replicated ledger of this node.
@@ -84,8 +78,10 @@ impl StateMachine {
     ) -> Result<(Self, Arc<Applied>), StorageError> {
         let (last_applied, membership) = read_mark(&opened.mark)?;
         let (term, log_index) = position(last_applied.as_ref());
+        let genesis = OnceLock::new();
+        note_genesis(&genesis, &opened.ledger);
         let applied = Arc::new(Applied {
-            genesis: genesis_of(&opened.ledger),
+            genesis,
             view: RwLock::new(LedgerView::new(opened.ledger, term, log_index)),
             index: watch::Sender::new(log_index),
             commands: AtomicU64::new(0),
@@ -134,7 +130,7 @@ impl StateMachine {
             std::process::abort();
         };
         view.advance(log_id.leader_id.term, log_id.index, sealed.state_digest);
-        self.applied.note_genesis(&view.ledger);
+        note_genesis(&self.applied.genesis, &view.ledger);
         drop(view);
         self.applied.commands.fetch_add(answers.len() as u64, Ordering::Relaxed);
         Ok(answers)
@@ -309,7 +305,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let (term, log_index) = position(last_applied.as_ref());
         let view = LedgerView::new(opened.ledger, term, log_index);
         // Readers do not wait while the memory of the old ledger is given back.
-        self.applied.note_genesis(&view.ledger);
+        note_genesis(&self.applied.genesis, &view.ledger);
         let old = std::mem::replace(&mut *self.applied.view.write().await, view);
         drop(old);
         self.applied.index.send_replace(log_index);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::account::place;
 use crate::amount::format_yuan;
 use crate::formats::{CashLine, ClearingHasher, GoodsLine};
 use crate::ledger::{Ledger, READ_AHEAD};
@@ -78,6 +79,7 @@ struct Nets {
 
 /// The nets of all accounts.
 struct NetsByAccount {
+    /// In the places of the accounts.
     first: Vec<Nets>,
     more_goods: More<InstrumentCode>,
     more_cash: More<BankId>,
@@ -89,7 +91,7 @@ type More<K> = BTreeMap<(AccountId, K), i64>;
 impl NetsByAccount {
     fn of(day: &Day, accounts: usize) -> Self {
         let mut nets = Self {
-            first: vec![Nets::default(); accounts.saturating_add(1)],
+            first: vec![Nets::default(); accounts],
             more_goods: BTreeMap::new(),
             more_cash: BTreeMap::new(),
         };
@@ -134,7 +136,7 @@ impl NetsByAccount {
     ) {
         let mut more_lines = more.iter().map(|((id, key), net)| (*id, (*key, *net))).peekable();
         let mut lines = Vec::new();
-        for (account, nets) in (0..).map(AccountId).zip(&self.first) {
+        for (account, nets) in (1..).map(AccountId).zip(&self.first) {
             lines.extend(first(nets));
             while let Some((_, line)) = more_lines.next_if(|(id, _)| *id == account) {
                 lines.push(line);
@@ -143,11 +145,6 @@ impl NetsByAccount {
             lines.drain(..).for_each(|(key, net)| take(account, key, net));
         }
     }
-}
-
-/// Place of an account's nets.
-fn place(id: AccountId) -> Option<usize> {
-    usize::try_from(id.0).ok()
 }
 
 /// Adds to the first key's net, or to that of a further key. No sum is larger
