@@ -123,7 +123,8 @@ impl Ledger {
         Sealed { state_digest: self.state_digest(), answers_digest: self.answers_digest() }
     }
 
-    /// Records sealed since changes were last taken.
+    /// Records sealed since changes were last taken; among more than 65,536, up
+    /// to twice as many as there are.
     #[must_use]
     pub fn changed_records(&self) -> usize {
         self.changed.len()

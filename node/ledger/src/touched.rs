@@ -84,11 +84,16 @@ fn place(number: u32) -> (usize, u64) {
     (usize::try_from(number / 64).unwrap_or(usize::MAX), 1 << (number % 64))
 }
 
+/// So many balances are kept without looking for repeated ones.
+const FEW_BALANCES: usize = 1 << 16;
+
 /// A set of records.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Touched {
-    /// As often as they were added.
+    /// Some of them repeatedly: at most about twice as many as are distinct, or few.
     balances: Vec<AccountId>,
+    /// Balances when repeated ones were last dropped.
+    distinct: usize,
     banks: DenseSet,
     /// Pages of the day that changed first; other days' go into the tree.
     statuses: DenseSet,
@@ -102,6 +107,9 @@ impl Touched {
         match record {
             RecordKey::Balances(id) => {
                 self.balances.push(id);
+                if self.balances.len() >= FEW_BALANCES.max(self.distinct.saturating_mul(2)) {
+                    self.drop_repeated();
+                }
                 true
             }
             RecordKey::Bank(id) => self.banks.insert(id.0.into()),
@@ -123,20 +131,29 @@ impl Touched {
         }
     }
 
-    /// Records in the set, balances as often as they were added.
+    /// Brings the balances in order, each once.
+    fn drop_repeated(&mut self) {
+        let mut distinct: DenseSet = self.balances.drain(..).map(|id| id.0).collect();
+        distinct.sort();
+        self.balances.extend(distinct.members.into_iter().map(AccountId));
+        self.distinct = self.balances.len();
+    }
+
+    /// Records in the set, some of the balances repeatedly.
     pub(crate) fn len(&self) -> usize {
         [self.balances.len(), self.banks.len(), self.statuses.len(), self.others.len()]
             .into_iter()
             .fold(0, usize::saturating_add)
     }
 
-    /// Balances in the set, as often as they were added.
+    /// Balances in the set, some of them repeatedly.
     pub(crate) fn balances(&self) -> usize {
         self.balances.len()
     }
 
-    /// Takes the balances out, in the order they came.
+    /// Takes the balances out.
     pub(crate) fn take_balances(&mut self) -> Vec<AccountId> {
+        self.distinct = 0;
         std::mem::take(&mut self.balances)
     }
 
@@ -157,9 +174,7 @@ impl Touched {
 
     /// Empties the set; its members in order, each once.
     pub(crate) fn take_sorted(&mut self) -> Vec<RecordKey> {
-        let mut distinct: DenseSet = self.balances.drain(..).map(|id| id.0).collect();
-        distinct.sort();
-        self.balances.extend(distinct.members.into_iter().map(AccountId));
+        self.drop_repeated();
         self.banks.sort();
         self.statuses.sort();
         let mut records: Vec<RecordKey> = self.take().collect();
@@ -182,6 +197,22 @@ mod tests {
             assert_eq!(set.take(), [63, 64, 1_000_000]);
             assert!(!set.contains(63) && set.len() == 0);
         }
+    }
+
+    #[test]
+    fn accounts_that_change_again_and_again_are_not_counted_as_many() {
+        let mut touched = Touched::default();
+        for change in 0..3_000_000_u32 {
+            touched.insert(RecordKey::Balances(AccountId(change % 1_000)));
+            assert!(touched.len() <= FEW_BALANCES);
+        }
+        assert_eq!(touched.take_sorted().len(), 1_000);
+        let many = 2 * u32::try_from(FEW_BALANCES).unwrap();
+        for change in 0..10 * many {
+            touched.insert(RecordKey::Balances(AccountId(change % many)));
+            assert!(touched.len() <= 4 * FEW_BALANCES);
+        }
+        assert_eq!(touched.take_sorted().len(), 2 * FEW_BALANCES);
     }
 
     #[test]

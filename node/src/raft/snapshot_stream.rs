@@ -10,7 +10,7 @@ use tonic::{Status, Streaming};
 
 use super::types::{Snapshot, Vote};
 use super::wire;
-use crate::storage::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
+use crate::storage::{IncomingSnapshot, SnapshotFolder, SnapshotShelf, StorageError};
 
 const PART_BYTES: usize = 1 << 20;
 
@@ -86,9 +86,12 @@ pub(super) async fn receive(
     let Some(Part::Header(header)) = stream.message().await?.and_then(|first| first.part) else {
         return Err(missing());
     };
-    let refused = |error: crate::storage::StorageError| {
+    let refused = |error: StorageError| {
         tracing::warn!(%error, sender, "arriving snapshot refused");
-        Status::data_loss(error.to_string())
+        match error {
+            StorageError::OtherFormat { .. } => Status::failed_precondition(error.to_string()),
+            _ => Status::data_loss(error.to_string()),
+        }
     };
     let mut incoming = IncomingSnapshot::begin(shelf, sender).map_err(refused)?;
     let mut files = 0;

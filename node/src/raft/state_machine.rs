@@ -152,7 +152,12 @@ impl StateMachine {
     async fn take_changes(&mut self) -> (Changes, AppliedMark) {
         self.handed_over = Instant::now();
         let mut view = self.applied.view.write().await;
-        (view.ledger.take_changes(), self.mark(&view.ledger))
+        let ledger = &mut view.ledger;
+        let changes = match ledger.changed_records() {
+            few if few < LedgerStore::MANY_RECORDS => ledger.take_changes(),
+            _ => block_in_place(|| ledger.take_changes()),
+        };
+        (changes, self.mark(ledger))
     }
 
     /// Writes everything that is applied to disk, for a clean stop. Nothing
@@ -194,19 +199,29 @@ fn apply_commands(ledger: &mut Ledger, log_id: &LogId, batch: &LogBatch) -> Vec<
         .collect()
 }
 
-/// Whether the work grows with the accounts of the market or the trades of the
-/// day: other tasks must not wait behind it on this thread.
+/// Whether the work grows with the accounts of the market, with the trades of
+/// the day, or with what one command may hold: other tasks must not wait behind
+/// it on this thread.
 fn takes_long(command: &LogCommand) -> bool {
     matches!(
         command.command,
         Some(
-            Command::OpenDay(_)
+            Command::LoadAccounts(_)
+                | Command::OpenDay(_)
                 | Command::SubmitManifest(_)
                 | Command::ClearDay(_)
+                | Command::ConfirmClearing(_)
+                | Command::AmendTrade(_)
+                | Command::DeliverTrades(_)
                 | Command::IssueStatements(_)
                 | Command::FinalizeDay(_)
         )
     )
+}
+
+/// Work that would hold up the runtime.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
 }
 
 fn position(last_applied: Option<&LogId>) -> (u64, u64) {
@@ -229,7 +244,7 @@ fn meta_of(folder: &SnapshotFolder) -> Result<SnapshotMeta, StorageError> {
 }
 
 /// A snapshot folder as the consensus library passes it around.
-pub(super) fn as_snapshot(folder: SnapshotFolder) -> Result<Snapshot, StorageError> {
+pub(crate) fn as_snapshot(folder: SnapshotFolder) -> Result<Snapshot, StorageError> {
     Ok(Snapshot { meta: meta_of(&folder)?, snapshot: folder })
 }
 
@@ -287,11 +302,9 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         meta: &SnapshotMeta,
         snapshot: SnapshotFolder,
     ) -> io::Result<()> {
-        let shelf = self.shelf.clone();
-        let folder = tokio::task::spawn_blocking(move || shelf.shelve(&snapshot.path))
-            .await
-            .map_err(io::Error::other)??;
-        let opened = self.store.replace(folder.path).await?.finished().await?;
+        // Nothing of this node's own goes before all of the snapshot was read.
+        let prepared = self.store.prepare_replacement(snapshot.path.clone()).await?;
+        let opened = prepared.finished().await?;
         let (last_applied, membership) = read_mark(&opened.mark)?;
         if last_applied != meta.last_log_id {
             return Err(io::Error::other(format!(
@@ -300,14 +313,17 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
                 meta.last_log_id
             )));
         }
+        let shelf = self.shelf.clone();
+        blocking(move || shelf.shelve(&snapshot.path)).await??;
+        self.store.replace().await?.finished().await?;
         self.last_applied = last_applied;
         self.membership = membership;
         let (term, log_index) = position(last_applied.as_ref());
         let view = LedgerView::new(opened.ledger, term, log_index);
-        // Readers do not wait while the memory of the old ledger is given back.
         note_genesis(&self.applied.genesis, &view.ledger);
         let old = std::mem::replace(&mut *self.applied.view.write().await, view);
-        drop(old);
+        // Readers do not wait while its memory is given back.
+        blocking(move || drop(old)).await?;
         self.applied.index.send_replace(log_index);
         self.applied.snapshots_installed.fetch_add(1, Ordering::Relaxed);
         Ok(())
@@ -362,9 +378,7 @@ impl RaftSnapshotBuilder<TypeConfig> for SnapshotBuilder {
         let shelf = self.shelf.clone();
         let mark = self.mark.clone();
         // Hashing and syncing files would hold up the runtime.
-        let folder = tokio::task::spawn_blocking(move || shelf.publish(&staging, mark))
-            .await
-            .map_err(io::Error::other)??;
+        let folder = blocking(move || shelf.publish(&staging, mark)).await??;
         Ok(as_snapshot(folder)?)
     }
 }

@@ -1,12 +1,17 @@
 //! Whether tables may be written past the page cache.
 
 use std::fs::{self, OpenOptions};
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 use rocksdb::Options;
 
 const PROBE: &str = "direct-io.probe";
+
+/// What RocksDB writes at least, and how it lies in memory.
+#[repr(align(4096))]
+struct Block([u8; 4096]);
 
 /// Tables are written once and hardly ever read while the node runs: past the
 /// page cache they cost no copy and push nothing out of it. Some file systems
@@ -21,17 +26,17 @@ fn is_possible(folder: &Path) -> bool {
         return false;
     }
     let probe = folder.join(PROBE);
-    let opened = OpenOptions::new()
+    // Some file systems let a file be opened so and refuse to write it.
+    let written = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .custom_flags(libc::O_DIRECT)
-        .open(&probe);
-    let possible = opened.is_ok();
-    drop(opened);
+        .open(&probe)
+        .and_then(|mut file| file.write_all(&Block([0; 4096]).0));
     // Left behind it would do no harm.
     drop(fs::remove_file(&probe));
-    possible
+    written.is_ok()
 }
 
 #[cfg(test)]

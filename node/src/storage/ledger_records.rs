@@ -40,6 +40,8 @@ const PACKED_LEVELS: [DBCompressionType; 7] = [
     DBCompressionType::Lz4,
     DBCompressionType::Lz4,
 ];
+/// How the name of a table begins that the database has not taken in yet.
+const ARRIVING: &str = "arriving-";
 const TABLE: &str = "write a table of ledger records";
 /// From so many records on, a write makes table files of its own.
 pub(super) const MANY_RECORDS: usize = 20_000;
@@ -56,7 +58,24 @@ pub(super) fn rocks(what: &'static str) -> impl FnOnce(rocksdb::Error) -> Storag
 }
 
 pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
+    remove_arriving(folder)?;
     DB::open(&database_options(folder), folder).map_err(rocks("open the ledger database"))
+}
+
+/// A crash may have left tables that were not taken in, or a second name of one
+/// that was.
+fn remove_arriving(folder: &Path) -> Result<(), StorageError> {
+    let listing = match fs::read_dir(folder) {
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        listing => listing.map_err(|e| io_error("list", folder, e))?,
+    };
+    for item in listing {
+        let item = item.map_err(|e| io_error("list", folder, e))?;
+        if item.file_name().to_string_lossy().starts_with(ARRIVING) {
+            fs::remove_file(item.path()).map_err(|e| io_error("remove", &item.path(), e))?;
+        }
+    }
+    Ok(())
 }
 
 fn database_options(folder: &Path) -> Options {
@@ -168,12 +187,7 @@ impl<'a> ArrivingTables<'a> {
     }
 
     fn create(&mut self) -> Result<SstFileWriter<'a>, StorageError> {
-        let path = self.folder.join(format!("arriving-{}.sst", self.paths.len()));
-        // A crash may have left it, as a second name of a table that was taken in.
-        match fs::remove_file(&path) {
-            Err(e) if e.kind() != ErrorKind::NotFound => return Err(io_error("remove", &path, e)),
-            _ => {}
-        }
+        let path = self.folder.join(format!("{ARRIVING}{}.sst", self.paths.len()));
         let table = SstFileWriter::create(self.options);
         table.open(&path).map_err(rocks(TABLE))?;
         self.paths.push(path);
@@ -200,16 +214,25 @@ fn stored_key(key: &mut Vec<u8>, record: &[u8]) {
     key.extend_from_slice(record);
 }
 
+/// Refuses records in another format than this version's.
+pub(super) fn check_format(mark: &AppliedMark, what: &str) -> Result<(), StorageError> {
+    if mark.format == MARK_FORMAT {
+        return Ok(());
+    }
+    Err(StorageError::OtherFormat {
+        what: what.to_owned(),
+        found: mark.format.to_string(),
+        reads: MARK_FORMAT,
+    })
+}
+
 pub(super) fn load(db: &DB) -> Result<OpenedLedger, StorageError> {
     let corrupt = |why: String| StorageError::Corrupt { what: "the ledger database".into(), why };
     let mark = match db.get(MARK_KEY).map_err(rocks("read the ledger mark"))? {
         None => AppliedMark { format: MARK_FORMAT, ..Default::default() },
         Some(bytes) => AppliedMark::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?,
     };
-    if mark.format != MARK_FORMAT {
-        let found = mark.format;
-        return Err(corrupt(format!("format {found}, this version reads {MARK_FORMAT}")));
-    }
+    check_format(&mark, "the ledger database")?;
     let ledger = load_records(db)?;
     let digests = [ledger.state_digest().0, ledger.answers_digest().0];
     let expected = [&mark.state_digest, &mark.answers_digest];

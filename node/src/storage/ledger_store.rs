@@ -21,10 +21,16 @@ use super::{StorageError, StorageThreads, io_error, ledger_records, sync_folder}
 /// Writes that may wait; beyond it changes gather with the caller.
 const QUEUE: usize = 2;
 
+/// Records of a snapshot, not whole or not read yet.
+const ARRIVING: &str = ".arriving";
+/// Records of a snapshot that are whole.
+const NEXT: &str = ".next";
+
 enum Job {
     Write { changes: Changes, mark: AppliedMark },
     Checkpoint { into: PathBuf, done: oneshot::Sender<Result<(), StorageError>> },
-    Replace { from: PathBuf, done: oneshot::Sender<Result<OpenedLedger, StorageError>> },
+    Prepare { from: PathBuf, done: oneshot::Sender<Result<OpenedLedger, StorageError>> },
+    Replace { done: oneshot::Sender<Result<(), StorageError>> },
     Flush { done: oneshot::Sender<Result<(), StorageError>> },
 }
 
@@ -44,6 +50,7 @@ impl LedgerStore {
         threads: &StorageThreads,
     ) -> Result<(Self, OpenedLedger), StorageError> {
         finish_replacement(folder)?;
+        remove_if_there(&sibling(folder, ARRIVING))?;
         let db = open_database(folder)?;
         let opened = load(&db)?;
         let (jobs, receiver) = channel(QUEUE);
@@ -89,12 +96,18 @@ impl LedgerStore {
         self.call(|done| Job::Flush { done }).await
     }
 
-    /// Replaces all records by those of a snapshot folder and loads them.
-    pub(crate) async fn replace(
+    /// Copies the records of a snapshot folder beside this node's and loads
+    /// them; this node's own stay what they are.
+    pub(crate) async fn prepare_replacement(
         &self,
         from: PathBuf,
     ) -> Result<Underway<OpenedLedger>, StorageError> {
-        self.call(|done| Job::Replace { from, done }).await
+        self.call(|done| Job::Prepare { from, done }).await
+    }
+
+    /// Replaces all records by those prepared last.
+    pub(crate) async fn replace(&self) -> Result<Underway<()>, StorageError> {
+        self.call(|done| Job::Replace { done }).await
     }
 
     async fn send(&self, job: Job) -> Result<(), StorageError> {
@@ -147,12 +160,13 @@ fn run(db: DB, folder: &Path, mut jobs: Receiver<Job>) {
             Job::Flush { done } => {
                 drop(done.send(open.flush().map_err(rocks("flush ledger records"))));
             }
-            Job::Replace { from, done } => {
+            Job::Prepare { from, done } => drop(done.send(prepare(folder, &from))),
+            Job::Replace { done } => {
                 db = None;
-                match replace(folder, &from) {
-                    Ok((opened, loaded)) => {
+                match replace(folder) {
+                    Ok(opened) => {
                         db = Some(opened);
-                        drop(done.send(Ok(loaded)));
+                        drop(done.send(Ok(())));
                     }
                     Err(error) => drop(done.send(Err(error))),
                 }
@@ -167,9 +181,9 @@ fn sibling(folder: &Path, suffix: &str) -> PathBuf {
     folder.with_file_name(name)
 }
 
-/// Copies the snapshot beside the old records, then swaps the two by renames.
-fn replace(folder: &Path, from: &Path) -> Result<(DB, OpenedLedger), StorageError> {
-    let next = sibling(folder, ".arriving");
+/// Copies the snapshot beside the records in use and reads all of it.
+fn prepare(folder: &Path, from: &Path) -> Result<OpenedLedger, StorageError> {
+    let next = sibling(folder, ARRIVING);
     remove_if_there(&next)?;
     fs::create_dir_all(&next).map_err(|e| io_error("create", &next, e))?;
     for item in fs::read_dir(from).map_err(|e| io_error("list", from, e))? {
@@ -182,26 +196,38 @@ fn replace(folder: &Path, from: &Path) -> Result<(DB, OpenedLedger), StorageErro
         } else {
             fs::copy(item.path(), &target).map_err(|e| io_error("copy", &target, e))?;
         }
-        fs::File::open(&target)
-            .and_then(|file| file.sync_all())
-            .map_err(|e| io_error("sync", &target, e))?;
     }
-    sync_folder(&next)?;
-    let complete = sibling(folder, ".next");
+    load(&open_database(&next)?)
+}
+
+/// Puts what was prepared in the place of the records in use, by renames.
+fn replace(folder: &Path) -> Result<DB, StorageError> {
+    let next = sibling(folder, ARRIVING);
+    // Opening it may have written files, or moved a name.
+    sync_files(&next)?;
+    let complete = sibling(folder, NEXT);
     remove_if_there(&complete)?;
     fs::rename(&next, &complete).map_err(|e| io_error("rename", &next, e))?;
     // Durable before the old records go: one of the two is whole at any moment.
     sync_parent(folder)?;
     finish_replacement(folder)?;
-    let db = open_database(folder)?;
-    let opened = load(&db)?;
-    Ok((db, opened))
+    open_database(folder)
+}
+
+fn sync_files(folder: &Path) -> Result<(), StorageError> {
+    for item in fs::read_dir(folder).map_err(|e| io_error("list", folder, e))? {
+        let path = item.map_err(|e| io_error("list", folder, e))?.path();
+        fs::File::open(&path)
+            .and_then(|file| file.sync_all())
+            .map_err(|e| io_error("sync", &path, e))?;
+    }
+    sync_folder(folder)
 }
 
 /// Completes a swap that a crash may have interrupted: a `.next` folder is
 /// always complete, and then the old records are worthless.
 fn finish_replacement(folder: &Path) -> Result<(), StorageError> {
-    let complete = sibling(folder, ".next");
+    let complete = sibling(folder, NEXT);
     if !complete.exists() {
         return Ok(());
     }

@@ -193,7 +193,11 @@ pub(super) fn load(db: DB) -> Result<(Shared, Acknowledged), StorageError> {
             None => shared.db.put_cf(meta, keys::FORMAT, FORMAT).map_err(rocks)?,
             Some(format) if format == FORMAT => {}
             Some(format) => {
-                return Err(corrupt("the log database", format!("unknown format {format:?}")));
+                return Err(StorageError::OtherFormat {
+                    what: "the log database".into(),
+                    found: format!("{format:?}"),
+                    reads: FORMAT[0].into(),
+                });
             }
         }
         if let Some(bytes) = shared.db.get_cf(meta, keys::VOTE).map_err(rocks)? {

@@ -50,6 +50,18 @@ pub(crate) enum StorageError {
         /// How it shows.
         why: String,
     },
+    /// Written by a version of this program whose formats differ.
+    #[error(
+        "{what} has format {found}, this version reads format {reads}: nothing is lost; run the version that wrote it"
+    )]
+    OtherFormat {
+        /// Which files.
+        what: String,
+        /// Their format.
+        found: String,
+        /// The format that this version writes and reads.
+        reads: u32,
+    },
     /// The log holds less than this node acknowledged to others.
     #[error(
         "the log ends at {found} but this node acknowledged {acknowledged}: entries that others count on are lost, so it must not vote; move its data folder away and let it rejoin empty under a new node id"

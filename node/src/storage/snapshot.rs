@@ -14,6 +14,7 @@ use prost::Message as _;
 use registry_proto::storage::{AppliedMark, SnapshotFile, SnapshotManifest};
 use sha2::{Digest as _, Sha256};
 
+use super::ledger_records::check_format;
 use super::{StorageError, io_error, sync_folder};
 
 const MANIFEST: &str = "snapshot.manifest";
@@ -185,9 +186,14 @@ fn read_manifest(folder: &Path) -> Result<SnapshotFolder, StorageError> {
     let corrupt = |why: String| StorageError::Corrupt { what: path.display().to_string(), why };
     let manifest = SnapshotManifest::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?;
     if manifest.format != FORMAT {
-        return Err(corrupt(format!("unknown format {}", manifest.format)));
+        return Err(StorageError::OtherFormat {
+            what: path.display().to_string(),
+            found: manifest.format.to_string(),
+            reads: FORMAT,
+        });
     }
     let mark = manifest.mark.ok_or_else(|| corrupt("no mark".into()))?;
+    check_format(&mark, "a snapshot of the ledger")?;
     Ok(SnapshotFolder { path: folder.to_owned(), mark, files: manifest.files })
 }
 

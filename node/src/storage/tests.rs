@@ -12,17 +12,18 @@ use openraft::storage::{
 use openraft::testing::log::{StoreBuilder, Suite};
 use openraft::type_config::TypeConfigExt as _;
 use openraft::vote::RaftLeaderId as _;
-use registry_proto::storage::AppliedMark;
+use prost::Message as _;
+use registry_proto::storage::{AppliedMark, SnapshotManifest};
 use tempfile::TempDir;
 
 use super::durable_mark::DurableMark;
 use super::log_store::{self, LOG_FAMILY};
 use super::log_writer::{self, Job};
 use super::{
-    IncomingSnapshot, LedgerStore, LogStore, SnapshotFolder, SnapshotShelf, StorageError,
-    StorageThreads,
+    IncomingSnapshot, LedgerStore, LogStore, MARK_FORMAT, SnapshotFolder, SnapshotShelf,
+    StorageError, StorageThreads,
 };
-use crate::raft::state_machine::StateMachine;
+use crate::raft::state_machine::{StateMachine, as_snapshot};
 use crate::raft::types::{Entry, EntryContent, LeaderId, LogId, Payload, TypeConfig, Vote};
 use crate::raft::wire;
 
@@ -33,6 +34,22 @@ fn open_machine(folder: &Path) -> StateMachine {
     let (store, opened) =
         LedgerStore::open(&folder.join("ledger"), &StorageThreads::default()).expect("ledger");
     StateMachine::new(opened, store, shelf).expect("machine").0
+}
+
+/// Opens it as soon as its last owner has let it go.
+async fn open_again(folder: &Path) -> StateMachine {
+    loop {
+        let shelf = SnapshotShelf::open(&folder.join("snapshots")).expect("shelf");
+        match LedgerStore::open(&folder.join("ledger"), &StorageThreads::default()) {
+            Ok((store, opened)) => {
+                return StateMachine::new(opened, store, shelf).expect("machine").0;
+            }
+            Err(StorageError::Rocks { source, .. }) if source.to_string().contains("LOCK") => {
+                tokio::task::yield_now().await;
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 impl StoreBuilder<TypeConfig, LogStore, StateMachine, TempDir> for Builder {
@@ -300,6 +317,92 @@ async fn a_snapshot_shelved_just_before_a_crash_is_installed_by_the_next_start()
     assert_eq!(kept.meta.last_log_id, Some(log_id(1, 5)));
 }
 
+/// The folder with another manifest, sent again.
+fn sent_again(
+    shelf: &SnapshotShelf,
+    folder: &SnapshotFolder,
+    change: impl FnOnce(&mut SnapshotManifest),
+) -> Result<SnapshotFolder, StorageError> {
+    let mut incoming = IncomingSnapshot::begin(shelf, 12).expect("begin");
+    let mut change = Some(change);
+    for name in folder.file_names() {
+        let mut bytes = std::fs::read(folder.path.join(name)).expect("read");
+        if let Some(change) = change.take() {
+            let mut manifest = SnapshotManifest::decode(&bytes[..]).expect("the manifest first");
+            change(&mut manifest);
+            bytes = manifest.encode_to_vec();
+        }
+        incoming.file(name, bytes.len() as u64).expect("file");
+        incoming.data(&bytes).expect("data");
+    }
+    incoming.finish()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_arriving_snapshot_of_another_format_is_refused_as_such() {
+    let elsewhere = tempfile::tempdir().expect("temporary folder");
+    let shelf = SnapshotShelf::open(elsewhere.path()).expect("shelf");
+    let whole = arrived(&shelf, 5).await;
+    sent_again(&shelf, &whole, |_| ()).expect("unchanged it is taken");
+    let other = MARK_FORMAT + 1;
+    let refused = [
+        sent_again(&shelf, &whole, |manifest| manifest.format += 1),
+        sent_again(&shelf, &whole, |manifest| {
+            manifest.mark.as_mut().expect("a mark").format = other;
+        }),
+    ];
+    for refused in refused {
+        let error = refused.expect_err("another format");
+        assert!(matches!(error, StorageError::OtherFormat { .. }), "{error}");
+        assert!(!error.to_string().contains("corrupt"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_cannot_be_read_costs_a_node_nothing() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let mut machine = open_machine(folder.path());
+    let blank = Entry { log_id: log_id(1, 3), payload: EntryContent::Blank };
+    machine.apply(futures::stream::iter([Ok((blank, None))])).await.expect("applies");
+    machine.get_snapshot_builder().await.build_snapshot().await.expect("its own");
+    let shelf = SnapshotShelf::open(&folder.path().join("arriving")).expect("shelf");
+    let unreadable = arrived(&shelf, 5).await;
+    let db = super::ledger_records::open_database(&unreadable.path).expect("opens");
+    let bytes = db.get(b"mark").expect("readable").expect("there");
+    let mut mark = AppliedMark::decode(&bytes[..]).expect("a mark");
+    mark.format += 1;
+    db.put(b"mark", mark.encode_to_vec()).expect("written");
+    db.flush().expect("flushed");
+    drop(db);
+    let meta = as_snapshot(unreadable.clone()).expect("its manifest is whole").meta;
+    let error = machine.install_snapshot(&meta, unreadable).await.expect_err("another format");
+    assert!(error.to_string().contains("format 3"), "{error}");
+    // Its records, in memory and on disk, and its snapshot are what they were.
+    assert_eq!(machine.applied_state().await.expect("state").0, Some(log_id(1, 3)));
+    let kept = machine.get_current_snapshot().await.expect("readable").expect("still there");
+    assert_eq!(kept.meta.last_log_id, Some(log_id(1, 3)));
+    let good = arrived(&shelf, 7).await;
+    let meta = as_snapshot(good.clone()).expect("whole").meta;
+    machine.install_snapshot(&meta, good).await.expect("the next one is taken");
+    assert_eq!(machine.applied_state().await.expect("state").0, Some(log_id(1, 7)));
+    machine.flush().await.expect("its records can still be written");
+    drop(machine);
+    let mut machine = open_again(folder.path()).await;
+    assert_eq!(machine.applied_state().await.expect("state").0, Some(log_id(1, 7)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_crash_left_of_arriving_records_goes_at_the_next_start() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    drop(open_machine(folder.path()));
+    let half_arrived = folder.path().join("ledger.arriving");
+    std::fs::create_dir(&half_arrived).expect("created");
+    let table = folder.path().join("ledger/arriving-0.sst");
+    std::fs::write(&table, b"half").expect("written");
+    drop(open_again(folder.path()).await);
+    assert!(!half_arrived.exists() && !table.exists());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_arriving_snapshot_leaves_a_complete_one_of_the_same_sender_alone() {
     let folder = tempfile::tempdir().expect("temporary folder");
@@ -322,7 +425,7 @@ fn a_snapshot_of_its_own_and_one_from_the_leader_reach_the_shelf_at_once() {
         let staging = shelf.staging(purpose).expect("staging");
         std::fs::create_dir(&staging).expect("folder");
         let last_applied = Some(wire::log_id_out(&log_id(1, index)));
-        let mark = AppliedMark { last_applied, ..Default::default() };
+        let mark = AppliedMark { format: MARK_FORMAT, last_applied, ..Default::default() };
         shelf.publish(&staging, mark).expect("published");
         shelf.latest().expect("the newest is whole").expect("there is one")
     };

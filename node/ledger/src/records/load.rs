@@ -22,6 +22,8 @@ pub struct Loader {
     previous: Vec<u8>,
     /// As the clock says.
     next_ordinal: u64,
+    /// Accounts whose balances came, the first ones.
+    balances: u32,
 }
 
 impl Loader {
@@ -79,6 +81,10 @@ impl Loader {
                 ledger.push_account(id, account)?;
             }
             RecordKey::Balances(id) => {
+                if self.balances.checked_add(1) != Some(id.0) {
+                    return Err(format!("follows the balances of account {}", self.balances));
+                }
+                self.balances = id.0;
                 let balances = ledger.balances_mut(id).ok_or("its account is missing")?;
                 *balances = Balances { summed: *hash, ..standing::read_balances(value)? };
             }
@@ -116,9 +122,13 @@ impl Loader {
     /// The ledger that the records make.
     ///
     /// # Errors
-    /// When an answer is missing.
+    /// When balances or an answer are missing.
     pub fn finish(self) -> Result<Ledger, CorruptRecord> {
-        let Self { mut ledger, sums, next_ordinal, .. } = self;
+        let Self { mut ledger, sums, next_ordinal, balances, .. } = self;
+        if balances < ledger.account_count() {
+            let key = RecordKey::Balances(AccountId(balances.saturating_add(1))).to_bytes();
+            return Err(corrupt(&key, "is missing".to_owned()));
+        }
         if ledger.answers.len() > 0 && ledger.answers.next_ordinal != next_ordinal {
             let key = RecordKey::Answer(ledger.answers.next_ordinal).to_bytes();
             return Err(corrupt(&key, "is missing".to_owned()));

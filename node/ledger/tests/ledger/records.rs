@@ -165,6 +165,12 @@ fn corrupt_records_are_told() {
             assert!(with(value[..end].to_vec()).is_err(), "{end} bytes of {}", hex(key));
         }
     }
+    for kind in [6, 7] {
+        // The only account's, or its balances.
+        let mut without = records.clone();
+        without.retain(|(key, _)| key[0] != kind);
+        assert_eq!(Ledger::load(without).unwrap_err().key, "0700000001");
+    }
     let mut twice = records.clone();
     twice.push(records[0].clone());
     assert!(Ledger::load(twice).unwrap_err().problem.contains("twice"));
