@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use crate::journal::{Position, Posting, What};
 use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Holding, Receipt};
 use crate::records::RecordKey;
@@ -140,6 +141,8 @@ impl Ledger {
         self.touch(RecordKey::Account(id));
         self.touch(RecordKey::Balances(id));
         self.add_account(id, Account { uscc: code, name: name.into(), kind }, Balances::default());
+        let (uscc, name) = (uscc.to_owned(), name.to_owned());
+        self.record(What::AccountOpened { account: id, uscc, name, kind }, Vec::new());
         Ok(Receipt::AccountOpened(id))
     }
 
@@ -198,6 +201,18 @@ impl Ledger {
         if let Some(holder) = self.balances_mut(account) {
             holder.set_holding(instrument, after);
         }
+        let changed = [
+            (Position::Registered, before.registered, after.registered),
+            (Position::Trading, before.trading, after.trading),
+        ];
+        let line = |(position, before, after): (_, Quantity, Quantity)| Posting::Goods {
+            account,
+            instrument,
+            position,
+            // Neither is negative.
+            quantity: after.checked_sub(before).unwrap_or_default(),
+        };
+        self.record(What::HoldingMoved {}, changed.map(line).to_vec());
         Ok(Receipt::Holding(instrument, after))
     }
 }

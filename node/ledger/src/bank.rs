@@ -2,6 +2,7 @@
 
 use crate::account::overflow;
 use crate::amount::format_yuan;
+use crate::journal::{CashPosition, CashPot, Posting, What};
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -78,6 +79,7 @@ impl Ledger {
         self.touch(RecordKey::Bank(bank));
         let admitted = Bank { name: name.to_owned(), deposited: Fen(0), interbank: Fen(0) };
         self.banks.insert(bank, admitted);
+        self.record(What::BankOpened { bank, name: name.to_owned() }, Vec::new());
         Ok(Receipt::Done)
     }
 
@@ -114,6 +116,15 @@ impl Ledger {
         if let Some(holder) = self.balances_mut(account) {
             holder.set_cash(bank, balance);
         }
+        let position = CashPosition::Available;
+        let paid_in = Posting::Cash { account, bank, position, amount };
+        self.record(What::Deposited {}, vec![paid_in, from_outside(bank, amount)]);
         Ok(Receipt::Cash(bank, balance))
     }
+}
+
+/// The other side of money that comes into the market.
+pub(crate) fn from_outside(bank: BankId, amount: Fen) -> Posting {
+    let amount = Fen(amount.0.saturating_neg());
+    Posting::CashPot { bank, pot: CashPot::Deposited, amount }
 }

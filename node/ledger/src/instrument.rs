@@ -2,6 +2,7 @@
 
 use crate::account::{overflow, positive_quantity};
 use crate::amount::format_price;
+use crate::journal::{GoodsPot, Position, Posting, What};
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -82,6 +83,7 @@ impl Ledger {
                 day.prices.insert(instrument, PriceLine::new(reference_price));
             }
         }
+        self.record(What::InstrumentRegistered { instrument, reference_price }, Vec::new());
         Ok(Receipt::Done)
     }
 
@@ -108,6 +110,20 @@ impl Ledger {
         if let Some(holder) = self.balances_mut(account) {
             holder.set_holding(instrument, holding);
         }
+        let position = Position::Registered;
+        self.record(
+            What::Issued { document: document.to_owned() },
+            vec![
+                Posting::Goods { account, instrument, position, quantity },
+                from_issuance(instrument, quantity),
+            ],
+        );
         Ok(Receipt::Holding(instrument, holding))
     }
+}
+
+/// The other side of units that an issuance creates.
+pub(crate) fn from_issuance(instrument: InstrumentCode, quantity: Quantity) -> Posting {
+    let quantity = Quantity(quantity.0.saturating_neg());
+    Posting::GoodsPot { instrument, pot: GoodsPot::Issued, quantity }
 }

@@ -9,6 +9,7 @@ use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
 use crate::digest::{Digest, HashSum};
 use crate::instrument::Instrument;
+use crate::journal::{Journal, What};
 use crate::receipt::{Answer, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
@@ -42,6 +43,7 @@ pub struct Ledger {
     pub(crate) holidays: BTreeSet<Date>,
     pub(crate) days: BTreeMap<Date, Day>,
     pub(crate) answers: Answers,
+    pub(crate) journal: Journal,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -112,6 +114,7 @@ impl Ledger {
 
     /// Brings the digests up to date.
     pub fn seal(&mut self) -> Sealed {
+        self.seal_events();
         self.seal_balances();
         for record in self.touched.take() {
             if let Some(hash) = self.hash(record) {
@@ -245,6 +248,7 @@ impl Ledger {
 
     fn carry_out(&mut self, entry: &Entry) -> Result<Receipt, Rejection> {
         let command = &entry.command;
+        self.attribute_events(entry);
         if let Command::Genesis(genesis) = command {
             return self.found(genesis);
         }
@@ -324,6 +328,8 @@ impl Ledger {
         }
         self.touch(RecordKey::Genesis);
         self.genesis = Some(genesis.clone());
+        let (cluster_id, layout) = (genesis.cluster_id.clone(), genesis.layout.clone());
+        self.record(What::Founded { cluster_id, layout }, Vec::new());
         Ok(Receipt::Done)
     }
 }

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::{Account, Balances, overflow};
 use crate::amount::format_yuan;
+use crate::bank::from_outside;
 use crate::command::{OpeningBooks, OpeningHolding};
+use crate::instrument::from_issuance;
+use crate::journal::{CashPosition, Position, Posting, What};
 use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Holding, Receipt};
 use crate::records::RecordKey;
@@ -13,6 +16,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::text;
 use crate::types::{AccountId, BankId, Fen, InstrumentCode, Quantity};
 use crate::uscc;
+use sha2::{Digest as _, Sha256};
 
 /// Accounts in one request.
 pub const OPENING_ACCOUNTS_LIMIT: usize = 8_192;
@@ -38,13 +42,18 @@ impl Ledger {
         let first = self.next_account(books.len())?;
         self.check_sums(&checked)?;
 
+        let mut postings = Vec::with_capacity(books.len().saturating_mul(3));
+        let mut hasher = Sha256::new();
         for (number, (account, balances)) in (first.0..).zip(checked.accounts) {
             let id = AccountId(number);
+            opening_postings(id, &balances, &mut postings);
+            hasher.update(account.to_record());
             self.touch(RecordKey::Account(id));
             self.touch(RecordKey::Balances(id));
             self.add_account(id, account, balances);
         }
         for (code, issued) in checked.issued {
+            postings.push(from_issuance(code, issued));
             self.touch(RecordKey::Instrument(code));
             if let Some(instrument) = self.instruments.get_mut(&code) {
                 // Checked above.
@@ -53,12 +62,15 @@ impl Ledger {
             }
         }
         for (id, deposited) in checked.deposited {
+            postings.push(from_outside(id, deposited));
             self.touch(RecordKey::Bank(id));
             if let Some(bank) = self.banks.get_mut(id) {
                 bank.deposited = bank.deposited.checked_add(deposited).unwrap_or_default();
             }
         }
         let count = u32::try_from(books.len()).unwrap_or(u32::MAX);
+        let (accounts_sha256, document) = (hasher.finalize().into(), document.to_owned());
+        self.record(What::AccountsLoaded { first, count, accounts_sha256, document }, postings);
         Ok(Receipt::AccountsOpened { first, count })
     }
 
@@ -166,6 +178,21 @@ impl Ledger {
             .try_fold(Fen(0), Fen::checked_add)
             .map(|_| ())
             .ok_or_else(|| overflow(FIELD))
+    }
+}
+
+/// What an account has from the beginning.
+fn opening_postings(account: AccountId, balances: &Balances, postings: &mut Vec<Posting>) {
+    for (instrument, holding) in &balances.holdings {
+        let parts =
+            [(Position::Registered, holding.registered), (Position::Trading, holding.trading)];
+        for (position, quantity) in parts.into_iter().filter(|(_, part)| part.0 > 0) {
+            postings.push(Posting::Goods { account, instrument: *instrument, position, quantity });
+        }
+    }
+    for (bank, balance) in &balances.cash {
+        let (position, amount) = (CashPosition::Available, balance.available);
+        postings.push(Posting::Cash { account, bank: *bank, position, amount });
     }
 }
 

@@ -127,7 +127,8 @@ impl Touched {
             | RecordKey::Price(..)
             | RecordKey::Clearing(_)
             | RecordKey::Objection(..)
-            | RecordKey::Answer(_) => self.others.insert(record),
+            | RecordKey::Answer(_)
+            | RecordKey::Journal => self.others.insert(record),
         }
     }
 

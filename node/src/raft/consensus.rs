@@ -22,7 +22,7 @@ use super::state_machine::Applied;
 use super::types::Raft;
 use super::view::LedgerView;
 use crate::config::Config;
-use crate::storage::LogStore;
+use crate::storage::{Journal, LogStore};
 
 /// Why there is no answer. Only `OutcomeUnknown` leaves open whether a command applies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,6 +114,11 @@ impl Consensus {
     /// The ledger as applied here.
     pub(crate) fn ledger(&self) -> &RwLock<LedgerView> {
         &self.inner.applied.view
+    }
+
+    /// Every event of what is applied here.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.inner.applied.journal
     }
 
     /// Whether this node knows what its cluster is.

@@ -12,7 +12,7 @@ use futures::{Stream, TryStreamExt as _};
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use prost::Message as _;
-use registry_ledger::{Answer, Changes, Genesis, Ledger, LedgerTime};
+use registry_ledger::{Answer, Genesis, Ledger, LedgerTime};
 use registry_proto::storage::log_command::Command;
 use registry_proto::storage::{AppliedMark, LogBatch, LogCommand};
 use tokio::sync::{RwLock, watch};
@@ -24,7 +24,8 @@ use super::types::{
 use super::view::LedgerView;
 use super::wire;
 use crate::storage::{
-    LedgerStore, MARK_FORMAT, OpenedLedger, SnapshotFolder, SnapshotShelf, StorageError, Underway,
+    Journal, LedgerStore, LedgerWrite, MARK_FORMAT, OpenedLedger, SnapshotFolder, SnapshotShelf,
+    StorageError, Underway,
 };
 
 /// Format of [`LogBatch`] that this version writes and reads.
@@ -46,6 +47,8 @@ pub(crate) struct Applied {
     pub(crate) view: RwLock<LedgerView>,
     /// What this cluster is, once known; consensus does not wait for the view.
     pub(crate) genesis: OnceLock<Genesis>,
+    /// Every event of what is applied.
+    pub(crate) journal: Journal,
     /// Last applied log index.
     pub(crate) index: watch::Sender<u64>,
     pub(crate) commands: AtomicU64,
@@ -82,6 +85,7 @@ impl StateMachine {
         note_genesis(&genesis, &opened.ledger);
         let applied = Arc::new(Applied {
             genesis,
+            journal: store.journal().clone(),
             view: RwLock::new(LedgerView::new(opened.ledger, term, log_index)),
             index: watch::Sender::new(log_index),
             commands: AtomicU64::new(0),
@@ -130,6 +134,7 @@ impl StateMachine {
             std::process::abort();
         };
         view.advance(log_id.leader_id.term, log_id.index, sealed.state_digest);
+        self.store.journal().append(view.ledger.take_events());
         note_genesis(&self.applied.genesis, &view.ledger);
         drop(view);
         self.applied.commands.fetch_add(answers.len() as u64, Ordering::Relaxed);
@@ -137,19 +142,20 @@ impl StateMachine {
     }
 
     async fn hand_over(&mut self) -> Result<(), StorageError> {
-        let waiting = self.applied.view.read().await.ledger.changed_records();
+        let records = self.applied.view.read().await.ledger.changed_records();
+        let waiting = records.saturating_add(self.store.journal().waiting());
         let many = waiting >= LedgerStore::MANY_RECORDS;
         let age = if many { HANDOVER_AGE_OF_MANY } else { HANDOVER_AGE };
         let due = waiting >= HANDOVER_RECORDS || self.handed_over.elapsed() >= age;
         if !due || (waiting < BACKLOG_RECORDS && !self.store.has_room()) {
             return Ok(());
         }
-        let (changes, mark) = self.take_changes().await;
-        self.store.write(changes, mark).await
+        let changed = self.take_changes().await;
+        self.store.write(changed).await
     }
 
     /// What changed since the last handover, with the mark of what it leads to.
-    async fn take_changes(&mut self) -> (Changes, AppliedMark) {
+    async fn take_changes(&mut self) -> LedgerWrite {
         self.handed_over = Instant::now();
         let mut view = self.applied.view.write().await;
         let ledger = &mut view.ledger;
@@ -157,7 +163,8 @@ impl StateMachine {
             few if few < LedgerStore::MANY_RECORDS => ledger.take_changes(),
             _ => block_in_place(|| ledger.take_changes()),
         };
-        (changes, self.mark(ledger))
+        let (events, mark) = (self.store.journal().hand_over(), self.mark(ledger));
+        LedgerWrite { changes, events, mark }
     }
 
     /// Writes everything that is applied to disk, for a clean stop. Nothing
@@ -167,8 +174,8 @@ impl StateMachine {
     ) -> impl Future<Output = Result<(), StorageError>> + Send + use<> {
         let mut machine = self.clone();
         async move {
-            let (changes, mark) = machine.take_changes().await;
-            machine.store.flush(changes, mark).await?.finished().await
+            let changed = machine.take_changes().await;
+            machine.store.flush(changed).await?.finished().await
         }
     }
 }
@@ -290,8 +297,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let (mark, checkpoint) = match staging {
             Err(error) => (self.mark(&self.applied.view.read().await.ledger), Err(error)),
             Ok(staging) => {
-                let (changes, mark) = self.take_changes().await;
-                (mark.clone(), self.start_checkpoint(staging, changes, mark).await)
+                let changed = self.take_changes().await;
+                (changed.mark.clone(), self.start_checkpoint(staging, changed).await)
             }
         };
         SnapshotBuilder { shelf: self.shelf.clone(), mark, checkpoint: Some(checkpoint) }
@@ -315,7 +322,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         }
         let shelf = self.shelf.clone();
         blocking(move || shelf.shelve(&snapshot.path)).await??;
-        self.store.replace().await?.finished().await?;
+        let last_event = opened.ledger.journal().leaves();
+        self.store.replace(last_event).await?.finished().await?;
         self.last_applied = last_applied;
         self.membership = membership;
         let (term, log_index) = position(last_applied.as_ref());
@@ -345,10 +353,9 @@ impl StateMachine {
     async fn start_checkpoint(
         &self,
         staging: PathBuf,
-        changes: Changes,
-        mark: AppliedMark,
+        changed: LedgerWrite,
     ) -> Result<Checkpoint, StorageError> {
-        let made = self.store.checkpoint(changes, mark, staging.clone()).await?;
+        let made = self.store.checkpoint(changed, staging.clone()).await?;
         Ok(Checkpoint { staging, made })
     }
 }

@@ -14,14 +14,17 @@ pub(super) fn account(view: &AccountView) -> proto::Account {
         account_id: u64::from(view.id.0),
         uscc: view.uscc.clone(),
         name: view.name.clone(),
-        kind: match view.kind {
-            AccountKind::Emitter => proto::AccountKind::Emitter,
-            AccountKind::Institution => proto::AccountKind::Institution,
-            AccountKind::Province => proto::AccountKind::Province,
-        }
-        .into(),
+        kind: account_kind(view.kind).into(),
         holdings: view.holdings.iter().map(|(code, h)| holding(*code, h)).collect(),
         cash: view.cash.iter().map(|(bank, balance)| cash(*bank, balance)).collect(),
+    }
+}
+
+pub(super) fn account_kind(kind: AccountKind) -> proto::AccountKind {
+    match kind {
+        AccountKind::Emitter => proto::AccountKind::Emitter,
+        AccountKind::Institution => proto::AccountKind::Institution,
+        AccountKind::Province => proto::AccountKind::Province,
     }
 }
 
@@ -173,6 +176,11 @@ fn trade_status(status: TradeStatus) -> (i32, String) {
         TradeStatus::Voided => (proto::TradeStatus::Voided, String::new()),
     };
     (status.into(), reason)
+}
+
+/// Why a trade is held or failed; empty for others.
+pub(super) fn held_reason(status: TradeStatus) -> String {
+    trade_status(status).1
 }
 
 pub(super) fn trade_result(result: &TradeResult) -> proto::TradeResult {

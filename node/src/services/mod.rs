@@ -8,6 +8,8 @@ mod cash;
 mod cluster;
 mod deliver_day;
 mod encode;
+mod encode_event;
+mod event;
 mod gateway;
 mod health;
 mod instrument;
@@ -24,6 +26,7 @@ use std::time::Duration;
 use registry_proto::registry::account_service_server::AccountServiceServer;
 use registry_proto::registry::cash_service_server::CashServiceServer;
 use registry_proto::registry::cluster_service_server::ClusterServiceServer;
+use registry_proto::registry::event_service_server::EventServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
@@ -44,6 +47,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.InstrumentService",
     "registry.v1.SettlementService",
     "registry.v1.PriceService",
+    "registry.v1.EventService",
     "registry.v1.ClusterService",
 ];
 
@@ -143,12 +147,14 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let instruments = InstrumentServiceServer::new(instrument::Instruments(gateway.clone()));
     let settlement = SettlementServiceServer::new(settlement::Settlement(gateway.clone()));
     let prices = PriceServiceServer::new(price::Prices(gateway.clone()));
+    let events = EventServiceServer::new(event::Events(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
     Ok(Routes::new(accounts.max_decoding_message_size(limit))
         .add_service(cash.max_decoding_message_size(limit))
         .add_service(instruments.max_decoding_message_size(limit))
         .add_service(settlement.max_decoding_message_size(limit))
         .add_service(prices.max_decoding_message_size(limit))
+        .add_service(events.max_decoding_message_size(limit))
         .add_service(cluster.max_decoding_message_size(limit))
         .add_service(reflection.build_v1()?))
 }

@@ -4,24 +4,27 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 
 use prost::Message as _;
+use registry_ledger::journal::SealedEvent;
 use registry_ledger::{Changes, CorruptRecord, Ledger, Loader, is_dense, record_hash};
 use registry_proto::storage::AppliedMark;
 use rocksdb::{
-    DB, DBCompressionType, Direction, IngestExternalFileOptions, IteratorMode, MemtableFactory,
-    Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
+    DB, DBCompressionType, Direction, FlushOptions, IngestExternalFileOptions, IteratorMode,
+    MemtableFactory, Options, ReadOptions, SstFileWriter, WriteBatch, WriteOptions,
 };
 
+use super::journal::{self, JOURNAL_FAMILY, has_event, put_events};
 use super::pages::{self, Step};
 use super::{StorageError, direct_io, io_error};
 
 const RECORD_PREFIX: u8 = b'r';
 const MARK_KEY: &[u8] = b"mark";
 /// Format of the store that this version writes and reads.
-pub(crate) const MARK_FORMAT: u32 = 2;
+pub(crate) const MARK_FORMAT: u32 = 3;
 /// What a batch needs for one record beside its key and value, at most.
 const FRAME_BYTES: usize = 16;
 /// The mark, generously.
@@ -46,6 +49,14 @@ const TABLE: &str = "write a table of ledger records";
 /// From so many records on, a write makes table files of its own.
 pub(super) const MANY_RECORDS: usize = 20_000;
 
+/// What changed between two marks.
+pub(crate) struct LedgerWrite {
+    pub(crate) changes: Changes,
+    pub(crate) events: Vec<Arc<SealedEvent>>,
+    /// What the records reflect with these changes.
+    pub(crate) mark: AppliedMark,
+}
+
 /// The ledger as found on disk.
 pub(crate) struct OpenedLedger {
     pub(crate) ledger: Ledger,
@@ -59,7 +70,17 @@ pub(super) fn rocks(what: &'static str) -> impl FnOnce(rocksdb::Error) -> Storag
 
 pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
     remove_arriving(folder)?;
-    DB::open(&database_options(folder), folder).map_err(rocks("open the ledger database"))
+    let options = database_options(folder);
+    let families = [("default", options.clone()), (JOURNAL_FAMILY, journal_options())];
+    DB::open_cf_with_opts(&options, folder, families).map_err(rocks("open the ledger database"))
+}
+
+/// Events are written once, in order, and read while the node runs.
+fn journal_options() -> Options {
+    let mut options = Options::default();
+    options.set_write_buffer_size(16 << 20);
+    options.set_compression_type(DBCompressionType::Lz4);
+    options
 }
 
 /// A crash may have left tables that were not taken in, or a second name of one
@@ -81,6 +102,10 @@ fn remove_arriving(folder: &Path) -> Result<(), StorageError> {
 fn database_options(folder: &Path) -> Options {
     let mut options = Options::default();
     options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    // There is no write-ahead log, so records and events must become durable
+    // together.
+    options.set_atomic_flush(true);
     options.set_write_buffer_size(64 << 20);
     // What was just written is soon written again; only what settles down is packed.
     options.set_compression_per_level(&PACKED_LEVELS);
@@ -100,12 +125,13 @@ fn database_options(folder: &Path) -> Options {
 
 /// Writes the records and the mark together: all of it is in the database, or
 /// nothing.
-pub(super) fn write(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageError> {
-    if changes.len() >= MANY_RECORDS { ingest(db, changes, mark) } else { put(db, changes, mark) }
+pub(super) fn write(db: &DB, write: &LedgerWrite) -> Result<(), StorageError> {
+    let many = write.changes.len() >= MANY_RECORDS;
+    if many { ingest(db, write) } else { put(db, write) }
 }
 
 /// Few records go through the memory table.
-fn put(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageError> {
+fn put(db: &DB, LedgerWrite { changes, events, mark }: &LedgerWrite) -> Result<(), StorageError> {
     let room = changes.size_bytes() + changes.len() * FRAME_BYTES + MARK_BYTES;
     let mut batch = WriteBatch::with_capacity_bytes(room);
     let mut key = Vec::with_capacity(64);
@@ -119,6 +145,11 @@ fn put(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageErro
         Ok(())
     })?;
     batch.put(MARK_KEY, mark.encode_to_vec());
+    put_events(&mut batch, journal::family(db)?, events);
+    write_batch(db, batch)
+}
+
+fn write_batch(db: &DB, batch: WriteBatch) -> Result<(), StorageError> {
     let mut options = WriteOptions::default();
     options.disable_wal(true);
     db.write_opt(batch, &options).map_err(rocks("write ledger records"))
@@ -126,10 +157,17 @@ fn put(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageErro
 
 /// Many records, which are in order, become table files by themselves: nothing
 /// is sorted and nothing is written twice.
-fn ingest(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageError> {
+fn ingest(
+    db: &DB,
+    LedgerWrite { changes, events, mark }: &LedgerWrite,
+) -> Result<(), StorageError> {
     // Without a write-ahead log what lies in memory must not be newer than the
-    // files: the tables may not become durable before it.
-    db.flush().map_err(rocks("flush ledger records"))?;
+    // files: the tables may not become durable before it. Events that are ahead
+    // of the mark are written again, the same, when the log is applied again.
+    let mut batch = WriteBatch::default();
+    put_events(&mut batch, journal::family(db)?, events);
+    write_batch(db, batch)?;
+    flush(db)?;
     let options = table_options();
     let mut tables = ArrivingTables::new(db.path(), &options);
     // The mark's key is below every record's.
@@ -149,6 +187,13 @@ fn ingest(db: &DB, changes: &Changes, mark: &AppliedMark) -> Result<(), StorageE
     options.set_move_files(true);
     db.ingest_external_file_opts(&options, tables.finish()?)
         .map_err(rocks("take in tables of ledger records"))
+}
+
+/// Records and events, at one point in time.
+pub(super) fn flush(db: &DB) -> Result<(), StorageError> {
+    let records = db.cf_handle("default");
+    let families: Vec<_> = records.into_iter().chain([journal::family(db)?]).collect();
+    db.flush_cfs_opt(&families, &FlushOptions::default()).map_err(rocks("flush ledger records"))
 }
 
 fn table_options() -> Options {
@@ -242,6 +287,10 @@ pub(super) fn load(db: &DB) -> Result<OpenedLedger, StorageError> {
         return Err(corrupt(
             "its records do not have the digest that was written with them".into(),
         ));
+    }
+    let events = ledger.journal().leaves();
+    if events > 0 && !has_event(db, events)? {
+        return Err(corrupt(format!("event {events} is missing")));
     }
     Ok(OpenedLedger { ledger, mark })
 }

@@ -7,15 +7,16 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use registry_ledger::Changes;
-use registry_proto::storage::AppliedMark;
+use parking_lot::RwLock;
 use rocksdb::DB;
 use rocksdb::checkpoint::Checkpoint;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
-use super::ledger_records::{OpenedLedger, load, open_database, rocks, write};
+use super::journal::{Journal, SharedDb};
+use super::ledger_records::{LedgerWrite, OpenedLedger, flush, load, open_database, rocks, write};
 use super::{StorageError, StorageThreads, io_error, ledger_records, sync_folder};
 
 /// Writes that may wait; beyond it changes gather with the caller.
@@ -27,10 +28,10 @@ const ARRIVING: &str = ".arriving";
 const NEXT: &str = ".next";
 
 enum Job {
-    Write { changes: Changes, mark: AppliedMark },
+    Write(LedgerWrite),
     Checkpoint { into: PathBuf, done: oneshot::Sender<Result<(), StorageError>> },
     Prepare { from: PathBuf, done: oneshot::Sender<Result<OpenedLedger, StorageError>> },
-    Replace { done: oneshot::Sender<Result<(), StorageError>> },
+    Replace { last_event: u64, done: oneshot::Sender<Result<(), StorageError>> },
     Flush { done: oneshot::Sender<Result<(), StorageError>> },
 }
 
@@ -38,6 +39,7 @@ enum Job {
 #[derive(Clone)]
 pub(crate) struct LedgerStore {
     jobs: Sender<Job>,
+    journal: Journal,
 }
 
 impl LedgerStore {
@@ -54,11 +56,18 @@ impl LedgerStore {
         let db = open_database(folder)?;
         let opened = load(&db)?;
         let (jobs, receiver) = channel(QUEUE);
-        let owned = folder.to_owned();
+        let shared: SharedDb = Arc::new(RwLock::new(Some(db)));
+        let journal = Journal::new(Arc::clone(&shared), opened.ledger.journal().leaves());
+        let writer = Writer { folder: folder.to_owned(), db: shared, journal: journal.clone() };
         threads
-            .spawn("ledger-writer", move || run(db, &owned, receiver))
+            .spawn("ledger-writer", move || writer.run(receiver))
             .map_err(|e| io_error("start the ledger writer for", folder, e))?;
-        Ok((Self { jobs }, opened))
+        Ok((Self { jobs, journal }, opened))
+    }
+
+    /// The events.
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Whether a write would be queued at once.
@@ -67,32 +76,23 @@ impl LedgerStore {
     }
 
     /// Queues a write as soon as there is room.
-    pub(crate) async fn write(
-        &self,
-        changes: Changes,
-        mark: AppliedMark,
-    ) -> Result<(), StorageError> {
-        self.send(Job::Write { changes, mark }).await
+    pub(crate) async fn write(&self, write: LedgerWrite) -> Result<(), StorageError> {
+        self.send(Job::Write(write)).await
     }
 
     /// Queues a write and then a checkpoint of exactly that state.
     pub(crate) async fn checkpoint(
         &self,
-        changes: Changes,
-        mark: AppliedMark,
+        write: LedgerWrite,
         into: PathBuf,
     ) -> Result<Underway<()>, StorageError> {
-        self.write(changes, mark).await?;
+        self.write(write).await?;
         self.call(|done| Job::Checkpoint { into, done }).await
     }
 
     /// Writes everything to files, for a clean stop.
-    pub(crate) async fn flush(
-        &self,
-        changes: Changes,
-        mark: AppliedMark,
-    ) -> Result<Underway<()>, StorageError> {
-        self.write(changes, mark).await?;
+    pub(crate) async fn flush(&self, write: LedgerWrite) -> Result<Underway<()>, StorageError> {
+        self.write(write).await?;
         self.call(|done| Job::Flush { done }).await
     }
 
@@ -105,9 +105,9 @@ impl LedgerStore {
         self.call(|done| Job::Prepare { from, done }).await
     }
 
-    /// Replaces all records by those prepared last.
-    pub(crate) async fn replace(&self) -> Result<Underway<()>, StorageError> {
-        self.call(|done| Job::Replace { done }).await
+    /// Replaces all records by those prepared last, with so many events.
+    pub(crate) async fn replace(&self, last_event: u64) -> Result<Underway<()>, StorageError> {
+        self.call(|done| Job::Replace { last_event, done }).await
     }
 
     async fn send(&self, job: Job) -> Result<(), StorageError> {
@@ -140,38 +140,55 @@ fn stopped() -> StorageError {
     StorageError::Corrupt { what: "the ledger writer".into(), why: "its thread has stopped".into() }
 }
 
-fn run(db: DB, folder: &Path, mut jobs: Receiver<Job>) {
-    let mut db = Some(db);
-    while let Some(job) = jobs.blocking_recv() {
-        let Some(open) = &db else { return };
-        match job {
-            Job::Write { changes, mark } => {
-                if let Err(error) = write(open, &changes, &mark) {
-                    tracing::error!(%error, "ledger records could not be written; stopping this node");
-                    std::process::abort();
-                }
-            }
-            Job::Checkpoint { into, done } => {
-                let made = Checkpoint::new(open)
-                    .and_then(|checkpoint| checkpoint.create_checkpoint(&into))
-                    .map_err(rocks("make a checkpoint"));
-                drop(done.send(made));
-            }
-            Job::Flush { done } => {
-                drop(done.send(open.flush().map_err(rocks("flush ledger records"))));
-            }
-            Job::Prepare { from, done } => drop(done.send(prepare(folder, &from))),
-            Job::Replace { done } => {
-                db = None;
-                match replace(folder) {
-                    Ok(opened) => {
-                        db = Some(opened);
-                        drop(done.send(Ok(())));
+/// The thread that alone writes to the database.
+struct Writer {
+    folder: PathBuf,
+    /// Others only read it.
+    db: SharedDb,
+    journal: Journal,
+}
+
+impl Writer {
+    fn run(self, mut jobs: Receiver<Job>) {
+        while let Some(job) = jobs.blocking_recv() {
+            match job {
+                Job::Write(changed) => {
+                    if let Err(error) = self.with_db(|db| write(db, &changed)) {
+                        tracing::error!(%error, "ledger records could not be written; stopping this node");
+                        std::process::abort();
                     }
-                    Err(error) => drop(done.send(Err(error))),
+                    self.journal.written(&changed.events);
                 }
+                Job::Checkpoint { into, done } => {
+                    let make = |db: &DB| {
+                        Checkpoint::new(db)
+                            .and_then(|checkpoint| checkpoint.create_checkpoint(&into))
+                            .map_err(rocks("make a checkpoint"))
+                    };
+                    drop(done.send(self.with_db(make)));
+                }
+                Job::Flush { done } => drop(done.send(self.with_db(flush))),
+                Job::Prepare { from, done } => drop(done.send(prepare(&self.folder, &from))),
+                Job::Replace { last_event, done } => drop(done.send(self.replace(last_event))),
             }
         }
+        // Readers may hold on to the handle; the database is closed here.
+        *self.db.write() = None;
+    }
+
+    fn with_db<T>(
+        &self,
+        work: impl FnOnce(&DB) -> Result<T, StorageError>,
+    ) -> Result<T, StorageError> {
+        self.db.read().as_ref().map_or_else(|| Err(stopped()), work)
+    }
+
+    fn replace(&self, last_event: u64) -> Result<(), StorageError> {
+        let mut open = self.db.write();
+        *open = None;
+        *open = Some(replace(&self.folder)?);
+        self.journal.replaced(last_event);
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! The ledger's records written behind in both ways, read back, merged, damaged.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use openraft::vote::RaftLeaderId as _;
 use registry_ledger::{
@@ -11,7 +12,9 @@ use registry_proto::storage::AppliedMark;
 use rocksdb::DB;
 
 use super::StorageError;
-use super::ledger_records::{MANY_RECORDS, MARK_FORMAT, load, open_database, write};
+use super::ledger_records::{
+    LedgerWrite, MANY_RECORDS, MARK_FORMAT, flush, load, open_database, write,
+};
 use super::pages::SLOTS;
 use crate::raft::types::{LeaderId, LogId};
 use crate::raft::wire;
@@ -101,8 +104,10 @@ impl Written {
             state_digest: self.ledger.state_digest().0.to_vec().into(),
             answers_digest: self.ledger.answers_digest().0.to_vec().into(),
         };
-        write(&self.db, &changes, &mark).expect("written");
-        changes.len()
+        let count = changes.len();
+        let events = self.ledger.take_events().into_iter().map(Arc::new).collect();
+        write(&self.db, &LedgerWrite { changes, events, mark }).expect("written");
+        count
     }
 
     fn check(&self) {
@@ -142,7 +147,7 @@ fn few_and_many_changes_make_the_same_state() {
     written.db.compact_range(None::<&[u8]>, None::<&[u8]>);
     written.check();
     let Written { ledger, log_index, db } = written;
-    db.flush().expect("flushed");
+    flush(&db).expect("flushed");
     drop(db);
     let db = open_database(folder.path()).expect("opens again");
     Written { ledger, log_index, db }.check();

@@ -2,6 +2,7 @@
 
 mod direct_io;
 mod durable_mark;
+mod journal;
 mod ledger_records;
 mod ledger_store;
 mod log_cache;
@@ -13,7 +14,8 @@ mod snapshot;
 pub(crate) mod storage_id;
 mod threads;
 
-pub(crate) use ledger_records::{MARK_FORMAT, OpenedLedger};
+pub(crate) use journal::{Journal, StoredEvent};
+pub(crate) use ledger_records::{LedgerWrite, MARK_FORMAT, OpenedLedger};
 pub(crate) use ledger_store::{LedgerStore, Underway};
 pub(crate) use log_store::LogStore;
 pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};

@@ -225,7 +225,7 @@ pub(super) fn read_objection(value: &[u8]) -> Result<Objection, Problem> {
 }
 
 /// Reads what `formats::trade_bytes` wrote.
-fn read_trade(reader: &mut Reader<'_>) -> Result<Trade, Problem> {
+pub(crate) fn read_trade(reader: &mut Reader<'_>) -> Result<Trade, Problem> {
     let number = TradeNumber(reader.u64()?);
     let kind = known(kind_from_number(reader.u8()?), "trade kind")?;
     let instrument = reader.instrument()?;
@@ -272,7 +272,7 @@ pub(super) fn read_state(reader: &mut Reader<'_>) -> Result<DayState, Problem> {
     })
 }
 
-pub(super) fn status_number(status: TradeStatus) -> u8 {
+pub(crate) fn status_number(status: TradeStatus) -> u8 {
     match status {
         TradeStatus::Accepted => 1,
         TradeStatus::Delivered => 2,
@@ -284,7 +284,7 @@ pub(super) fn status_number(status: TradeStatus) -> u8 {
     }
 }
 
-pub(super) fn status_from_number(number: u8) -> Option<TradeStatus> {
+pub(crate) fn status_from_number(number: u8) -> Option<TradeStatus> {
     Some(match number {
         1 => TradeStatus::Accepted,
         2 => TradeStatus::Delivered,

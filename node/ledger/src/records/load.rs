@@ -6,6 +6,7 @@ use crate::account::{Account, Balances};
 use crate::codec::{CorruptRecord, Problem};
 use crate::digest::record_hash;
 use crate::formats::TradesHasher;
+use crate::journal::Journal;
 use crate::ledger::{Ledger, Sums};
 use crate::records::answer::StoredAnswer;
 use crate::records::{RecordKey, STATUSES_PER_RECORD, days, standing};
@@ -115,6 +116,7 @@ impl Loader {
                 }
                 ledger.answers.push(actor, id, value.to_vec());
             }
+            RecordKey::Journal => ledger.journal = Journal::read(value)?,
         }
         Ok(())
     }

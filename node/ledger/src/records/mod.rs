@@ -6,6 +6,7 @@ mod days;
 mod load;
 mod standing;
 
+pub(crate) use days::{read_trade, status_from_number, status_number};
 pub use load::Loader;
 
 use crate::codec::{Problem, Reader, Writer, known};
@@ -42,6 +43,8 @@ pub(crate) enum RecordKey {
     Objection(Date, AccountId, u32),
     /// By ordinal.
     Answer(u64),
+    /// The tree over all events.
+    Journal,
 }
 
 impl RecordKey {
@@ -64,7 +67,7 @@ impl RecordKey {
     /// Bytes of the key.
     fn length(self) -> u32 {
         match self {
-            Self::Genesis | Self::Clock | Self::Holidays => 1,
+            Self::Genesis | Self::Clock | Self::Holidays | Self::Journal => 1,
             Self::Bank(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
             Self::Instrument(_) | Self::Batch(..) | Self::Statuses(..) | Self::Answer(_) => 9,
@@ -126,6 +129,7 @@ impl RecordKey {
                 writer.u8(14);
                 writer.u64(ordinal);
             }
+            Self::Journal => writer.u8(15),
         }
     }
 
@@ -146,6 +150,7 @@ impl RecordKey {
             12 => Self::Clearing(reader.date()?),
             13 => Self::Objection(reader.date()?, AccountId(reader.u32()?), reader.u32()?),
             14 => Self::Answer(reader.u64()?),
+            15 => Self::Journal,
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -226,7 +231,8 @@ impl Ledger {
             | RecordKey::Statuses(..)
             | RecordKey::Price(..)
             | RecordKey::Clearing(_)
-            | RecordKey::Objection(..) => None,
+            | RecordKey::Objection(..)
+            | RecordKey::Journal => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -255,6 +261,7 @@ impl Ledger {
                 days::objection(writer, day(date)?.objections.get(&(account, number))?);
             }
             RecordKey::Answer(ordinal) => writer.raw(self.answers.record(ordinal)?),
+            RecordKey::Journal => return self.write_journal(writer),
         }
         Some(())
     }
@@ -285,5 +292,6 @@ impl Ledger {
                 day.objections.keys().map(|(id, number)| RecordKey::Objection(*date, *id, *number))
             }))
             .chain(self.answers.iter().map(|(ordinal, _)| RecordKey::Answer(ordinal)))
+            .chain([RecordKey::Journal])
     }
 }

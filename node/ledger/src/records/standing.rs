@@ -130,6 +130,15 @@ pub(super) fn account(writer: &mut Writer, account: &Account) {
     });
 }
 
+impl Account {
+    /// The value of its record.
+    pub(crate) fn to_record(&self) -> Vec<u8> {
+        let mut writer = Writer::new();
+        account(&mut writer, self);
+        writer.finish()
+    }
+}
+
 /// An account; its balances have their own record.
 pub(super) fn read_account(value: &[u8]) -> Result<Account, Problem> {
     let mut reader = Reader::record(value, FORMAT)?;

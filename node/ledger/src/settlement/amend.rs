@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::account::overflow;
+use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -53,6 +54,8 @@ impl Ledger {
             day.prices.extend(lines);
             day.hasher = None;
         }
+        let (before, after, reason) = (slot.trade, replacement.copied(), reason.to_owned());
+        self.record(What::TradeAmended { date, before, after, reason }, Vec::new());
         self.day_receipt(date)
     }
 

@@ -6,6 +6,8 @@ use smallvec::SmallVec;
 
 use crate::account::overflow;
 use crate::command::Chunk;
+use crate::formats::TradesHasher;
+use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -106,6 +108,17 @@ impl Ledger {
         if let Some(hasher) = &mut day.hasher {
             chunk.trades.iter().for_each(|trade| hasher.add(trade));
         }
+        let trades_sha256 = day.hasher.clone().map(TradesHasher::finish).unwrap_or_default();
+        self.record(
+            What::TradesAccepted {
+                date: chunk.date,
+                chunk: chunk.number,
+                first_sequence: u64::from(first).saturating_add(1),
+                count: place_number(chunk.trades.len()),
+                trades_sha256,
+            },
+            Vec::new(),
+        );
     }
 
     /// Touches the records that `count` further trades change.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::account::place;
 use crate::amount::format_yuan;
 use crate::formats::{CashLine, ClearingHasher, GoodsLine};
+use crate::journal::What;
 use crate::ledger::{Ledger, READ_AHEAD};
 use crate::receipt::{BankClearing, Clearing, Receipt};
 use crate::records::RecordKey;
@@ -30,6 +31,8 @@ impl Ledger {
             day.clearing = Some(clearing.clone());
             day.by_account = by_account;
         }
+        let clearing_sha256 = clearing.sha256;
+        self.record(What::DayCleared { date, clearing_sha256 }, Vec::new());
         Ok(Receipt::Clearing(clearing))
     }
 
@@ -47,6 +50,7 @@ impl Ledger {
             if let Some(day) = self.days.get_mut(&date) {
                 day.state = DayState::Confirmed;
             }
+            self.record(What::ClearingConfirmed { date }, Vec::new());
             return self.day_receipt(date);
         }
         // The clearing no longer stands; amendments and a new manifest follow.
@@ -61,6 +65,7 @@ impl Ledger {
             day.by_account = PlacesByAccount::default();
             day.prices.values_mut().for_each(|line| line.settled = false);
         }
+        self.record(What::ClearingDisputed { date, clearing_sha256: *sha256 }, Vec::new());
         self.day_receipt(date)
     }
 }

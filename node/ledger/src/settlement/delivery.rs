@@ -1,6 +1,7 @@
 //! Delivery versus payment (货银对付), trade by trade and gross: each trade's
 //! tonnes and money move together or not at all.
 
+use crate::journal::What;
 use crate::ledger::{Ledger, READ_AHEAD};
 use crate::receipt::{CashBalance, Holding, Receipt, TradeResult};
 use crate::records::{RecordKey, STATUSES_PER_RECORD};
@@ -34,8 +35,13 @@ impl Ledger {
         let first = from_sequence.saturating_sub(1);
         let end = first.saturating_add(u64::from(max_trades)).min(day.last_sequence());
         let trade_count = day.last_sequence();
+        // Those before the cursor were tried before.
+        let tried_from = first.max(day.cursor);
         let results = self.deliver_in_turn(date, first, end);
         self.advance_cursor(date, end);
+        if tried_from < end {
+            self.record_delivery(date, first, tried_from, &results);
+        }
         Ok(Receipt::Delivered { from_sequence, trade_count, results })
     }
 
@@ -77,6 +83,29 @@ impl Ledger {
             day.held = day.held.saturating_add(held_now);
         }
         results
+    }
+
+    /// Writes down the trades tried now, which are those after `tried_from`, of
+    /// the results from `first` on.
+    fn record_delivery(
+        &mut self,
+        date: Date,
+        first: u64,
+        tried_from: u64,
+        results: &[TradeResult],
+    ) {
+        let (mut count, mut held) = (0_u32, Vec::new());
+        for (sequence, result) in (first.saturating_add(1)..).zip(results) {
+            if sequence <= tried_from {
+                continue;
+            }
+            count = count.saturating_add(1);
+            if matches!(result.status, TradeStatus::Held(_)) {
+                held.push((sequence, result.status));
+            }
+        }
+        let first_sequence = tried_from.saturating_add(1);
+        self.record(What::TradesDelivered { date, first_sequence, count, held }, Vec::new());
     }
 
     fn advance_cursor(&mut self, date: Date, end: u64) {

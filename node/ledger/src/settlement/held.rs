@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::receipt::{Receipt, TradeResult};
 use crate::rejection::{Reason, Rejection};
@@ -34,6 +35,7 @@ impl Ledger {
             self.set_status(date, place, status);
             results.push(TradeResult { number: trade.number, status });
         }
+        self.record_tried(date, &results);
         Ok(Receipt::Trades(results))
     }
 
@@ -58,7 +60,15 @@ impl Ledger {
             self.set_status(date, place, status);
             results.push(TradeResult { number: trade.number, status });
         }
+        self.record_tried(date, &results);
         Ok(Receipt::Trades(results))
+    }
+}
+
+impl Ledger {
+    fn record_tried(&mut self, date: Date, results: &[TradeResult]) {
+        let results = results.iter().map(|result| (result.number, result.status)).collect();
+        self.record(What::HeldTradesTried { date, results }, Vec::new());
     }
 }
 

@@ -41,6 +41,8 @@ impl Ledger {
             day.append(std::slice::from_ref(trade), status, true, tally);
             day.delivered = day.delivered.saturating_add(1);
         }
+        let sequence = self.days.get(&date).map_or(0, Day::last_sequence);
+        self.record_settled_trade(date, sequence);
         Ok(Receipt::Trade(TradeResult { number: trade.number, status }))
     }
 

@@ -4,6 +4,7 @@ use crate::Digest;
 use crate::amount::format_yuan;
 use crate::command::Manifest;
 use crate::formats::TradesHasher;
+use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -26,7 +27,7 @@ impl Ledger {
         let closes: Vec<_> = day.prices.iter().map(|(code, line)| (*code, line.close())).collect();
 
         self.touch(RecordKey::Day(date));
-        for (code, close) in closes {
+        for (code, close) in closes.iter().copied() {
             self.touch(RecordKey::Instrument(code));
             self.touch(RecordKey::Price(date, code));
             if let Some(instrument) = self.instruments.get_mut(&code) {
@@ -40,6 +41,11 @@ impl Ledger {
             day.hasher = Some(hasher);
             day.prices.values_mut().for_each(|line| line.settled = true);
         }
+        let Manifest { trade_count, quantity, amount, trades_sha256 } = *manifest;
+        self.record(
+            What::DayClosed { date, trade_count, quantity, amount, trades_sha256, closes },
+            Vec::new(),
+        );
         self.day_receipt(date)
     }
 }

@@ -1,6 +1,7 @@
 //! Trading days: holidays, opening.
 
 use crate::calendar::{beijing_day_number, day_number, is_weekend};
+use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -21,6 +22,8 @@ impl Ledger {
         }
         self.touch(RecordKey::Holidays);
         self.holidays = dates.iter().copied().collect();
+        let dates = self.holidays.iter().copied().collect();
+        self.record(What::HolidaysSet { dates }, Vec::new());
         Ok(Receipt::Done)
     }
 
@@ -42,6 +45,7 @@ impl Ledger {
         }
         self.days.insert(date, day);
         self.release_pending_in();
+        self.record(What::DayOpened { date, topup_window_ms }, Vec::new());
         self.day_receipt(date)
     }
 

@@ -1,5 +1,6 @@
 //! The end of a day: statements, objections, final.
 
+use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -26,6 +27,7 @@ impl Ledger {
             if let Some(day) = self.days.get_mut(&date) {
                 day.statements_issued = true;
             }
+            self.record(What::StatementsIssued { date }, Vec::new());
         }
         self.day_receipt(date)
     }
@@ -71,6 +73,7 @@ impl Ledger {
         if let Some(day) = self.days.get_mut(&date) {
             day.objections.insert(key, Objection { text: text.to_owned(), resolution: None });
         }
+        self.record(What::ObjectionRaised { date, account, text: text.to_owned() }, Vec::new());
         self.day_receipt(date)
     }
 
@@ -97,6 +100,8 @@ impl Ledger {
         if let Some(objection) = objection {
             objection.resolution = Some(resolution.to_owned());
         }
+        let resolution = resolution.to_owned();
+        self.record(What::ObjectionResolved { date, account, resolution }, Vec::new());
         self.day_receipt(date)
     }
 
@@ -118,6 +123,7 @@ impl Ledger {
             day.state = DayState::Final;
             day.suspension_asked_by = None;
         }
+        self.record(What::DayFinal { date }, Vec::new());
         self.day_receipt(date)
     }
 }

@@ -1,5 +1,6 @@
 //! Suspension: two different registry officers stop a day, and resume it.
 
+use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
@@ -14,6 +15,7 @@ impl Ledger {
             return day.wrong_state(Reason::DayState, "a running day that is not FINAL");
         }
         let second = is_second_officer(day, actor)?;
+        self.record(What::SuspensionAsked { date, done: second }, Vec::new());
         self.record_officer(date, actor, second, |day| {
             day.suspended_from = Some(day.state);
             day.state = DayState::Suspended;
@@ -23,6 +25,7 @@ impl Ledger {
     pub(crate) fn resume_day(&mut self, date: Date, actor: &str) -> Result<Receipt, Rejection> {
         let day = self.known_day(date)?.in_state(DayState::Suspended)?;
         let second = is_second_officer(day, actor)?;
+        self.record(What::ResumptionAsked { date, done: second }, Vec::new());
         self.record_officer(date, actor, second, |day| {
             if let Some(state) = day.suspended_from.take() {
                 day.state = state;

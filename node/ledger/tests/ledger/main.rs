@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod delivery;
+mod journal;
 mod model;
 mod opening;
 mod properties;

@@ -7,6 +7,7 @@ use registry_ledger::{
     TradeKind, TradeNumber, calendar,
 };
 
+use crate::journal::Replay;
 use crate::opening::{books, holding, load};
 use crate::world::{
     HOUR_MS, WINDOW_MS, World, amend, cea, confirm, date, deliver, fail, object, open_account,
@@ -181,6 +182,8 @@ proptest! {
         let mut world = World::open();
         let mut last: Option<Entry> = None;
         let mut twin: Option<Ledger> = None;
+        let mut replay = Replay::default();
+        replay.follow(&mut world.ledger);
         for (step, second_officer, reload) in &steps {
             let entry = if let (Step::Repeat, Some(entry)) = (step, &last) {
                 entry.clone()
@@ -201,6 +204,7 @@ proptest! {
             if let Err(broken) = world.ledger.check_invariants() {
                 return Err(TestCaseError::fail(format!("{broken} after {entry:?}")));
             }
+            replay.follow(&mut world.ledger);
             // A ledger loaded from records goes on exactly like this one.
             if let Some(twin) = &mut twin {
                 prop_assert_eq!(&twin.apply(&entry), &answer);

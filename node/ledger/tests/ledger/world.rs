@@ -199,6 +199,14 @@ impl World {
         self.refused_as("registry/officer-1", command)
     }
 
+    /// Records of the market, however it came to be: without time, answers and
+    /// the tree of events.
+    pub(crate) fn market_records(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut records = self.ledger.records();
+        records.retain(|(key, _)| is_of_market(key));
+        records
+    }
+
     /// Seals and compares the kept digests with ones computed from scratch.
     pub(crate) fn state_digest(&mut self) -> Digest {
         let sealed = self.ledger.seal();
@@ -206,6 +214,10 @@ impl World {
         assert_eq!(self.ledger.recompute_digests(), digests);
         sealed.state_digest
     }
+}
+
+pub(crate) fn is_of_market(key: &[u8]) -> bool {
+    ![2, 14, 15].contains(&key[0])
 }
 
 fn member(node_id: u64) -> Member {

@@ -1,0 +1,218 @@
+//! Events to proto.
+
+use bytes::Bytes;
+use registry_ledger::amount::{format_price, format_yuan};
+use registry_ledger::journal::{
+    CashPosition, CashPot, Event, GoodsPot, Position, Posting, What as Ledger,
+};
+use registry_ledger::{InstrumentCode, TradeResult};
+use registry_proto::registry as proto;
+use registry_proto::registry::event::What;
+use registry_proto::registry::posting::Line;
+
+use crate::services::encode::{account_kind, digest, held_reason, trade, trade_result};
+
+/// The event as everybody sees it who may see all of it.
+pub(super) fn event(event: &Event, canonical: Vec<u8>) -> proto::Event {
+    proto::Event {
+        event: event.ordinal,
+        log_index: event.log_index,
+        ledger_time_ms: event.ledger_time.0,
+        actor: event.actor.clone(),
+        postings: event.postings.iter().map(posting).collect(),
+        canonical: Bytes::from(canonical),
+        what: Some(what(&event.what)),
+    }
+}
+
+fn what(what: &Ledger) -> What {
+    match what {
+        Ledger::AccountOpened { account, uscc, name, kind } => {
+            What::AccountOpened(proto::AccountOpened {
+                account_id: account.0.into(),
+                uscc: uscc.clone(),
+                name: name.clone(),
+                kind: account_kind(*kind).into(),
+            })
+        }
+        Ledger::AccountsLoaded { first, count, accounts_sha256, document } => {
+            What::AccountsLoaded(proto::AccountsLoaded {
+                first_account_id: first.0.into(),
+                account_count: *count,
+                accounts_sha256: digest(*accounts_sha256),
+                document: document.clone(),
+            })
+        }
+        Ledger::HoldingMoved {} => What::HoldingMoved(proto::HoldingMoved {}),
+        Ledger::BankOpened { bank, name } => {
+            What::BankOpened(proto::BankOpened { bank_id: bank.0.into(), name: name.clone() })
+        }
+        Ledger::Deposited {} => What::Deposited(proto::Deposited {}),
+        Ledger::InstrumentRegistered { instrument, reference_price } => {
+            What::InstrumentRegistered(proto::InstrumentRegistered {
+                instrument: instrument.to_string(),
+                reference_price_yuan: format_price(*reference_price),
+            })
+        }
+        Ledger::Issued { document } => What::Issued(proto::Issued { document: document.clone() }),
+        Ledger::HolidaysSet { dates } => What::HolidaysSet(proto::HolidaysSet {
+            dates: dates.iter().map(ToString::to_string).collect(),
+        }),
+        Ledger::Founded { cluster_id, layout } => {
+            What::Founded(proto::Founded { cluster_id: cluster_id.clone(), layout: layout.clone() })
+        }
+        Ledger::DayOpened { date, topup_window_ms } => What::DayOpened(proto::DayOpened {
+            date: date.to_string(),
+            topup_window_ms: *topup_window_ms,
+        }),
+        Ledger::TradesAccepted { date, chunk, first_sequence, count, trades_sha256 } => {
+            What::TradesAccepted(proto::TradesAccepted {
+                date: date.to_string(),
+                chunk_number: *chunk,
+                first_sequence: *first_sequence,
+                trade_count: *count,
+                trades_sha256: digest(*trades_sha256),
+            })
+        }
+        Ledger::DayClosed { date, trade_count, quantity, amount, trades_sha256, closes } => {
+            let close = |(instrument, close): &(InstrumentCode, _)| proto::InstrumentClose {
+                instrument: instrument.to_string(),
+                close_yuan: format_price(*close),
+            };
+            What::DayClosed(proto::DayClosed {
+                date: date.to_string(),
+                trade_count: *trade_count,
+                quantity_tco2e: quantity.0,
+                amount_yuan: format_yuan(*amount),
+                trades_sha256: digest(*trades_sha256),
+                closes: closes.iter().map(close).collect(),
+            })
+        }
+        Ledger::DayCleared { date, clearing_sha256 } => What::DayCleared(proto::DayCleared {
+            date: date.to_string(),
+            clearing_sha256: digest(*clearing_sha256),
+        }),
+        Ledger::ClearingConfirmed { date } => {
+            What::ClearingConfirmed(proto::ClearingConfirmed { date: date.to_string() })
+        }
+        Ledger::ClearingDisputed { date, clearing_sha256 } => {
+            What::ClearingDisputed(proto::ClearingDisputed {
+                date: date.to_string(),
+                clearing_sha256: digest(*clearing_sha256),
+            })
+        }
+        Ledger::TradeAmended { date, before, after, reason } => {
+            What::TradeAmended(proto::TradeAmended {
+                date: date.to_string(),
+                before: Some(trade(before)),
+                after: after.as_ref().map(trade),
+                reason: reason.clone(),
+            })
+        }
+        Ledger::TradesDelivered { date, first_sequence, count, held } => {
+            let held_trade = |(sequence, status): &(u64, _)| proto::HeldTrade {
+                sequence: *sequence,
+                reason: held_reason(*status),
+            };
+            What::TradesDelivered(proto::TradesDelivered {
+                date: date.to_string(),
+                first_sequence: *first_sequence,
+                trade_count: *count,
+                held: held.iter().map(held_trade).collect(),
+            })
+        }
+        Ledger::HeldTradesTried { date, results } => {
+            let result = |(number, status): &(_, _)| {
+                trade_result(&TradeResult { number: *number, status: *status })
+            };
+            What::HeldTradesTried(proto::HeldTradesTried {
+                date: date.to_string(),
+                results: results.iter().map(result).collect(),
+            })
+        }
+        Ledger::TradesSettled { date, first_sequence, count, trades_sha256 } => {
+            What::TradesSettled(proto::TradesSettled {
+                date: date.to_string(),
+                first_sequence: *first_sequence,
+                trade_count: *count,
+                trades_sha256: digest(*trades_sha256),
+            })
+        }
+        Ledger::StatementsIssued { date } => {
+            What::StatementsIssued(proto::StatementsIssued { date: date.to_string() })
+        }
+        Ledger::ObjectionRaised { date, account, text } => {
+            What::ObjectionRaised(proto::ObjectionRaised {
+                date: date.to_string(),
+                account_id: account.0.into(),
+                text: text.clone(),
+            })
+        }
+        Ledger::ObjectionResolved { date, account, resolution } => {
+            What::ObjectionResolved(proto::ObjectionResolved {
+                date: date.to_string(),
+                account_id: account.0.into(),
+                resolution: resolution.clone(),
+            })
+        }
+        Ledger::DayFinal { date } => What::DayFinal(proto::DayFinal { date: date.to_string() }),
+        Ledger::SuspensionAsked { date, done } => {
+            What::SuspensionAsked(proto::SuspensionAsked { date: date.to_string(), done: *done })
+        }
+        Ledger::ResumptionAsked { date, done } => {
+            What::ResumptionAsked(proto::ResumptionAsked { date: date.to_string(), done: *done })
+        }
+    }
+}
+
+fn posting(posting: &Posting) -> proto::Posting {
+    let line = match *posting {
+        Posting::Goods { account, instrument, position, quantity } => {
+            Line::Goods(proto::GoodsPosting {
+                account_id: account.0.into(),
+                instrument: instrument.to_string(),
+                position: position_part(position).into(),
+                quantity_tco2e: quantity.0,
+            })
+        }
+        Posting::GoodsPot { instrument, pot, quantity } => Line::GoodsPot(proto::GoodsPotPosting {
+            instrument: instrument.to_string(),
+            pot: match pot {
+                GoodsPot::Issued => proto::GoodsPot::Issued,
+            }
+            .into(),
+            quantity_tco2e: quantity.0,
+        }),
+        Posting::Cash { account, bank, position, amount } => Line::Cash(proto::CashPosting {
+            account_id: account.0.into(),
+            bank_id: bank.0.into(),
+            part: match position {
+                CashPosition::Available => proto::CashPart::Available,
+                CashPosition::PendingOut => proto::CashPart::PendingOut,
+            }
+            .into(),
+            amount_yuan: format_yuan(amount),
+        }),
+        Posting::CashPot { bank, pot, amount } => Line::CashPot(proto::CashPotPosting {
+            bank_id: bank.0.into(),
+            pot: match pot {
+                CashPot::Deposited => proto::CashPot::Deposited,
+                CashPot::Interbank => proto::CashPot::Interbank,
+            }
+            .into(),
+            amount_yuan: format_yuan(amount),
+        }),
+    };
+    proto::Posting { line: Some(line) }
+}
+
+fn position_part(position: Position) -> proto::PositionPart {
+    match position {
+        Position::Registered => proto::PositionPart::Registered,
+        Position::Trading => proto::PositionPart::Trading,
+        Position::PendingIn => proto::PositionPart::PendingIn,
+        Position::Pledged => proto::PositionPart::Pledged,
+        Position::Frozen => proto::PositionPart::Frozen,
+        Position::PendingOut => proto::PositionPart::PendingOut,
+    }
+}

@@ -1,0 +1,224 @@
+//! The journal: pages of events, and a stream that never ends.
+
+use std::pin::Pin;
+
+use futures::Stream;
+use futures::StreamExt as _;
+use registry_ledger::journal::{Event, Posting, Subject};
+use registry_ledger::{AccountId, BankId, Reason, Rejection};
+use registry_proto::registry as proto;
+use registry_proto::registry::event_filter::About;
+use registry_proto::registry::event_service_server::EventService;
+use registry_proto::registry::{
+    EventFilter, GetJournalReply, GetJournalRequest, ListEventsReply, ListEventsRequest,
+    WatchEventsReply, WatchEventsRequest,
+};
+use tokio::sync::watch;
+use tonic::{Request, Response, Status};
+
+use crate::decode::fields;
+use crate::raft::Unavailable;
+use crate::security::{Caller, Scope};
+use crate::services::gateway::{Gateway, page_size};
+use crate::services::{encode, encode_event, status};
+use crate::storage::{Journal, StorageError, StoredEvent};
+
+/// Events of one message of a stream.
+const EVENTS_PER_MESSAGE: usize = 1_000;
+/// Their bytes, unless one alone has more.
+const BYTES_PER_MESSAGE: usize = 512 << 10;
+
+pub(super) struct Events(pub(super) Gateway);
+
+/// Which events, and how much of them.
+#[derive(Clone, Copy)]
+struct Wanted {
+    about: Option<Subject>,
+    /// Only this account's own postings are shown.
+    only_own: Option<AccountId>,
+}
+
+#[tonic::async_trait]
+impl EventService for Events {
+    type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<WatchEventsReply, Status>> + Send>>;
+
+    async fn list_events(
+        &self,
+        request: Request<ListEventsRequest>,
+    ) -> Result<Response<ListEventsReply>, Status> {
+        let wanted = wanted(&request, request.get_ref().filter.as_ref())?;
+        let message = request.into_inner();
+        let limit = page_size(message.page_size)?;
+        let journal = |ledger: &registry_ledger::Ledger| Ok(ledger.journal().leaves());
+        let (stamp, last) = self.0.read(message.consistency, journal).await?;
+        let after = message.after_event;
+        let page = page(self.0.consensus.journal(), wanted, after, last, limit).await?;
+        let next_after_event = if page.through < last { page.through } else { 0 };
+        Ok(Response::new(ListEventsReply {
+            stamp: Some(stamp),
+            events: page.events,
+            next_after_event,
+        }))
+    }
+
+    async fn watch_events(
+        &self,
+        request: Request<WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let wanted = wanted(&request, request.get_ref().filter.as_ref())?;
+        let after = request.get_ref().after_event;
+        let last = self.0.consensus.journal().last();
+        let watch = Watch { gateway: self.0.clone(), wanted, after, last };
+        let replies = futures::stream::unfold(Some(watch), |watch| async move {
+            let mut watch = watch?;
+            match watch.next().await {
+                Ok(reply) => Some((Ok(reply), Some(watch))),
+                Err(status) => Some((Err(status), None)),
+            }
+        });
+        Ok(Response::new(replies.boxed()))
+    }
+
+    async fn get_journal(
+        &self,
+        request: Request<GetJournalRequest>,
+    ) -> Result<Response<GetJournalReply>, Status> {
+        let _caller = Caller::of(request.extensions())?;
+        let consistency = request.get_ref().consistency;
+        let (stamp, (event_count, root)) = self
+            .0
+            .read(consistency, |ledger| Ok((ledger.journal().leaves(), ledger.journal().root())))
+            .await?;
+        let root_sha256 = encode::digest(root);
+        Ok(Response::new(GetJournalReply { stamp: Some(stamp), event_count, root_sha256 }))
+    }
+}
+
+/// A caller whose right ends at its own account asks for that account.
+fn wanted<T>(request: &Request<T>, filter: Option<&EventFilter>) -> Result<Wanted, Status> {
+    let about = match filter.and_then(|filter| filter.about.as_ref()) {
+        None => None,
+        Some(about) => Some(subject(about).map_err(|refused| status::rejected(&refused))?),
+    };
+    let caller = match about {
+        Some(Subject::Account(id)) => Caller::of_account(request.extensions(), id.0.into())?,
+        _ => Caller::of(request.extensions())?,
+    };
+    let only_own = match about {
+        Some(Subject::Account(id)) if caller.scope == Scope::Own => Some(id),
+        _ => None,
+    };
+    Ok(Wanted { about, only_own })
+}
+
+fn subject(about: &About) -> Result<Subject, Rejection> {
+    Ok(match about {
+        About::AccountId(id) => Subject::Account(fields::account(*id, "filter.account_id")?),
+        About::Instrument(code) => {
+            Subject::Instrument(fields::instrument(code, "filter.instrument")?)
+        }
+        About::BankId(id) => {
+            let id = u16::try_from(*id).map_err(|_| {
+                let message = format!("filter.bank_id = {id}: no such bank");
+                Rejection::new(Reason::UnknownBank, "filter.bank_id", message)
+            })?;
+            Subject::Bank(BankId(id))
+        }
+        About::Date(date) => Subject::Day(fields::date(date, "filter.date")?),
+    })
+}
+
+/// Some events, and the number up to which all were looked at.
+struct Page {
+    events: Vec<proto::Event>,
+    through: u64,
+}
+
+/// The events after one and up to `last`.
+async fn page(
+    journal: &Journal,
+    wanted: Wanted,
+    after: u64,
+    last: u64,
+    limit: usize,
+) -> Result<Page, Status> {
+    let journal = journal.clone();
+    let read = move || -> Result<Page, Status> {
+        let found = found(&journal, wanted, after, last, limit);
+        let (stored, through) = found.map_err(|error| status::fault(&error.to_string()))?;
+        let events: Result<_, Status> =
+            stored.into_iter().map(|stored| shown(stored, wanted)).collect();
+        Ok(Page { events: events?, through })
+    };
+    // Disk and decoding would hold up the runtime.
+    tokio::task::spawn_blocking(read).await.map_err(|e| status::fault(&e.to_string()))?
+}
+
+fn found(
+    journal: &Journal,
+    wanted: Wanted,
+    after: u64,
+    last: u64,
+    limit: usize,
+) -> Result<(Vec<StoredEvent>, u64), StorageError> {
+    if after >= last {
+        return Ok((Vec::new(), after));
+    }
+    let Some(subject) = wanted.about else {
+        let mut events = journal.read(after.saturating_add(1), limit, BYTES_PER_MESSAGE)?;
+        events.retain(|event| event.ordinal <= last);
+        let through = events.last().map_or(last, |event| event.ordinal);
+        return Ok((events, through));
+    };
+    let numbers = journal.history(subject, after, limit)?;
+    // A short answer, or one that goes beyond, holds all there is.
+    let all = numbers.len() < limit || numbers.last().is_some_and(|number| *number > last);
+    let (mut events, mut bytes, mut through) = (Vec::new(), 0, after);
+    for number in numbers.into_iter().filter(|number| *number <= last) {
+        if bytes > BYTES_PER_MESSAGE {
+            return Ok((events, through));
+        }
+        for event in journal.read(number, 1, usize::MAX)? {
+            bytes += event.bytes.len();
+            events.push(event);
+        }
+        through = number;
+    }
+    Ok((events, if all { last } else { through }))
+}
+
+fn shown(stored: StoredEvent, wanted: Wanted) -> Result<proto::Event, Status> {
+    let mut event = Event::from_bytes(&stored.bytes).map_err(|e| status::fault(&e.to_string()))?;
+    let Some(own) = wanted.only_own else {
+        return Ok(encode_event::event(&event, stored.bytes));
+    };
+    // The canonical bytes would show the others.
+    event.postings.retain(|posting| match posting {
+        Posting::Goods { account, .. } | Posting::Cash { account, .. } => *account == own,
+        Posting::GoodsPot { .. } | Posting::CashPot { .. } => false,
+    });
+    Ok(encode_event::event(&event, Vec::new()))
+}
+
+/// A stream's place in the journal.
+struct Watch {
+    gateway: Gateway,
+    wanted: Wanted,
+    after: u64,
+    last: watch::Receiver<u64>,
+}
+
+impl Watch {
+    async fn next(&mut self) -> Result<WatchEventsReply, Status> {
+        let after = self.after;
+        let stopped = || status::unavailable(&Unavailable::Stopped, &self.gateway.config);
+        let last = tokio::select! {
+            reached = self.last.wait_for(|last| *last > after) => *reached.map_err(|_| stopped())?,
+            _ = self.gateway.stopping.wait_for(|stopping| *stopping) => return Err(stopped()),
+        };
+        let journal = self.gateway.consensus.journal();
+        let page = page(journal, self.wanted, after, last, EVENTS_PER_MESSAGE).await?;
+        self.after = page.through;
+        Ok(WatchEventsReply { events: page.events, through_event: page.through })
+    }
+}
