@@ -23,7 +23,7 @@ use tonic::metadata::{BinaryMetadataValue, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status};
 
 use super::known_storage::{KnownStorage, STORAGE_ID};
 use super::snapshot_stream;
@@ -243,7 +243,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         let parts = snapshot_stream::parts(vote, &snapshot);
         let sending = pin!(client.install_snapshot(parts));
         let reply = match select(sending, pin!(cancel)).await {
-            Either::Left((reply, _)) => self.answer(reply)?,
+            Either::Left((reply, _)) => {
+                if reply.as_ref().is_err_and(|status| status.code() == Code::DataLoss) {
+                    stop_if_damaged(snapshot.snapshot).await;
+                }
+                self.answer(reply)?
+            }
             Either::Right((closed, _)) => return Err(StreamingError::Closed(closed)),
         };
         let vote = wire::vote_in(reply.vote).map_err(unreachable)?;
@@ -258,5 +263,23 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         let request = Self::request(wire::transfer_out(&rpc), &option);
         let reply = self.answer(self.client()?.transfer_leader(request).await)?;
         Ok(wire::transfer_reply_in(reply).map_err(unreachable)?)
+    }
+}
+
+/// A receiver says that bytes are wrong. If this node's disk has changed them,
+/// another node must lead: this one's ledger lies in the same files.
+async fn stop_if_damaged(snapshot: SnapshotFolder) {
+    let path = snapshot.path.display().to_string();
+    match tokio::task::spawn_blocking(move || snapshot.first_damaged()).await {
+        Ok(Ok(None)) | Err(_) => {}
+        Ok(Ok(Some(file))) => {
+            tracing::error!(
+                path,
+                file,
+                "the disk has changed a file of this node's snapshot; stopping this node"
+            );
+            std::process::abort();
+        }
+        Ok(Err(error)) => tracing::error!(path, %error, "own snapshot could not be checked"),
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::{Config as RaftSettings, SnapshotPolicy};
+use registry_ledger::Genesis;
 use registry_proto::peer::raft_service_server::RaftServiceServer;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -53,6 +54,9 @@ pub(crate) async fn start(
     let own = storage_id::open(data, found)?;
     let shelf = SnapshotShelf::open(&data.join("snapshots"))?;
     let (store, opened) = LedgerStore::open(&data.join("ledger"), threads)?;
+    if let Some(genesis) = opened.ledger.genesis() {
+        check_genesis(genesis, &config, own)?;
+    }
     let (machine, applied) = StateMachine::new(opened, store, shelf.clone())?;
     let known = KnownStorage::new(own, applied.clone());
     let peers = Peers::new(&config, RECOVERY_EPOCH, known.clone())?;
@@ -73,6 +77,25 @@ pub(crate) async fn start(
     };
     tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
     Ok(Running { consensus, shelf })
+}
+
+/// Refuses a ledger that is not this node's.
+fn check_genesis(genesis: &Genesis, config: &Config, own: [u8; 16]) -> anyhow::Result<()> {
+    let data = config.node.data_dir.display();
+    anyhow::ensure!(
+        genesis.cluster_id == config.cluster_id,
+        "the ledger under {data} is that of cluster {}, this node is configured for {}: put the right data folder in its place",
+        genesis.cluster_id,
+        config.cluster_id
+    );
+    let mut members = genesis.cities.iter().flat_map(|(_, members)| members);
+    let recorded = members.find(|member| member.node_id == config.node.id);
+    anyhow::ensure!(
+        recorded.is_none_or(|member| member.storage_id == own),
+        "storage.id under {data} is not the one that node {} was recorded with when its cluster was formed: part of the folder is damaged or from elsewhere; move it away and let the node rejoin empty under a new node id",
+        config.node.id
+    );
+    Ok(())
 }
 
 fn settings(config: &Config) -> RaftSettings {
@@ -155,5 +178,33 @@ impl Running {
         flushed?;
         self.consensus.raft().shutdown().await?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use registry_ledger::Member;
+
+    use super::*;
+
+    #[test]
+    fn a_ledger_from_elsewhere_is_refused() {
+        let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/shanghai/sh-1.toml");
+        let config = Config::load(&deploy).expect("a shipped configuration");
+        let genesis = |cluster_id: &str, node_id| Genesis {
+            cluster_id: cluster_id.to_owned(),
+            layout: "dual-city".to_owned(),
+            cities: vec![("shanghai".to_owned(), vec![Member { node_id, storage_id: [7; 16] }])],
+        };
+        let own = genesis(&config.cluster_id, config.node.id);
+        check_genesis(&own, &config, [7; 16]).expect("its own");
+        let later = genesis(&config.cluster_id, config.node.id + 100);
+        check_genesis(&later, &config, [8; 16]).expect("formed without this node");
+        let told = |refused: anyhow::Result<()>| refused.expect_err("refused").to_string();
+        assert!(told(check_genesis(&own, &config, [8; 16])).contains("storage.id"));
+        let foreign = genesis("other", config.node.id);
+        assert!(told(check_genesis(&foreign, &config, [7; 16])).contains("cluster other"));
     }
 }

@@ -10,7 +10,6 @@ use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, WriteBatch
 use tokio::sync::watch;
 
 use super::StorageError;
-use super::ledger_records::rocks;
 
 /// The column family of the events.
 pub(super) const JOURNAL_FAMILY: &str = "journal";
@@ -111,7 +110,7 @@ impl Journal {
                 let start = [&[EVENT][..], &from.to_be_bytes()].concat();
                 let mode = IteratorMode::From(&start, Direction::Forward);
                 for item in db.iterator_cf_opt(family, in_prefix(&[EVENT]), mode) {
-                    let (key, value) = item.map_err(rocks(READ))?;
+                    let (key, value) = item.map_err(StorageError::rocks(READ))?;
                     let ordinal = ordinal_in(&key)?;
                     if ordinal >= first_in_tail || !page.take(ordinal, value.into_vec()) {
                         break;
@@ -146,7 +145,7 @@ impl Journal {
             let start = subject_key(subject, Some(first));
             let mode = IteratorMode::From(&start, Direction::Forward);
             for item in db.iterator_cf_opt(family, in_prefix(&prefix), mode) {
-                let (key, _) = item.map_err(rocks(READ))?;
+                let (key, _) = item.map_err(StorageError::rocks(READ))?;
                 found.push(ordinal_in(&key)?);
                 if found.len() >= limit {
                     break;
@@ -219,7 +218,7 @@ fn loaded_with(
     let Some(item) = db.iterator_cf_opt(family, in_prefix(&[LOADED]), mode).next() else {
         return Ok(None.into_iter());
     };
-    let (key, first) = item.map_err(rocks(READ))?;
+    let (key, first) = item.map_err(StorageError::rocks(READ))?;
     let first = <[u8; 4]>::try_from(&first[..]).map(u32::from_be_bytes).map_err(|_| unfit(&key))?;
     let event = if first <= account { Some(ordinal_in(&key)?) } else { None };
     Ok(event.into_iter())
@@ -250,7 +249,7 @@ pub(super) fn put_events(
 /// Whether the event with this number is in the database.
 pub(super) fn has_event(db: &DB, ordinal: u64) -> Result<bool, StorageError> {
     let key = [&[EVENT][..], &ordinal.to_be_bytes()].concat();
-    Ok(db.get_pinned_cf(family(db)?, key).map_err(rocks(READ))?.is_some())
+    Ok(db.get_pinned_cf(family(db)?, key).map_err(StorageError::rocks(READ))?.is_some())
 }
 
 pub(super) fn family(db: &DB) -> Result<&ColumnFamily, StorageError> {

@@ -64,15 +64,12 @@ pub(crate) struct OpenedLedger {
     pub(crate) mark: AppliedMark,
 }
 
-pub(super) fn rocks(what: &'static str) -> impl FnOnce(rocksdb::Error) -> StorageError {
-    move |source| StorageError::Rocks { what, source }
-}
-
 pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
-    remove_arriving(folder)?;
+    tidy(folder)?;
     let options = database_options(folder);
     let families = [("default", options.clone()), (JOURNAL_FAMILY, journal_options())];
-    DB::open_cf_with_opts(&options, folder, families).map_err(rocks("open the ledger database"))
+    DB::open_cf_with_opts(&options, folder, families)
+        .map_err(StorageError::rocks("open the ledger database"))
 }
 
 /// Events are written once, in order, and read while the node runs.
@@ -83,18 +80,26 @@ fn journal_options() -> Options {
     options
 }
 
-/// A crash may have left tables that were not taken in, or a second name of one
-/// that was.
-fn remove_arriving(folder: &Path) -> Result<(), StorageError> {
+/// Removes tables that a crash left before they were taken in, or second names
+/// of those that were; and refuses what RocksDB would take for a new database.
+fn tidy(folder: &Path) -> Result<(), StorageError> {
     let listing = match fs::read_dir(folder) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         listing => listing.map_err(|e| io_error("list", folder, e))?,
     };
+    let (mut was_used, mut is_usable) = (false, false);
     for item in listing {
         let item = item.map_err(|e| io_error("list", folder, e))?;
-        if item.file_name().to_string_lossy().starts_with(ARRIVING) {
+        let name = item.file_name().to_string_lossy().into_owned();
+        if name.starts_with(ARRIVING) {
             fs::remove_file(item.path()).map_err(|e| io_error("remove", &item.path(), e))?;
         }
+        was_used |= name.starts_with("MANIFEST-") || name.ends_with(".sst");
+        is_usable |= name == "CURRENT";
+    }
+    if was_used && !is_usable {
+        let why = "its file CURRENT is missing".to_owned();
+        return Err(StorageError::Corrupt { what: folder.display().to_string(), why });
     }
     Ok(())
 }
@@ -152,7 +157,7 @@ fn put(db: &DB, LedgerWrite { changes, events, mark }: &LedgerWrite) -> Result<(
 fn write_batch(db: &DB, batch: WriteBatch) -> Result<(), StorageError> {
     let mut options = WriteOptions::default();
     options.disable_wal(true);
-    db.write_opt(batch, &options).map_err(rocks("write ledger records"))
+    db.write_opt(batch, &options).map_err(StorageError::rocks("write ledger records"))
 }
 
 /// Many records, which are in order, become table files by themselves: nothing
@@ -171,7 +176,10 @@ fn ingest(
     let options = table_options();
     let mut tables = ArrivingTables::new(db.path(), &options);
     // The mark's key is below every record's.
-    tables.of_kind(None)?.put(MARK_KEY, mark.encode_to_vec()).map_err(rocks(TABLE))?;
+    tables
+        .of_kind(None)?
+        .put(MARK_KEY, mark.encode_to_vec())
+        .map_err(StorageError::rocks(TABLE))?;
     let mut key = Vec::with_capacity(64);
     pages::steps(changes, |record, step| {
         stored_key(&mut key, record);
@@ -181,19 +189,20 @@ fn ingest(
             Step::Delete => table.delete(&key),
             Step::Merge(slots) => table.merge(&key, slots),
         };
-        written.map_err(rocks(TABLE))
+        written.map_err(StorageError::rocks(TABLE))
     })?;
     let mut options = IngestExternalFileOptions::default();
     options.set_move_files(true);
     db.ingest_external_file_opts(&options, tables.finish()?)
-        .map_err(rocks("take in tables of ledger records"))
+        .map_err(StorageError::rocks("take in tables of ledger records"))
 }
 
 /// Records and events, at one point in time.
 pub(super) fn flush(db: &DB) -> Result<(), StorageError> {
     let records = db.cf_handle("default");
     let families: Vec<_> = records.into_iter().chain([journal::family(db)?]).collect();
-    db.flush_cfs_opt(&families, &FlushOptions::default()).map_err(rocks("flush ledger records"))
+    db.flush_cfs_opt(&families, &FlushOptions::default())
+        .map_err(StorageError::rocks("flush ledger records"))
 }
 
 fn table_options() -> Options {
@@ -234,14 +243,14 @@ impl<'a> ArrivingTables<'a> {
     fn create(&mut self) -> Result<SstFileWriter<'a>, StorageError> {
         let path = self.folder.join(format!("{ARRIVING}{}.sst", self.paths.len()));
         let table = SstFileWriter::create(self.options);
-        table.open(&path).map_err(rocks(TABLE))?;
+        table.open(&path).map_err(StorageError::rocks(TABLE))?;
         self.paths.push(path);
         Ok(table)
     }
 
     fn close(&mut self) -> Result<(), StorageError> {
         match self.open.take() {
-            Some((_, mut table)) => table.finish().map_err(rocks(TABLE)),
+            Some((_, mut table)) => table.finish().map_err(StorageError::rocks(TABLE)),
             None => Ok(()),
         }
     }
@@ -273,7 +282,7 @@ pub(super) fn check_format(mark: &AppliedMark, what: &str) -> Result<(), Storage
 
 pub(super) fn load(db: &DB) -> Result<OpenedLedger, StorageError> {
     let corrupt = |why: String| StorageError::Corrupt { what: "the ledger database".into(), why };
-    let mark = match db.get(MARK_KEY).map_err(rocks("read the ledger mark"))? {
+    let mark = match db.get(MARK_KEY).map_err(StorageError::rocks("read the ledger mark"))? {
         None => AppliedMark { format: MARK_FORMAT, ..Default::default() },
         Some(bytes) => AppliedMark::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?,
     };
@@ -348,7 +357,7 @@ fn read_records(db: &DB, batches: &SyncSender<HashedRecords>) -> Result<(), Stor
     let from_first = IteratorMode::From(&[RECORD_PREFIX], Direction::Forward);
     let mut batch = HashedRecords::default();
     for item in db.iterator_opt(from_first, options) {
-        let (key, value) = item.map_err(rocks("read ledger records"))?;
+        let (key, value) = item.map_err(StorageError::rocks("read ledger records"))?;
         let key = &key[1..];
         if is_dense(key) {
             pages::records(key, &value, |key, value| batch.push(key, value)).map_err(|why| {

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::sync::oneshot;
 
 use super::journal::{Journal, SharedDb};
-use super::ledger_records::{LedgerWrite, OpenedLedger, flush, load, open_database, rocks, write};
+use super::ledger_records::{LedgerWrite, OpenedLedger, flush, load, open_database, write};
 use super::{StorageError, StorageThreads, io_error, ledger_records, sync_folder};
 
 /// Writes that may wait; beyond it changes gather with the caller.
@@ -28,7 +28,7 @@ const ARRIVING: &str = ".arriving";
 const NEXT: &str = ".next";
 
 enum Job {
-    Write(LedgerWrite),
+    Write(Box<LedgerWrite>),
     Checkpoint { into: PathBuf, done: oneshot::Sender<Result<(), StorageError>> },
     Prepare { from: PathBuf, done: oneshot::Sender<Result<OpenedLedger, StorageError>> },
     Replace { last_event: u64, done: oneshot::Sender<Result<(), StorageError>> },
@@ -77,7 +77,7 @@ impl LedgerStore {
 
     /// Queues a write as soon as there is room.
     pub(crate) async fn write(&self, write: LedgerWrite) -> Result<(), StorageError> {
-        self.send(Job::Write(write)).await
+        self.send(Job::Write(Box::new(write))).await
     }
 
     /// Queues a write and then a checkpoint of exactly that state.
@@ -163,7 +163,7 @@ impl Writer {
                     let make = |db: &DB| {
                         Checkpoint::new(db)
                             .and_then(|checkpoint| checkpoint.create_checkpoint(&into))
-                            .map_err(rocks("make a checkpoint"))
+                            .map_err(StorageError::rocks("make a checkpoint"))
                     };
                     drop(done.send(self.with_db(make)));
                 }
@@ -208,8 +208,10 @@ fn prepare(folder: &Path, from: &Path) -> Result<OpenedLedger, StorageError> {
         let target = next.join(item.file_name());
         let is_table = item.path().extension().is_some_and(|extension| extension == "sst");
         if is_table {
-            // Tables never change, so both folders may share them.
-            fs::hard_link(item.path(), &target).map_err(|e| io_error("link", &target, e))?;
+            // Tables never change, so both folders may share them, where they can.
+            fs::hard_link(item.path(), &target)
+                .or_else(|_| fs::copy(item.path(), &target).map(drop))
+                .map_err(|e| io_error("copy", &target, e))?;
         } else {
             fs::copy(item.path(), &target).map_err(|e| io_error("copy", &target, e))?;
         }
@@ -247,6 +249,10 @@ fn finish_replacement(folder: &Path) -> Result<(), StorageError> {
     let complete = sibling(folder, NEXT);
     if !complete.exists() {
         return Ok(());
+    }
+    if !complete.join("CURRENT").exists() {
+        let why = "it is to replace the ledger beside it and is not whole".to_owned();
+        return Err(StorageError::Corrupt { what: complete.display().to_string(), why });
     }
     remove_if_there(folder)?;
     fs::rename(&complete, folder).map_err(|e| io_error("rename", &complete, e))?;

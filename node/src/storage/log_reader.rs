@@ -66,8 +66,7 @@ impl LogReader {
         let before = entries.len();
         for item in self.shared.db.iterator_cf(log, IteratorMode::From(&start, Direction::Forward))
         {
-            let (key, value) =
-                item.map_err(|source| StorageError::Rocks { what: "read the log", source })?;
+            let (key, value) = item.map_err(StorageError::rocks("read the log"))?;
             let entry = decode_entry(&value)?;
             if key.as_ref() != entry.log_id.index.to_be_bytes() {
                 return Err(StorageError::Corrupt {

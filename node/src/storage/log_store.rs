@@ -84,7 +84,7 @@ impl LogStore {
         let families = [LOG_FAMILY, META_FAMILY, "default"]
             .map(|name| ColumnFamilyDescriptor::new(name, family_options()));
         let db = DB::open_cf_descriptors(&database_options(folder), folder, families)
-            .map_err(|source| StorageError::Rocks { what: "open the log database", source })?;
+            .map_err(StorageError::rocks("open the log database"))?;
         let (mark, acknowledged) = DurableMark::open(folder)?;
         let (shared, found) = load(db)?;
         if found.next_index < acknowledged.next_index
@@ -161,9 +161,7 @@ fn read_log_id(
         what: format!("log record {}", String::from_utf8_lossy(key)),
         why,
     };
-    let stored = db
-        .get_cf(family, key)
-        .map_err(|source| StorageError::Rocks { what: "read the log", source })?;
+    let stored = db.get_cf(family, key).map_err(StorageError::rocks("read the log"))?;
     stored
         .map(|bytes| {
             let id = peer::LogId::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?;
@@ -185,7 +183,7 @@ pub(super) fn load(db: DB) -> Result<(Shared, Acknowledged), StorageError> {
     };
     let mut found = Acknowledged::default();
     {
-        let rocks = |source| StorageError::Rocks { what: "read the log", source };
+        let rocks = StorageError::rocks("read the log");
         let corrupt =
             |what: &str, why: String| StorageError::Corrupt { what: what.to_owned(), why };
         let meta = shared.family(META_FAMILY)?;

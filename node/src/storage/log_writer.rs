@@ -146,10 +146,7 @@ pub(super) fn write_group(
     let mut options = WriteOptions::default();
     options.set_sync(!waiters.is_empty());
     let started = Instant::now();
-    shared
-        .db
-        .write_opt(batch, &options)
-        .map_err(|source| super::StorageError::Rocks { what: "write the log", source })?;
+    shared.db.write_opt(batch, &options).map_err(super::StorageError::rocks("write the log"))?;
     if waiters.is_empty() {
         return Ok(());
     }
@@ -171,7 +168,7 @@ pub(super) fn write_group(
         shared
             .db
             .delete_file_in_range_cf(log, 0u64.to_be_bytes(), through.to_be_bytes())
-            .map_err(|source| super::StorageError::Rocks { what: "purge the log", source })?;
+            .map_err(super::StorageError::rocks("purge the log"))?;
     }
     Ok(())
 }

@@ -25,22 +25,22 @@ pub(crate) use threads::StorageThreads;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StorageError {
     /// The file system refused.
-    #[error("{what} {path}: {source}")]
+    #[error("{what} {path}: {error}")]
     Io {
         /// What was tried.
         what: &'static str,
         /// On which file.
         path: String,
         /// Why it failed.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// RocksDB refused.
-    #[error("{what}: {source}")]
+    #[error("{what}: {error}")]
     Rocks {
         /// What was tried.
         what: &'static str,
         /// Why it failed.
-        source: rocksdb::Error,
+        error: rocksdb::Error,
     },
     /// Bytes on disk are not what was written.
     #[error(
@@ -52,6 +52,9 @@ pub(crate) enum StorageError {
         /// How it shows.
         why: String,
     },
+    /// What another node sends is no snapshot; this node is as it was.
+    #[error("an arriving snapshot is refused: {0}; the fault is the sender's or the network's")]
+    BadSnapshot(String),
     /// Written by a version of this program whose formats differ.
     #[error(
         "{what} has format {found}, this version reads format {reads}: nothing is lost; run the version that wrote it"
@@ -76,6 +79,19 @@ pub(crate) enum StorageError {
     },
 }
 
+impl StorageError {
+    /// What RocksDB says, which is of another kind when it says that bytes rotted.
+    pub(crate) fn rocks(what: &'static str) -> impl Fn(rocksdb::Error) -> Self + Copy {
+        move |error| match error.kind() {
+            rocksdb::ErrorKind::Corruption => Self::Corrupt {
+                what: format!("what RocksDB holds ({what})"),
+                why: error.to_string(),
+            },
+            _ => Self::Rocks { what, error },
+        }
+    }
+}
+
 impl From<StorageError> for std::io::Error {
     fn from(error: StorageError) -> Self {
         Self::other(error)
@@ -85,9 +101,9 @@ impl From<StorageError> for std::io::Error {
 pub(crate) fn io_error(
     what: &'static str,
     path: &std::path::Path,
-    source: std::io::Error,
+    error: std::io::Error,
 ) -> StorageError {
-    StorageError::Io { what, path: path.display().to_string(), source }
+    StorageError::Io { what, path: path.display().to_string(), error }
 }
 
 /// Makes a folder's entries durable (new names, renames).

@@ -174,6 +174,17 @@ impl SnapshotFolder {
         (same(&here, &there) && there.len() == table.length_bytes).then_some(table)
     }
 
+    /// The first file that is not what its manifest says.
+    pub(crate) fn first_damaged(&self) -> Result<Option<String>, StorageError> {
+        for file in &self.files {
+            let (length_bytes, sha256) = sync_and_hash(&self.path.join(&file.name))?;
+            if length_bytes != file.length_bytes || sha256[..] != file.sha256[..] {
+                return Ok(Some(file.name.clone()));
+            }
+        }
+        Ok(None)
+    }
+
     /// Names of the files to send, the manifest first.
     pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(MANIFEST).chain(self.files.iter().map(|file| file.name.as_str()))
@@ -256,10 +267,7 @@ impl IncomingSnapshot {
             && name != ".."
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         if !plain {
-            return Err(StorageError::Corrupt {
-                what: "an arriving snapshot".into(),
-                why: format!("{name:?} is no plain file name"),
-            });
+            return Err(StorageError::BadSnapshot(format!("{name:?} is no plain file name")));
         }
         let path = self.staging.join(name);
         let file = File::create_new(&path).map_err(|e| io_error("create", &path, e))?;
@@ -271,16 +279,11 @@ impl IncomingSnapshot {
     /// Appends to the current file.
     pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
         let Some((path, file, remaining)) = &mut self.current else {
-            return Err(StorageError::Corrupt {
-                what: "an arriving snapshot".into(),
-                why: "data before the first file".into(),
-            });
+            return Err(StorageError::BadSnapshot("data before the first file".into()));
         };
-        *remaining =
-            remaining.checked_sub(bytes.len() as u64).ok_or_else(|| StorageError::Corrupt {
-                what: path.display().to_string(),
-                why: "longer than announced".into(),
-            })?;
+        *remaining = remaining.checked_sub(bytes.len() as u64).ok_or_else(|| {
+            StorageError::BadSnapshot(format!("{} is longer than announced", path.display()))
+        })?;
         file.write_all(bytes).map_err(|e| io_error("write", path, e))
     }
 
@@ -291,10 +294,10 @@ impl IncomingSnapshot {
 
     fn close(&mut self) -> Result<(), StorageError> {
         match self.current.take() {
-            Some((path, _, remaining)) if remaining > 0 => Err(StorageError::Corrupt {
-                what: path.display().to_string(),
-                why: format!("{remaining} bytes short"),
-            }),
+            Some((path, _, remaining)) if remaining > 0 => Err(StorageError::BadSnapshot(format!(
+                "{} is {remaining} bytes short",
+                path.display()
+            ))),
             _ => Ok(()),
         }
     }
@@ -305,20 +308,11 @@ impl IncomingSnapshot {
         let arrived = read_manifest(&self.staging)?;
         // Only what arrived under a plain name is looked at, and all of it is verified.
         if !arrived.file_names().eq(std::iter::once(MANIFEST).chain(self.other_names())) {
-            return Err(StorageError::Corrupt {
-                what: "an arriving snapshot".into(),
-                why: "its files are not those of its manifest".into(),
-            });
+            let why = "its files are not those of its manifest";
+            return Err(StorageError::BadSnapshot(why.into()));
         }
-        for file in &arrived.files {
-            let path = self.staging.join(&file.name);
-            let (length_bytes, sha256) = sync_and_hash(&path)?;
-            if length_bytes != file.length_bytes || sha256[..] != file.sha256[..] {
-                return Err(StorageError::Corrupt {
-                    what: path.display().to_string(),
-                    why: "it differs from the manifest".into(),
-                });
-            }
+        if let Some(damaged) = arrived.first_damaged()? {
+            return Err(StorageError::BadSnapshot(format!("{damaged} differs from the manifest")));
         }
         let manifest = self.staging.join(MANIFEST);
         File::open(&manifest)

@@ -44,7 +44,7 @@ async fn open_again(folder: &Path) -> StateMachine {
             Ok((store, opened)) => {
                 return StateMachine::new(opened, store, shelf).expect("machine").0;
             }
-            Err(StorageError::Rocks { source, .. }) if source.to_string().contains("LOCK") => {
+            Err(StorageError::Rocks { error, .. }) if error.to_string().contains("LOCK") => {
                 tokio::task::yield_now().await;
             }
             Err(error) => panic!("{error}"),
@@ -93,8 +93,8 @@ fn reopen(folder: &Path) -> Result<LogStore, StorageError> {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     loop {
         match LogStore::open(folder, &StorageThreads::default()) {
-            Err(StorageError::Rocks { what, source }) if std::time::Instant::now() < deadline => {
-                assert!(source.to_string().contains("lock"), "{what}: {source}");
+            Err(StorageError::Rocks { what, error }) if std::time::Instant::now() < deadline => {
+                assert!(error.to_string().contains("lock"), "{what}: {error}");
                 std::thread::yield_now();
             }
             opened => return opened,
@@ -401,6 +401,39 @@ async fn what_a_crash_left_of_arriving_records_goes_at_the_next_start() {
     std::fs::write(&table, b"half").expect("written");
     drop(open_again(folder.path()).await);
     assert!(!half_arrived.exists() && !table.exists());
+    // Nothing that is not whole replaces the ledger.
+    let ledger = folder.path().join("ledger");
+    std::fs::create_dir(folder.path().join("ledger.next")).expect("created");
+    let refused = LedgerStore::open(&ledger, &StorageThreads::default()).map(|_| ());
+    assert!(refused.is_err() && ledger.join("CURRENT").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_its_current_file_is_not_taken_for_a_new_one() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    drop(open_machine(folder.path()));
+    drop(open_again(folder.path()).await);
+    let current = folder.path().join("ledger/CURRENT");
+    std::fs::remove_file(&current).expect("removed");
+    for _ in 0..2 {
+        let error = super::ledger_records::open_database(&folder.path().join("ledger"));
+        let error = error.map(|_| ()).expect_err("refused").to_string();
+        assert!(error.contains("CURRENT") && error.contains("rejoin"), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_snapshot_that_rotted_is_told_from_one_that_did_not() {
+    let elsewhere = tempfile::tempdir().expect("temporary folder");
+    let shelf = SnapshotShelf::open(elsewhere.path()).expect("shelf");
+    let snapshot = arrived(&shelf, 5).await;
+    assert_eq!(snapshot.first_damaged().expect("readable"), None);
+    let table = snapshot.files.iter().find(|file| file.name.ends_with(".sst")).expect("a table");
+    let path = snapshot.path.join(&table.name);
+    let mut bytes = std::fs::read(&path).expect("readable");
+    bytes[0] ^= 1;
+    std::fs::write(&path, bytes).expect("writable");
+    assert_eq!(snapshot.first_damaged().expect("readable").as_ref(), Some(&table.name));
 }
 
 #[tokio::test(flavor = "multi_thread")]
