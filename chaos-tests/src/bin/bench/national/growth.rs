@@ -39,17 +39,21 @@ pub(super) fn lines(
     ];
     let between = |accounts: u64| format!("{} accounts", grouped(accounts));
     let mut lines = Vec::new();
+    let sum = |parts: &[Part]| parts.iter().copied().reduce(Part::and);
     for (step, parts, parts_between_few) in steps {
-        if let (Some(first), Some(last)) = (parts.first(), parts.last()) {
+        // Some together: one is over before the next handover to the disk.
+        let some = (parts.len() / 3).max(1);
+        let ends = (parts.get(..some), parts.len().checked_sub(some).map(|at| &parts[at..]));
+        let (first, last) = (ends.0.and_then(sum), ends.1.and_then(sum));
+        if let (Some(first), Some(last)) = (first, last) {
             lines.push(Growth::of(
                 format!("{step}, trades in the day"),
                 format!("first {}", grouped(first.trades)),
                 format!("last {} of {}", grouped(last.trades), grouped(day.trades)),
-                first,
-                last,
+                &first,
+                &last,
             ));
         }
-        let sum = |parts: &[Part]| parts.iter().copied().reduce(Part::and);
         if let (Some(between_few), Some(between_many)) = (sum(parts_between_few), sum(parts)) {
             lines.push(Growth::of(
                 format!("{step}, accounts"),

@@ -28,7 +28,7 @@ const ACCOUNTS: f64 = 3_800_000.0;
 const TRADES: f64 = 5_200_000.0;
 /// Accounts of the market that growth is measured from.
 const FEW_ACCOUNTS: u64 = 4_000;
-/// The day is cut into so many parts, of which first and last are compared;
+/// The day is cut into so many parts, of which the first and the last third are compared;
 /// into four when a part would be too short to be measured.
 const PARTS: u64 = 10;
 const PART_TRADES: u64 = 130_000;
