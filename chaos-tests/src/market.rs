@@ -4,13 +4,13 @@
 use anyhow::{Context as _, ensure};
 use futures::StreamExt as _;
 use futures::TryStreamExt as _;
-use registry_client::RegistryClient;
 use registry_client::amount::format_fen;
 use registry_client::proto::{
-    AccountKind, DepositRequest, IssueRequest, LoadAccountsRequest, MoveHoldingRequest,
-    OpenAccountRequest, OpenBankRequest, OpenDayRequest, OpeningBooks, OpeningCash, OpeningHolding,
-    Position, RegisterInstrumentRequest, Trade, TradeKind,
+    AccountKind, BookLoading, DepositRequest, Issuance, MoveHoldingRequest, OpenAccountRequest,
+    OpenBankRequest, OpenDayRequest, OpeningBooks, OpeningCash, OpeningHolding, Position,
+    RegisterInstrumentRequest, Trade, TradeKind,
 };
+use registry_client::{RegistryClient, TwoOfficers};
 use registry_ledger::{Date, calendar, uscc};
 
 /// The only instrument of this market.
@@ -48,14 +48,14 @@ impl Market {
     /// # Errors
     /// When the cluster refuses or does not answer.
     pub async fn set_up(
-        registry: &RegistryClient,
+        officers: &TwoOfficers,
         firms: u64,
         tonnes: i64,
         cash_fen: i64,
     ) -> anyhow::Result<Self> {
-        admit_banks(registry).await?;
+        admit_banks(officers.maker()).await?;
         futures::stream::iter(1..=firms)
-            .map(|number| admit(registry, number, tonnes, cash_fen))
+            .map(|number| admit(officers, number, tonnes, cash_fen))
             .buffer_unordered(CALLERS)
             .try_collect::<()>()
             .await?;
@@ -67,19 +67,19 @@ impl Market {
     /// # Errors
     /// When the cluster refuses or does not answer, or holds accounts already.
     pub async fn take_over(
-        registry: &RegistryClient,
+        officers: &TwoOfficers,
         firms: u64,
         tonnes: i64,
         cash_fen: i64,
     ) -> anyhow::Result<Self> {
-        admit_banks(registry).await?;
+        admit_banks(officers.maker()).await?;
         let request = move |first| books_from(first, firms, tonnes, cash_fen);
         let (mut first, mut next) = (1, request(1));
         while !next.accounts.is_empty() {
             let following = first + next.accounts.len() as u64;
             // The next request is prepared while this one is under way.
             let preparing = tokio::task::spawn_blocking(move || request(following));
-            let (reply, prepared) = futures::join!(registry.load_accounts(next), preparing);
+            let (reply, prepared) = futures::join!(officers.load_books("", next), preparing);
             let opened_first = reply.context("taking over accounts")?.first_account_id;
             ensure!(opened_first == first, "account {opened_first} was opened in place of {first}");
             (first, next) = (following, prepared.context("preparing the next accounts")?);
@@ -206,12 +206,11 @@ async fn admit_banks(registry: &RegistryClient) -> anyhow::Result<()> {
 }
 
 /// The accounts from `first` on that one request may open.
-fn books_from(first: u64, firms: u64, tonnes: i64, cash_fen: i64) -> LoadAccountsRequest {
+fn books_from(first: u64, firms: u64, tonnes: i64, cash_fen: i64) -> BookLoading {
     let numbers = first..=firms.min(first + ACCOUNTS_PER_REQUEST - 1);
-    LoadAccountsRequest {
+    BookLoading {
         document: "Books taken over".to_owned(),
         accounts: numbers.map(|number| opening_books(number, tonnes, cash_fen)).collect(),
-        ..Default::default()
     }
 }
 
@@ -230,11 +229,12 @@ fn opening_books(number: u64, tonnes: i64, cash_fen: i64) -> OpeningBooks {
 }
 
 async fn admit(
-    registry: &RegistryClient,
+    officers: &TwoOfficers,
     number: u64,
     tonnes: i64,
     cash_fen: i64,
 ) -> anyhow::Result<()> {
+    let registry = officers.maker();
     let request = OpenAccountRequest {
         uscc: credit_code(number),
         name: format!("Firm {number}"),
@@ -243,14 +243,13 @@ async fn admit(
     };
     let account_id = registry.open_account(request).await.context("opening an account")?.account_id;
     if tonnes > 0 {
-        let request = IssueRequest {
+        let units = Issuance {
             account_id,
             instrument: INSTRUMENT.to_owned(),
             quantity_tco2e: tonnes,
             document: "Allocation 2020".to_owned(),
-            ..Default::default()
         };
-        registry.issue(request).await.context("issuing")?;
+        officers.issue("", units).await.context("issuing")?;
         let request = MoveHoldingRequest {
             account_id,
             instrument: INSTRUMENT.to_owned(),

@@ -15,7 +15,7 @@ use registry_client::workflow::{
     AccountNumbers, DayPlan, LoadOptions, LoadProgress, LoadReport, SettleProgress, SettleReport,
     TopUps, load_population, settle_day, wire_trades,
 };
-use registry_client::{ExchangeClient, ReadClient, RegistryClient};
+use registry_client::{ExchangeClient, ReadClient, RegistryClient, TwoOfficers};
 
 /// One day with the firms that trade on it.
 #[derive(Clone, Debug)]
@@ -94,14 +94,14 @@ impl SampleDay {
     /// When the registry refuses or does not answer.
     pub async fn load(
         &self,
-        registry: &RegistryClient,
+        officers: &TwoOfficers,
         run: &str,
         progress: impl Fn(LoadProgress),
     ) -> anyhow::Result<LoadReport> {
         let mut options = LoadOptions::new(run, self.figures.previous_close_fen)
             .with_reserves_for(&self.population, &self.trades);
         options.instrument.clone_from(&self.instrument);
-        load_population(registry, &self.population, &options, progress)
+        load_population(officers, &self.population, &options, progress)
             .await
             .context("loading the firms")
     }

@@ -83,7 +83,7 @@ async fn one_city_alone_forms_no_dual_city_cluster() -> anyhow::Result<()> {
     })
     .await?;
     cluster.leader().await?;
-    Market::set_up(&cluster.registry()?, 4, 10, 10).await?;
+    Market::set_up(&cluster.officers()?, 4, 10, 10).await?;
     assert_eq!(cluster.held_states(DEADLINE).await?.len(), 6);
     Ok(())
 }

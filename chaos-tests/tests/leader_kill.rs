@@ -31,7 +31,7 @@ async fn start(name: &str) -> anyhow::Result<Started> {
     let plan = scratch::plan(name, Layout::DualCity, |_| {})?;
     let cluster = Cluster::start_bootstrapped(plan, RTT).await?;
     let registry = cluster.registry()?;
-    let market = Market::set_up(&registry, FIRMS, 1_000_000, 100_000_000_000).await?;
+    let market = Market::set_up(&cluster.officers()?, FIRMS, 1_000_000, 100_000_000_000).await?;
     registry.open_day(open_day(DATE)).await?;
     let day = ExchangeDay::new(DATE, market.trades(DATE, 1, TRADES)?)?;
     let mut expected =

@@ -41,7 +41,7 @@ async fn a_leader_that_is_back_at_once_loses_nothing_and_splits_nothing() -> any
     let plan = scratch::plan("leader-restart", Layout::DualCity, |_| {})?;
     let mut cluster = Cluster::start_bootstrapped(plan, Duration::from_millis(2)).await?;
     let registry = cluster.registry()?;
-    Market::set_up(&registry, WRITERS, 10, 100).await?;
+    Market::set_up(&cluster.officers()?, WRITERS, 10, 100).await?;
     let answered = Answered::default();
     for round in 0..ROUNDS {
         let leader = cluster.leader().await?.node_id;

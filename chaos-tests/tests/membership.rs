@@ -17,7 +17,7 @@ async fn start(name: &str) -> anyhow::Result<(Cluster, RegistryClient)> {
     let plan = scratch::plan(name, Layout::DualCity, |_| {})?;
     let cluster = Cluster::start_bootstrapped(plan, Duration::from_millis(4)).await?;
     let registry = cluster.registry()?;
-    Market::set_up(&registry, 8, 100, 0).await?;
+    Market::set_up(&cluster.officers()?, 8, 100, 0).await?;
     Ok((cluster, registry))
 }
 

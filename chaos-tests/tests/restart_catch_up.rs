@@ -22,7 +22,7 @@ async fn start(name: &str, snapshot_log_bytes: u64) -> anyhow::Result<(Cluster, 
     })?;
     let cluster = Cluster::start_bootstrapped(plan, Duration::from_millis(2)).await?;
     let registry = cluster.registry()?;
-    let market = Market::set_up(&registry, 20, 10_000_000, 1_000_000_000_000).await?;
+    let market = Market::set_up(&cluster.officers()?, 20, 10_000_000, 1_000_000_000_000).await?;
     registry.open_day(open_day(DATE)).await?;
     Ok((cluster, market))
 }

@@ -26,13 +26,14 @@ async fn every_published_day_settles_to_its_published_figures() -> anyhow::Resul
     let plan = scratch::plan("sample-days", Layout::DualCity, |_| {})?;
     let cluster = Cluster::start_bootstrapped(plan, Duration::from_millis(2)).await?;
     let (registry, exchange) = (cluster.registry()?, cluster.exchange()?);
+    let officers = cluster.officers()?;
     let published = published_days(&repository_root())?;
     assert_eq!(published.iter().map(|figures| figures.date.to_string()).collect::<Vec<_>>(), DATES);
 
     for (seed, (figures, instrument)) in published.into_iter().zip(INSTRUMENTS).enumerate() {
         let day = SampleDay::make(figures, FIRMS, seed as u64, instrument)?;
         let date = day.date();
-        let loaded = day.load(&registry, &date, |_| {}).await?;
+        let loaded = day.load(&officers, &date, |_| {}).await?;
         let mut expected =
             Books::read(&registry.reads().all_accounts(Consistency::Linearizable).await?)?;
         // Bought on an earlier day, for sale from now on.

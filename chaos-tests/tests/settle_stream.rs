@@ -28,7 +28,7 @@ async fn start(name: &str) -> anyhow::Result<(Cluster, RegistryClient, Market)> 
     let plan = scratch::plan(name, Layout::DualCity, |_| {})?;
     let cluster = Cluster::start_bootstrapped(plan, RTT).await?;
     let registry = cluster.registry()?;
-    let market = Market::set_up(&registry, CALLERS, 1_000_000, 100_000_000_000).await?;
+    let market = Market::set_up(&cluster.officers()?, CALLERS, 1_000_000, 100_000_000_000).await?;
     registry.open_day(open_day(DATE)).await?;
     Ok((cluster, registry, market))
 }

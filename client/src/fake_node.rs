@@ -153,7 +153,6 @@ impl AccountService for Service {
     }
 
     unused! {
-        load_accounts(LoadAccountsRequest) -> LoadAccountsReply;
         move_holding(MoveHoldingRequest) -> MoveHoldingReply;
         get_account(GetAccountRequest) -> GetAccountReply;
         list_accounts(ListAccountsRequest) -> ListAccountsReply;
@@ -205,10 +204,6 @@ impl InstrumentService for Service {
         list_instruments(ListInstrumentsRequest) -> ListInstrumentsReply = |script, _| {
             Ok(ListInstrumentsReply { stamp: None, instruments: script.instruments.clone() })
         };
-    }
-
-    unused! {
-        issue(IssueRequest) -> IssueReply;
     }
 }
 
@@ -297,8 +292,6 @@ impl SettlementService for Service {
         raise_objection(RaiseObjectionRequest) -> DayReply;
         resolve_objection(ResolveObjectionRequest) -> DayReply;
         finalize_day(DayRequest) -> DayReply;
-        suspend_day(DayRequest) -> DayReply;
-        resume_day(DayRequest) -> DayReply;
         settle_trade(SettleTradeRequest) -> SettleTradeReply;
         list_trades(ListTradesRequest) -> ListTradesReply;
     }

@@ -73,6 +73,7 @@ mod stream_tests;
 mod submit;
 #[cfg(test)]
 mod tls_tests;
+mod two_officers;
 pub mod workflow;
 
 pub use registry_proto::registry as proto;
@@ -88,3 +89,4 @@ pub use reads::ReadClient;
 pub use registry::RegistryClient;
 pub use request_id::{MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id};
 pub use submit::{SubmitOptions, SubmitReport};
+pub use two_officers::{MAX_SHARED_ID_BYTES, TwoOfficers};

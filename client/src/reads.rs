@@ -2,6 +2,7 @@
 
 use registry_proto::registry::account_service_client::AccountServiceClient;
 use registry_proto::registry::cash_service_client::CashServiceClient;
+use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
 use registry_proto::registry::price_service_client::PriceServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
@@ -10,7 +11,8 @@ use registry_proto::registry::{
     GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetStatementReply,
     GetStatementRequest, ListAccountsReply, ListAccountsRequest, ListBanksReply, ListBanksRequest,
     ListDailyPricesReply, ListDailyPricesRequest, ListInstrumentsReply, ListInstrumentsRequest,
-    ListTradesReply, ListTradesRequest, TradeRecord, TradeStatus,
+    ListProposalsReply, ListProposalsRequest, ListTradesReply, ListTradesRequest, TradeRecord,
+    TradeStatus,
 };
 
 use crate::calls::read_calls;
@@ -58,6 +60,11 @@ impl ReadClient {
         get_statement(GetStatementRequest) -> GetStatementReply;
         /// One page of a day's trades in the order of acceptance.
         list_trades(ListTradesRequest) -> ListTradesReply;
+    }
+
+    read_calls! { ControlServiceClient:
+        /// One page of the commands that wait for a second person.
+        list_proposals(ListProposalsRequest) -> ListProposalsReply;
     }
 
     read_calls! { PriceServiceClient:

@@ -2,14 +2,16 @@
 
 use registry_proto::registry::account_service_client::AccountServiceClient;
 use registry_proto::registry::cash_service_client::CashServiceClient;
+use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
-    ClearingReply, DayReply, DayRequest, DeliverDayReply, DepositReply, DepositRequest,
-    HeldTradesRequest, IssueReply, IssueRequest, LoadAccountsReply, LoadAccountsRequest,
+    ApproveReply, ApproveRequest, ClearingReply, ControlReply, DayReply, DayRequest,
+    DeclineRequest, DeliverDayReply, DepositReply, DepositRequest, HeldTradesRequest,
     MoveHoldingReply, MoveHoldingRequest, OpenAccountReply, OpenAccountRequest, OpenBankReply,
-    OpenBankRequest, OpenDayRequest, RaiseObjectionRequest, RegisterInstrumentReply,
-    RegisterInstrumentRequest, ResolveObjectionRequest, SetHolidaysRequest, TradeResultsReply,
+    OpenBankRequest, OpenDayRequest, ProposeReply, ProposeRequest, RaiseObjectionRequest,
+    RegisterInstrumentReply, RegisterInstrumentRequest, ResolveObjectionRequest,
+    SetHolidaysRequest, TradeResultsReply, WithdrawRequest,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -31,8 +33,6 @@ impl RegistryClient {
     write_calls! { AccountServiceClient:
         /// Opens the account of a legal entity.
         open_account(OpenAccountRequest) -> OpenAccountReply;
-        /// Opens many accounts with what each holds, all or none.
-        load_accounts(LoadAccountsRequest) -> LoadAccountsReply;
         /// Moves allowances between the registered and the trading position (划转).
         move_holding(MoveHoldingRequest) -> MoveHoldingReply;
     }
@@ -47,8 +47,17 @@ impl RegistryClient {
     write_calls! { InstrumentServiceClient:
         /// Makes an instrument known.
         register_instrument(RegisterInstrumentRequest) -> RegisterInstrumentReply;
-        /// Creates units in an account's registered position.
-        issue(IssueRequest) -> IssueReply;
+    }
+
+    write_calls! { ControlServiceClient:
+        /// Asks for a command that needs two people.
+        propose(ProposeRequest) -> ProposeReply;
+        /// Approves what another officer proposed: it is carried out.
+        approve(ApproveRequest) -> ApproveReply;
+        /// Declines what another officer proposed.
+        decline(DeclineRequest) -> ControlReply;
+        /// Takes an own proposal back.
+        withdraw(WithdrawRequest) -> ControlReply;
     }
 
     write_calls! { SettlementServiceClient:
@@ -70,10 +79,6 @@ impl RegistryClient {
         resolve_objection(ResolveObjectionRequest) -> DayReply;
         /// Makes the day final.
         finalize_day(DayRequest) -> DayReply;
-        /// Asks for, or as second officer confirms, a suspension.
-        suspend_day(DayRequest) -> DayReply;
-        /// Asks for, or as second officer confirms, the end of a suspension.
-        resume_day(DayRequest) -> DayReply;
     }
 
     /// Delivers a confirmed day and hands over each result once, in the order

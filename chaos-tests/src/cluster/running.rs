@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use registry_client::proto::{BootstrapReply, GetStatusReply};
-use registry_client::{Connector, ExchangeClient, Identity, OperatorClient, RegistryClient, pki};
+use registry_client::{
+    Connector, ExchangeClient, Identity, OperatorClient, RegistryClient, TwoOfficers, pki,
+};
 
 use super::config::NodeConfig;
 use super::plan::{ClusterPlan, PlannedNode};
@@ -248,6 +250,15 @@ impl Cluster {
     /// When the certificate cannot be read.
     pub fn registry(&self) -> anyhow::Result<RegistryClient> {
         Ok(RegistryClient::new(self.connect_as("registry-officer-1")?))
+    }
+
+    /// The first registry officer as maker, the second as checker.
+    ///
+    /// # Errors
+    /// When a certificate cannot be read.
+    pub fn officers(&self) -> anyhow::Result<TwoOfficers> {
+        let checker = RegistryClient::new(self.connect_as("registry-officer-2")?);
+        Ok(TwoOfficers::new(self.registry()?, checker))
     }
 
     /// The exchange's client.

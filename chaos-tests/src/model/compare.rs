@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Debug};
 
-use registry_ledger::{Answer, Ledger, StatusFilter, TradeRecord, TradeStatus};
+use registry_ledger::{Answer, Ledger, ProposalId, StatusFilter, TradeRecord, TradeStatus};
 
 use super::Model;
 use super::views::{without_empty_cash, without_empty_holdings};
@@ -56,8 +56,23 @@ pub fn compare_state(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     compare_accounts(model, ledger)?;
     same(|| "banks".to_owned(), &model.bank_views(), &ledger.banks())?;
     same(|| "instruments".to_owned(), &model.instrument_views(), &ledger.instruments())?;
+    compare_proposals(model, ledger)?;
     compare_days(model, ledger)?;
     compare_prices(model, ledger)
+}
+
+fn compare_proposals(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
+    let expected: Vec<_> = model
+        .waiting
+        .iter()
+        .map(|w| (w.id, w.maker.clone(), w.content.clone(), w.expires_at))
+        .collect();
+    let open = ledger.proposals_after(ProposalId(0));
+    let found: Vec<_> =
+        open.map(|p| (p.id, p.maker.clone(), p.content.clone(), p.expires_at)).collect();
+    let due = expected.iter().map(|(.., expires_at)| *expires_at).min();
+    same(|| "next that is due".to_owned(), &due, &ledger.next_due())?;
+    same(|| "open proposals".to_owned(), &expected, &found)
 }
 
 fn compare_accounts(model: &Model, ledger: &Ledger) -> Result<(), Difference> {

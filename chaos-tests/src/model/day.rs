@@ -47,7 +47,6 @@ pub(super) struct Day {
     pub(super) statements_issued: bool,
     pub(super) objections: BTreeSet<AccountId>,
     pub(super) suspended_from: Option<DayState>,
-    pub(super) suspension_asked_by: Option<String>,
     pub(super) dispute_reason: String,
 }
 
@@ -105,7 +104,6 @@ impl Day {
             open_objections: self.objections.len() as u32,
             statements_issued: self.statements_issued,
             suspended_from: self.suspended_from,
-            suspension_asked_by: self.suspension_asked_by.clone(),
             dispute_reason: self.dispute_reason.clone(),
         }
     }
@@ -232,7 +230,6 @@ impl Model {
             statements_issued: false,
             objections: BTreeSet::new(),
             suspended_from: None,
-            suspension_asked_by: None,
             dispute_reason: String::new(),
         };
         self.days.insert(date, day);

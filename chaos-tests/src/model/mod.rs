@@ -10,6 +10,7 @@
 
 mod calendar;
 mod compare;
+mod control;
 mod day;
 mod delivery;
 mod officers;
@@ -29,6 +30,7 @@ use registry_ledger::{
     Price, Reason, Receipt, Rejection,
 };
 
+use control::Waiting;
 use day::Day;
 use positions::Positions;
 
@@ -68,6 +70,8 @@ pub struct Model {
     issues: Vec<(InstrumentCode, i128)>,
     positions: Positions,
     days: BTreeMap<Date, Day>,
+    proposals_made: u64,
+    waiting: Vec<Waiting>,
 }
 
 /// An account without its positions; its number is its place, from 1.
@@ -188,9 +192,16 @@ impl Model {
                 self.resolve_objection(*date, *account, resolution)
             }
             Command::FinalizeDay(date) => self.finalize_day(*date),
-            Command::SuspendDay(date) => self.suspend_day(actor, *date),
-            Command::ResumeDay(date) => self.resume_day(actor, *date),
+            Command::SuspendDay(date) => self.suspend_day(*date),
+            Command::ResumeDay(date) => self.resume_day(*date),
             Command::SettleTrade { date, trade } => self.settle_trade(*date, trade),
+            Command::Propose { content, time_to_live_ms } => {
+                self.propose(actor, content, *time_to_live_ms)
+            }
+            Command::Approve(approval) => self.approve(actor, approval),
+            Command::Decline { proposal, reason } => self.decline(actor, *proposal, reason),
+            Command::WithdrawProposal(proposal) => self.withdraw(actor, *proposal),
+            Command::ExpireDue => self.expire_due(),
         }
     }
 

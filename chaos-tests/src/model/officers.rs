@@ -3,7 +3,7 @@
 use registry_ledger::{AccountId, Date, DayState, Reason};
 
 use super::day::Day;
-use super::{Model, Outcome, Planted, Refused, check_letter, refuse};
+use super::{Model, Outcome, Refused, check_letter, refuse};
 
 impl Model {
     pub(super) fn issue_statements(&mut self, date: Date) -> Outcome {
@@ -75,52 +75,30 @@ impl Model {
         }
         let day = self.day_mut(date);
         day.state = DayState::Final;
-        // A final day cannot be suspended: nobody's request for it stands any longer.
-        day.suspension_asked_by = None;
         self.day_receipt(date)
     }
 
-    pub(super) fn suspend_day(&mut self, actor: &str, date: Date) -> Outcome {
+    pub(super) fn suspend_day(&mut self, date: Date) -> Outcome {
         let day = self.live_day(date, "date")?;
         if day.state == DayState::Final {
             return refuse(Reason::DayState, "date");
         }
-        if self.second_officer(day, actor)? {
-            let day = self.day_mut(date);
-            day.suspended_from = Some(day.state);
-            day.state = DayState::Suspended;
-            day.suspension_asked_by = None;
-        } else {
-            self.day_mut(date).suspension_asked_by = Some(actor.to_owned());
-        }
+        let day = self.day_mut(date);
+        day.suspended_from = Some(day.state);
+        day.state = DayState::Suspended;
         self.day_receipt(date)
     }
 
-    pub(super) fn resume_day(&mut self, actor: &str, date: Date) -> Outcome {
+    pub(super) fn resume_day(&mut self, date: Date) -> Outcome {
         let Some(day) = self.days.get(&date) else {
             return refuse(Reason::UnknownDay, "date");
         };
         let Some(back_to) = day.suspended_from else {
             return refuse(Reason::DayState, "date");
         };
-        if self.second_officer(day, actor)? {
-            let day = self.day_mut(date);
-            day.state = back_to;
-            day.suspended_from = None;
-            day.suspension_asked_by = None;
-        } else {
-            self.day_mut(date).suspension_asked_by = Some(actor.to_owned());
-        }
+        let day = self.day_mut(date);
+        day.state = back_to;
+        day.suspended_from = None;
         self.day_receipt(date)
-    }
-
-    /// Whether another officer has asked already; the same one may not ask twice.
-    fn second_officer(&self, day: &Day, actor: &str) -> Result<bool, Refused> {
-        match &day.suspension_asked_by {
-            None => Ok(false),
-            Some(first) if first != actor => Ok(true),
-            Some(_) if self.plants(Planted::OneOfficerSuspends) => Ok(true),
-            Some(_) => refuse(Reason::SelfApproval, ""),
-        }
     }
 }

@@ -21,8 +21,10 @@ pub enum Planted {
     VoidedTradeCleared,
     /// A re-sent delivery step delivers again what was held.
     HeldRetriedByDelivery,
-    /// A second suspension request by the same officer is enough.
-    OneOfficerSuspends,
+    /// Who proposed may approve.
+    MakerApproves,
+    /// The hash of what was proposed lets another content pass.
+    OtherContentApproved,
     /// Of books that are refused the accounts before the fault stay open.
     RefusedBooksKeptInPart,
 }
@@ -39,7 +41,8 @@ impl Planted {
         Self::ResentChunkRecounted,
         Self::VoidedTradeCleared,
         Self::HeldRetriedByDelivery,
-        Self::OneOfficerSuspends,
+        Self::MakerApproves,
+        Self::OtherContentApproved,
         Self::RefusedBooksKeptInPart,
     ];
 }

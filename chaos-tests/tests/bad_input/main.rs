@@ -5,6 +5,7 @@
 //! what each row checks.
 
 mod access;
+mod control;
 mod days;
 mod opening;
 mod refusal;
@@ -18,10 +19,15 @@ use std::time::Duration;
 use registry_chaos_tests::cluster::{Cluster, Layout};
 use registry_chaos_tests::market::{self, Market, bank_of, open_day, opening_ms};
 use registry_chaos_tests::scratch;
-use registry_client::proto::{SettleTradeRequest, Trade, TradeKind};
-use registry_client::{ExchangeClient, RegistryClient};
+use registry_client::proto::controlled_command::Command;
+use registry_client::proto::{
+    ApproveRequest, ControlledCommand, ProposeRequest, SettleTradeRequest, Trade, TradeKind,
+};
+use registry_client::{ExchangeClient, RegistryClient, TwoOfficers};
 
+use prost::Message as _;
 use refusal::Refusals;
+use sha2::{Digest as _, Sha256};
 
 const DATE: &str = "2021-12-16";
 const TONNES_EACH: i64 = 50_000_000;
@@ -32,6 +38,7 @@ const CASH_FEN_EACH: i64 = 1_000_000;
 struct Bench {
     cluster: Cluster,
     registry: RegistryClient,
+    officers: TwoOfficers,
     exchange: ExchangeClient,
     refusals: Refusals,
 }
@@ -41,13 +48,34 @@ impl Bench {
         let plan = scratch::plan("bad-input", Layout::DualCity, |_| {})?;
         let cluster = Cluster::start_bootstrapped(plan, Duration::from_millis(1)).await?;
         let (registry, exchange) = (cluster.registry()?, cluster.exchange()?);
-        Market::set_up(&registry, 4, TONNES_EACH, CASH_FEN_EACH).await?;
+        let officers = cluster.officers()?;
+        Market::set_up(&officers, 4, TONNES_EACH, CASH_FEN_EACH).await?;
         registry.open_day(open_day(DATE)).await?;
         exchange.settle_trade(immediate("first", trade(1))).await?;
         let chunks = [vec![trade(101), trade(102)]];
         exchange.submit_trades(DATE, chunks, &Default::default(), |_| {}).await?;
         let refusals = Refusals::begin(&cluster).await?;
-        Ok(Self { cluster, registry, exchange, refusals })
+        Ok(Self { cluster, registry, officers, exchange, refusals })
+    }
+}
+
+/// Code, reason and field.
+type Refused = (tonic::Code, &'static str, &'static str);
+
+impl Bench {
+    /// A command that needs two people, refused to the one or to the other.
+    async fn controlled_row(&mut self, what: &str, command: Command, expected: Refused) {
+        let content = ControlledCommand { command: Some(command) }.encode_to_vec();
+        let content_sha256 = Sha256::digest(&content).to_vec().into();
+        let propose = ProposeRequest { content: content.into(), ..Default::default() };
+        let proposal_id = match self.registry.propose(propose).await {
+            Ok(reply) => reply.proposal_id,
+            refused => return self.refusals.row(what, refused, expected).await,
+        };
+        self.refusals.accept_changes().await.expect("the nodes agree on the proposal");
+        let approve = ApproveRequest { proposal_id, content_sha256, ..Default::default() };
+        let outcome = self.officers.checker().approve(approve).await;
+        self.refusals.row(what, outcome, expected).await;
     }
 }
 
@@ -80,6 +108,7 @@ async fn bad_input_is_refused_by_reason_and_field_and_changes_nothing() -> anyho
     let mut bench = Bench::start().await?;
     registration::tables(&mut bench).await?;
     opening::tables(&mut bench).await?;
+    control::tables(&mut bench).await?;
     trades::tables(&mut bench).await?;
     settle_stream::tables(&mut bench).await?;
     stream::tables(&mut bench).await?;

@@ -1,16 +1,14 @@
 //! Books taken over from elsewhere.
 
 use registry_chaos_tests::market::{INSTRUMENT, bank_of, credit_code};
-use registry_client::RegistryClient;
+use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{
-    AccountKind, GetAccountRequest, LoadAccountsRequest, OpeningBooks, OpeningCash, OpeningHolding,
+    AccountKind, BookLoading, GetAccountRequest, OpeningBooks, OpeningCash, OpeningHolding,
 };
-use tonic::Code;
+use registry_client::{RegistryClient, TwoOfficers};
 use tonic::Code::{AlreadyExists, InvalidArgument, NotFound, OutOfRange};
 
-use super::Bench;
-
-type Refused = (Code, &'static str, &'static str);
+use super::{Bench, Refused};
 
 pub(super) async fn tables(bench: &mut Bench) -> anyhow::Result<()> {
     requests(bench).await;
@@ -38,21 +36,20 @@ fn money(amount_yuan: &str) -> OpeningCash {
     OpeningCash { bank_id: bank_of(1), amount_yuan: amount_yuan.to_owned() }
 }
 
-fn load(accounts: Vec<OpeningBooks>) -> LoadAccountsRequest {
+fn load(accounts: Vec<OpeningBooks>) -> BookLoading {
     let document = "Books of 2021-12-15".to_owned();
-    LoadAccountsRequest { document, accounts, ..Default::default() }
+    BookLoading { document, accounts }
 }
 
-async fn row(bench: &mut Bench, what: &str, request: LoadAccountsRequest, expected: Refused) {
-    let outcome = bench.registry.load_accounts(request).await;
-    bench.refusals.row(&format!("books: {what}"), outcome, expected).await;
+async fn row(bench: &mut Bench, what: &str, request: BookLoading, expected: Refused) {
+    bench.controlled_row(&format!("books: {what}"), Command::BookLoading(request), expected).await;
 }
 
 async fn requests(bench: &mut Bench) {
-    let document = |document: String| LoadAccountsRequest { document, ..load(vec![books(11)]) };
+    let document = |document: String| BookLoading { document, ..load(vec![books(11)]) };
     let short = |firm| OpeningBooks { holdings: vec![], cash: vec![], ..books(firm) };
     let long_name = |firm| OpeningBooks { name: "n".repeat(200), ..books(firm) };
-    let rows: [(&str, LoadAccountsRequest, Refused); 6] = [
+    let rows: [(&str, BookLoading, Refused); 5] = [
         ("no document", document(String::new()), (InvalidArgument, "FIELD_MISSING", "document")),
         (
             "document of 201 bytes",
@@ -69,11 +66,6 @@ async fn requests(bench: &mut Bench) {
             "a message of more than 1 MiB",
             load((11..8_000).map(long_name).collect()),
             (OutOfRange, "MESSAGE_TOO_LARGE", ""),
-        ),
-        (
-            "a bad request id",
-            LoadAccountsRequest { request_id: "a b".to_owned(), ..load(vec![books(11)]) },
-            (InvalidArgument, "BAD_CHARACTER", "request_id"),
         ),
     ];
     for (what, request, expected) in rows {
@@ -242,7 +234,8 @@ async fn holdings_and_cash(bench: &mut Bench) {
 async fn denied(bench: &mut Bench) -> anyhow::Result<()> {
     for user in ["exchange-sh", "operator-1", "auditor-1", "bank-102"] {
         let registry = RegistryClient::new(bench.cluster.connect_as(user)?);
-        let outcome = registry.load_accounts(load(vec![books(11)])).await;
+        let officers = TwoOfficers::new(registry.clone(), registry);
+        let outcome = officers.load_books("", load(vec![books(11)])).await;
         bench.refusals.denied(&format!("books as {user}"), outcome, "NOT_AUTHORISED").await;
     }
     Ok(())
@@ -250,9 +243,8 @@ async fn denied(bench: &mut Bench) -> anyhow::Result<()> {
 
 /// Good books are taken once, and only under their own request id.
 async fn taken_once(bench: &mut Bench) -> anyhow::Result<()> {
-    let request =
-        |accounts| LoadAccountsRequest { request_id: "books-once".to_owned(), ..load(accounts) };
-    let first = bench.registry.load_accounts(request(vec![books(11), books(12)])).await?;
+    let officers = bench.officers.clone();
+    let first = officers.load_books("books-once", load(vec![books(11), books(12)])).await?;
     assert_eq!((first.first_account_id, first.account_count), (5, 2));
     bench.refusals.accept_changes().await?;
     let get = GetAccountRequest { account_id: 6, ..Default::default() };
@@ -262,10 +254,10 @@ async fn taken_once(bench: &mut Bench) -> anyhow::Result<()> {
     assert_eq!((account.uscc, found), (credit_code(12), (30, 10, 20)));
     assert_eq!(account.cash[0].available_yuan, "5.00");
 
-    let again = bench.registry.load_accounts(request(vec![books(11), books(12)])).await?;
+    let again = officers.load_books("books-once", load(vec![books(11), books(12)])).await?;
     let answer = if again == first { "the first answer" } else { "another answer" };
     bench.refusals.compare("books: sent again", answer, "the first answer").await;
-    let outcome = bench.registry.load_accounts(request(vec![books(11)])).await;
+    let outcome = officers.load_books("books-once", load(vec![books(11)])).await;
     let expected = (AlreadyExists, "REQUEST_ID_REUSED", "request_id");
     bench.refusals.row("books: other content under a used id", outcome, expected).await;
     Ok(())

@@ -1,9 +1,10 @@
 //! Accounts, banks, instruments and money.
 
 use registry_chaos_tests::market::{INSTRUMENT, bank_of, credit_code};
+use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{
-    AccountKind, DepositRequest, IssueRequest, MoveHoldingRequest, OpenAccountRequest,
-    OpenBankRequest, Position, RegisterInstrumentRequest,
+    AccountKind, DepositRequest, Issuance, MoveHoldingRequest, OpenAccountRequest, OpenBankRequest,
+    Position, RegisterInstrumentRequest,
 };
 use tonic::Code::{AlreadyExists, FailedPrecondition, InvalidArgument, NotFound};
 
@@ -166,48 +167,46 @@ async fn banks_and_instruments(bench: &mut Bench) {
 }
 
 async fn positions(bench: &mut Bench) {
-    let issue = || IssueRequest {
+    let issue = || Issuance {
         account_id: 1,
         instrument: INSTRUMENT.to_owned(),
         quantity_tco2e: 1,
         document: "Allocation".to_owned(),
-        ..Default::default()
     };
     let rows = [
         (
             "issue 0 t",
-            IssueRequest { quantity_tco2e: 0, ..issue() },
+            Issuance { quantity_tco2e: 0, ..issue() },
             (InvalidArgument, "NOT_POSITIVE", "quantity_tco2e"),
         ),
         (
             "issue -1 t",
-            IssueRequest { quantity_tco2e: -1, ..issue() },
+            Issuance { quantity_tco2e: -1, ..issue() },
             (InvalidArgument, "NOT_POSITIVE", "quantity_tco2e"),
         ),
         (
             "issue more than fits with what is issued",
-            IssueRequest { quantity_tco2e: i64::MAX, ..issue() },
+            Issuance { quantity_tco2e: i64::MAX, ..issue() },
             (InvalidArgument, "OUT_OF_RANGE", "quantity_tco2e"),
         ),
         (
             "issue to nobody",
-            IssueRequest { account_id: 99, ..issue() },
+            Issuance { account_id: 99, ..issue() },
             (NotFound, "UNKNOWN_ACCOUNT", "account_id"),
         ),
         (
             "issue another vintage",
-            IssueRequest { instrument: "CEA-2021".to_owned(), ..issue() },
+            Issuance { instrument: "CEA-2021".to_owned(), ..issue() },
             (NotFound, "WRONG_INSTRUMENT", "instrument"),
         ),
         (
             "issue without a document",
-            IssueRequest { document: String::new(), ..issue() },
+            Issuance { document: String::new(), ..issue() },
             (InvalidArgument, "FIELD_MISSING", "document"),
         ),
     ];
     for (what, request, expected) in rows {
-        let outcome = bench.registry.issue(request).await;
-        bench.refusals.row(what, outcome, expected).await;
+        bench.controlled_row(what, Command::Issuance(request), expected).await;
     }
     for (from, tonnes, expected) in [
         (

@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use registry_proto::registry::{
-    AccountKind, Consistency, DepositRequest, IssueRequest, ListBanksRequest,
-    ListInstrumentsRequest, MoveHoldingRequest, OpenAccountRequest, OpenBankRequest, Position,
-    RegisterInstrumentRequest,
+    AccountKind, Consistency, DepositRequest, Issuance, ListBanksRequest, ListInstrumentsRequest,
+    MoveHoldingRequest, OpenAccountRequest, OpenBankRequest, Position, RegisterInstrumentRequest,
 };
 
 use super::{During as _, WorkflowError};
@@ -16,7 +15,7 @@ use crate::amount::{format_fen, parse_fen};
 use crate::sample::{
     DEFAULT_INSTRUMENT, Firm, Population, SETTLEMENT_BANKS, SampleTrade, SettlementBank,
 };
-use crate::{ClientError, ReadClient, RegistryClient, is_valid_request_id};
+use crate::{ClientError, ReadClient, RegistryClient, TwoOfficers, is_valid_request_id};
 
 /// Longest run name: a credit code and a word still fit into a request id.
 const LONGEST_RUN: usize = 24;
@@ -163,7 +162,7 @@ impl AccountNumbers {
 /// cannot be done. Run again under the same run, the load goes on where it
 /// stopped.
 pub async fn load_population(
-    registry: &RegistryClient,
+    officers: &TwoOfficers,
     population: &Population,
     options: &LoadOptions,
     progress: impl Fn(LoadProgress),
@@ -175,6 +174,7 @@ pub async fn load_population(
         )));
     }
     let started = Instant::now();
+    let registry = officers.maker();
     open_banks(registry, options).await?;
     register_instrument(registry, options).await?;
 
@@ -184,7 +184,7 @@ pub async fn load_population(
     progress(LoadProgress { done: 0, total });
     let mut numbers = AccountNumbers::default();
     let mut loading = stream::iter(firms)
-        .map(|firm| Box::pin(load_firm(registry, firm, options)))
+        .map(|firm| Box::pin(load_firm(officers, firm, options)))
         .buffer_unordered(at_once);
     while let Some((in_file, assigned)) = loading.try_next().await? {
         numbers.assigned.insert(in_file, assigned);
@@ -291,10 +291,11 @@ fn taken_or_exists<T>(outcome: Result<T, ClientError>, exists: &str) -> Result<b
 
 /// One firm's account, allowances and money; the numbers in file and registry.
 async fn load_firm(
-    registry: &RegistryClient,
+    officers: &TwoOfficers,
     firm: &Firm,
     options: &LoadOptions,
 ) -> Result<(u64, u64), WorkflowError> {
+    let registry = officers.maker();
     let request_id = |what: &str| format!("load:{}:{what}:{}", options.run, firm.uscc);
     let open = OpenAccountRequest {
         request_id: request_id("acct"),
@@ -318,14 +319,16 @@ async fn load_firm(
     let registered_tco2e = options.registered_tco2e.get(&firm.account_id).copied().unwrap_or(0);
     let quantity_tco2e = firm.holding_tco2e.saturating_add(registered_tco2e);
     if quantity_tco2e > 0 {
-        let issue = IssueRequest {
-            request_id: request_id("issue"),
+        let units = Issuance {
             account_id,
             instrument: options.instrument.clone(),
             quantity_tco2e,
             document: format!("sample allocation {}", options.run),
         };
-        registry.issue(issue).await.during(|| format!("issue to account {account_id}"))?;
+        officers
+            .issue(&request_id("issue"), units)
+            .await
+            .during(|| format!("issue to account {account_id}"))?;
     }
     if firm.holding_tco2e > 0 {
         let to_trading = MoveHoldingRequest {

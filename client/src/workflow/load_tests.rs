@@ -7,7 +7,7 @@ use registry_proto::registry::{Bank, Instrument};
 use super::{LoadOptions, WorkflowError, load_population};
 use crate::fake_node::{FakeNode, Script};
 use crate::sample::{Population, SETTLEMENT_BANKS};
-use crate::{Connector, RegistryClient};
+use crate::{Connector, RegistryClient, TwoOfficers};
 
 /// Loads no firms into a registry that holds these already.
 async fn load(banks: Vec<Bank>, instruments: Vec<Instrument>) -> Result<(), WorkflowError> {
@@ -16,7 +16,9 @@ async fn load(banks: Vec<Bank>, instruments: Vec<Instrument>) -> Result<(), Work
         Connector::plaintext(std::slice::from_ref(&node.address), Duration::from_secs(20));
     let population = Population::generate(0, 1);
     let options = LoadOptions::new("1", 4306);
-    load_population(&RegistryClient::new(connector), &population, &options, |_| {}).await?;
+    let officer = RegistryClient::new(connector);
+    let officers = TwoOfficers::new(officer.clone(), officer);
+    load_population(&officers, &population, &options, |_| {}).await?;
     Ok(())
 }
 

@@ -1,8 +1,9 @@
 //! What the log replicates: who asked for what, and when the leader stamped it.
 
+use crate::control::Approval;
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
-    Quantity, Trade, TradeNumber,
+    ProposalId, Quantity, Trade, TradeNumber,
 };
 
 /// One command with its place in the log.
@@ -46,7 +47,8 @@ pub enum Command {
         /// Kind of holder.
         kind: AccountKind,
     },
-    /// Opens many accounts with what each holds, all or none.
+    /// Opens many accounts with what each holds, all or none; needs two people,
+    /// as do issuance, suspension and resumption: see [`Command::Propose`].
     LoadAccounts {
         /// 1 to 8,192 accounts, in the order of their numbers.
         books: Vec<OpeningBooks>,
@@ -181,9 +183,9 @@ pub enum Command {
     },
     /// Makes the day final.
     FinalizeDay(Date),
-    /// Asks for, or as second officer confirms, a suspension.
+    /// Stops a day.
     SuspendDay(Date),
-    /// Asks for, or as second officer confirms, the end of a suspension.
+    /// Ends a suspension.
     ResumeDay(Date),
     /// One trade of an open day, delivered at once or refused.
     SettleTrade {
@@ -192,6 +194,26 @@ pub enum Command {
         /// The trade.
         trade: Trade,
     },
+    /// Asks for a command that needs two people.
+    Propose {
+        /// The command in the bytes of the wire, 1 byte to 1 MiB.
+        content: Vec<u8>,
+        /// How long it may be approved, ms, 1 to 30 days.
+        time_to_live_ms: i64,
+    },
+    /// The second person's yes: carries out what was proposed.
+    Approve(Approval),
+    /// The second person's no.
+    Decline {
+        /// Which.
+        proposal: ProposalId,
+        /// 1 to 200 bytes.
+        reason: String,
+    },
+    /// The maker takes a proposal back.
+    WithdrawProposal(ProposalId),
+    /// Ends what has had its time; proposed by a leader itself.
+    ExpireDue,
 }
 
 /// What a cluster is, fixed for its life.

@@ -7,6 +7,7 @@ use crate::bank::Banks;
 use crate::code_index::CodeIndex;
 use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
+use crate::control::{Counters, Proposal};
 use crate::digest::{Digest, HashSum};
 use crate::instrument::Instrument;
 use crate::journal::{Journal, What};
@@ -18,7 +19,7 @@ use crate::segmented::Segmented;
 use crate::settlement::day::Day;
 use crate::text;
 use crate::touched::Touched;
-use crate::types::{AccountId, Date, InstrumentCode, LedgerTime};
+use crate::types::{AccountId, Date, InstrumentCode, LedgerTime, ProposalId};
 
 /// Accounts whose balances are read before the first of them is worked on:
 /// few enough to stay in the nearest cache.
@@ -44,6 +45,9 @@ pub struct Ledger {
     pub(crate) days: BTreeMap<Date, Day>,
     pub(crate) answers: Answers,
     pub(crate) journal: Journal,
+    pub(crate) counters: Counters,
+    /// Commands that wait for a second person.
+    pub(crate) proposals: BTreeMap<ProposalId, Proposal>,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -298,11 +302,18 @@ impl Ledger {
                 self.resolve_objection(*date, *account, resolution)
             }
             Command::FinalizeDay(date) => self.finalize_day(*date),
-            Command::SuspendDay(date) => self.suspend_day(*date, &entry.actor),
-            Command::ResumeDay(date) => self.resume_day(*date, &entry.actor),
+            Command::SuspendDay(date) => self.suspend_day(*date),
+            Command::ResumeDay(date) => self.resume_day(*date),
             Command::SettleTrade { date, trade } => {
                 self.settle_trade(*date, trade, entry.log_index)
             }
+            Command::Propose { content, time_to_live_ms } => {
+                self.propose(&entry.actor, content, *time_to_live_ms)
+            }
+            Command::Approve(approval) => self.approve(entry, approval),
+            Command::Decline { proposal, reason } => self.decline(&entry.actor, *proposal, reason),
+            Command::WithdrawProposal(proposal) => self.withdraw_proposal(&entry.actor, *proposal),
+            Command::ExpireDue => self.expire_due(),
         }
     }
 

@@ -29,6 +29,7 @@ mod changes;
 mod code_index;
 mod codec;
 mod command;
+mod control;
 mod digest;
 pub mod formats;
 mod instrument;
@@ -55,6 +56,9 @@ pub use codec::CorruptRecord;
 pub use command::{
     Chunk, Command, Entry, Genesis, Manifest, Member, OpeningBooks, OpeningHolding, Request,
 };
+pub use control::{
+    Approval, OPEN_PROPOSALS_BYTES_LIMIT, PROPOSAL_BYTES_LIMIT, PROPOSAL_LIFE_LIMIT_MS, Proposal,
+};
 pub use digest::{Digest, record_hash};
 pub use invariants::{BrokenInvariant, InvariantReport};
 pub use ledger::{Ledger, Sealed};
@@ -71,7 +75,7 @@ pub use settlement::limits::{
 };
 pub use types::{
     AccountId, AccountKind, BankId, Date, DayState, Fen, FreePosition, HeldReason, InstrumentCode,
-    LedgerTime, Price, Quantity, Trade, TradeKind, TradeNumber, TradeStatus,
+    LedgerTime, Price, ProposalId, Quantity, Trade, TradeKind, TradeNumber, TradeStatus,
 };
 pub use views::{
     AccountView, BankView, DailyPrice, InstrumentView, Statement, StatusFilter, TradeRecord,

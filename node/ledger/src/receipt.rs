@@ -2,8 +2,8 @@
 
 use crate::rejection::Rejection;
 use crate::types::{
-    AccountId, BankId, Date, DayState, Fen, InstrumentCode, LedgerTime, Quantity, TradeNumber,
-    TradeStatus,
+    AccountId, BankId, Date, DayState, Fen, InstrumentCode, LedgerTime, ProposalId, Quantity,
+    TradeNumber, TradeStatus,
 };
 
 /// Answer to one command, remembered under its request id.
@@ -60,6 +60,15 @@ pub enum Receipt {
         trade_count: u64,
         /// In order.
         results: Vec<TradeResult>,
+    },
+    /// A command waits for a second person.
+    Proposed {
+        /// Its number.
+        proposal: ProposalId,
+        /// Of its content.
+        content_sha256: [u8; 32],
+        /// Until when it can be approved.
+        expires_at: LedgerTime,
     },
 }
 
@@ -151,8 +160,6 @@ pub struct DaySummary {
     pub statements_issued: bool,
     /// State to return to, while suspended.
     pub suspended_from: Option<DayState>,
-    /// First officer of a pending suspension or resumption.
-    pub suspension_asked_by: Option<String>,
     /// Why the clearing is disputed; empty otherwise.
     pub dispute_reason: String,
 }

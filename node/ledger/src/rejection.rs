@@ -164,8 +164,19 @@ reasons! {
     UnknownObjection = 77, "UNKNOWN_OBJECTION";
     /// A delivery step starts beyond the day's cursor.
     DeliveryGap = 78, "DELIVERY_GAP";
-    /// The second officer must be another person than the first.
+    /// The second person must be another than the first.
     SelfApproval = 79, "SELF_APPROVAL";
     /// A trade time outside the day.
     TradeTime = 80, "TRADE_TIME";
+
+    /// No such open proposal.
+    UnknownProposal = 90, "UNKNOWN_PROPOSAL";
+    /// The proposal's time is over.
+    ProposalExpired = 91, "PROPOSAL_EXPIRED";
+    /// What is approved is not what was proposed.
+    ContentMismatch = 92, "CONTENT_MISMATCH";
+    /// Only who proposed it may withdraw it.
+    NotMaker = 93, "NOT_MAKER";
+    /// Open proposals hold too much already.
+    TooManyProposals = 94, "TOO_MANY_PROPOSALS";
 }

@@ -6,7 +6,7 @@ use crate::formats::{kind_from_number, trade_bytes};
 use crate::records::{read_trade, status_from_number, status_number};
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
-    Quantity, Trade, TradeNumber, TradeStatus,
+    ProposalId, Quantity, Trade, TradeNumber, TradeStatus,
 };
 
 /// A value with exactly one encoding.
@@ -140,7 +140,7 @@ macro_rules! newtypes {
     )+};
 }
 
-newtypes!(AccountId, BankId, Quantity, Fen, Price, LedgerTime, TradeNumber);
+newtypes!(AccountId, BankId, Quantity, Fen, Price, LedgerTime, ProposalId, TradeNumber);
 
 impl Stored for Date {
     fn write(&self, writer: &mut Writer) {

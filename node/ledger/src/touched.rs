@@ -128,7 +128,9 @@ impl Touched {
             | RecordKey::Clearing(_)
             | RecordKey::Objection(..)
             | RecordKey::Answer(_)
-            | RecordKey::Journal => self.others.insert(record),
+            | RecordKey::Journal
+            | RecordKey::Proposal(_)
+            | RecordKey::Counters => self.others.insert(record),
         }
     }
 

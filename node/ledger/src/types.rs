@@ -30,6 +30,10 @@ pub struct LedgerTime(pub i64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TradeNumber(pub u64);
 
+/// Number of a proposal, given in order from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProposalId(pub u64);
+
 /// A calendar day as the decimal number YYYYMMDD; always a real Gregorian date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(u32);

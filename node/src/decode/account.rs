@@ -5,7 +5,7 @@ use registry_ledger::{
     uscc,
 };
 use registry_proto::registry::{
-    self as proto, LoadAccountsRequest, MoveHoldingRequest, OpenAccountRequest,
+    self as proto, BookLoading, MoveHoldingRequest, OpenAccountRequest,
 };
 
 use super::fields;
@@ -19,7 +19,7 @@ pub(super) fn open_account(message: &OpenAccountRequest) -> Result<Command, Reje
     })
 }
 
-pub(super) fn load_accounts(message: &LoadAccountsRequest) -> Result<Command, Rejection> {
+pub(super) fn book_loading(message: &BookLoading) -> Result<Command, Rejection> {
     const ACCOUNTS: &str = "accounts";
     let document = fields::text(&message.document, "document", fields::LINE_BYTES)?;
     let count = message.accounts.len();

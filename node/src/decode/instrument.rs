@@ -1,7 +1,7 @@
 //! Instruments and their issuance.
 
 use registry_ledger::{Command, InstrumentCode, Reason, Rejection, amount};
-use registry_proto::registry::{IssueRequest, RegisterInstrumentRequest};
+use registry_proto::registry::{Issuance, RegisterInstrumentRequest};
 
 use super::fields;
 
@@ -23,7 +23,7 @@ pub(super) fn register(message: &RegisterInstrumentRequest) -> Result<Command, R
     Ok(Command::RegisterInstrument { instrument, reference_price })
 }
 
-pub(super) fn issue(message: &IssueRequest) -> Result<Command, Rejection> {
+pub(super) fn issuance(message: &Issuance) -> Result<Command, Rejection> {
     Ok(Command::Issue {
         account: fields::account(message.account_id, "account_id")?,
         instrument: fields::instrument(&message.instrument, "instrument")?,

@@ -8,6 +8,7 @@
 mod account;
 mod cash;
 mod chunk;
+mod control;
 pub(crate) mod fields;
 mod instrument;
 mod settlement;
@@ -46,14 +47,13 @@ pub(crate) fn decode_command(
     };
     let decoded = match wire {
         Wire::Genesis(genesis) => return Ok((None, self::genesis(genesis)?)),
+        Wire::ExpireDue(_) => return Ok((None, Command::ExpireDue)),
         Wire::DeliverTrades(step) => return Ok((None, settlement::deliver_trades(step)?)),
         Wire::OpenAccount(m) => (request(11, &m.request_id, m)?, account::open_account(m)?),
-        Wire::LoadAccounts(m) => (request(34, &m.request_id, m)?, account::load_accounts(m)?),
         Wire::MoveHolding(m) => (request(12, &m.request_id, m)?, account::move_holding(m)?),
         Wire::OpenBank(m) => (request(13, &m.request_id, m)?, cash::open_bank(m)?),
         Wire::Deposit(m) => (request(14, &m.request_id, m)?, cash::deposit(m)?),
         Wire::RegisterInstrument(m) => (request(15, &m.request_id, m)?, instrument::register(m)?),
-        Wire::Issue(m) => (request(16, &m.request_id, m)?, instrument::issue(m)?),
         Wire::SetHolidays(m) => (request(17, &m.request_id, m)?, settlement::set_holidays(m)?),
         Wire::OpenDay(m) => (request(18, &m.request_id, m)?, settlement::open_day(m)?),
         Wire::SubmitTrades(m) => {
@@ -93,13 +93,15 @@ pub(crate) fn decode_command(
         Wire::FinalizeDay(m) => {
             (request(30, &m.request_id, m)?, Command::FinalizeDay(fields::date(&m.date, "date")?))
         }
-        Wire::SuspendDay(m) => {
-            (request(31, &m.request_id, m)?, Command::SuspendDay(fields::date(&m.date, "date")?))
-        }
-        Wire::ResumeDay(m) => {
-            (request(32, &m.request_id, m)?, Command::ResumeDay(fields::date(&m.date, "date")?))
-        }
         Wire::SettleTrade(m) => (request(33, &m.request_id, m)?, settlement::settle_trade(m)?),
+        Wire::Propose(m) => (request(40, &m.request_id, m)?, control::propose(m)?),
+        Wire::Approve(m) => {
+            // The content was added by a node and is no part of what was asked.
+            let asked = m.request.clone().unwrap_or_default();
+            (request(41, &asked.request_id, &asked)?, control::approve(m)?)
+        }
+        Wire::Decline(m) => (request(42, &m.request_id, m)?, control::decline(m)?),
+        Wire::WithdrawProposal(m) => (request(43, &m.request_id, m)?, control::withdraw(m)?),
     };
     let (request, command) = decoded;
     Ok((Some(request), command))

@@ -71,7 +71,7 @@ impl Batcher {
 }
 
 /// The leader's clock; the ledger takes the greatest stamp it has seen.
-fn now_ms() -> i64 {
+pub(super) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -7,6 +7,7 @@ mod bootstrap;
 #[cfg(test)]
 mod cluster_tests;
 mod consensus;
+mod due;
 mod known_storage;
 mod membership;
 mod network;

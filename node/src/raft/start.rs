@@ -14,6 +14,7 @@ use tonic::transport::server::TcpIncoming;
 use super::batcher::Batcher;
 use super::bootstrap::Promise;
 use super::consensus::{Consensus, Inner};
+use super::due;
 use super::known_storage::KnownStorage;
 use super::network::{PEER_MESSAGE_BYTES, Peers, WINDOW_BYTES};
 use super::peer_service::PeerService;
@@ -75,6 +76,7 @@ pub(crate) async fn start(
             log,
         }),
     };
+    tokio::spawn(due::run(consensus.clone()));
     tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
     Ok(Running { consensus, shelf })
 }

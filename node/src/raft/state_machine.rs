@@ -213,7 +213,8 @@ fn takes_long(command: &LogCommand) -> bool {
     matches!(
         command.command,
         Some(
-            Command::LoadAccounts(_)
+            Command::Propose(_)
+                | Command::Approve(_)
                 | Command::OpenDay(_)
                 | Command::SubmitManifest(_)
                 | Command::ClearDay(_)

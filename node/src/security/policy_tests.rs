@@ -93,7 +93,7 @@ fn separation_of_duties() {
         assert!(allowed(rpc, Role::Exchange));
         assert!(!allowed(rpc, Role::Registry), "{rpc}");
     }
-    for rpc in ["/Issue", "/Deposit", "/OpenDay", "/ClearDay", "/FinalizeDay", "/SuspendDay"] {
+    for rpc in ["/Propose", "/Approve", "/Deposit", "/OpenDay", "/ClearDay", "/FinalizeDay"] {
         assert!(allowed(rpc, Role::Registry));
         assert!(!allowed(rpc, Role::Exchange), "{rpc}");
     }

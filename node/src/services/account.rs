@@ -3,9 +3,8 @@
 use registry_ledger::{AccountId, Reason, Receipt, Rejection};
 use registry_proto::registry::account_service_server::AccountService;
 use registry_proto::registry::{
-    GetAccountReply, GetAccountRequest, ListAccountsReply, ListAccountsRequest, LoadAccountsReply,
-    LoadAccountsRequest, MoveHoldingReply, MoveHoldingRequest, OpenAccountReply,
-    OpenAccountRequest,
+    GetAccountReply, GetAccountRequest, ListAccountsReply, ListAccountsRequest, MoveHoldingReply,
+    MoveHoldingRequest, OpenAccountReply, OpenAccountRequest,
 };
 use registry_proto::storage::log_command::Command;
 use tonic::{Request, Response, Status};
@@ -29,23 +28,6 @@ impl AccountService for Accounts {
                 stamp: Some(stamp),
                 account_id: u64::from(id.0),
             })),
-            (_, other) => Err(unexpected(&other)),
-        }
-    }
-
-    async fn load_accounts(
-        &self,
-        request: Request<LoadAccountsRequest>,
-    ) -> Result<Response<LoadAccountsReply>, Status> {
-        let caller = Caller::of(request.extensions())?;
-        match self.0.write(&caller, Command::LoadAccounts(request.into_inner())).await? {
-            (stamp, Receipt::AccountsOpened { first, count }) => {
-                Ok(Response::new(LoadAccountsReply {
-                    stamp: Some(stamp),
-                    first_account_id: u64::from(first.0),
-                    account_count: count,
-                }))
-            }
             (_, other) => Err(unexpected(&other)),
         }
     }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use registry_ledger::amount::{format_price, format_yuan};
 use registry_ledger::{
     AccountKind, AccountView, BankClearing, BankId, BankView, CashBalance, Clearing, DailyPrice,
-    DayState, DaySummary, Fen, HeldReason, Holding, InstrumentCode, InstrumentView, Price, Reason,
-    Statement, Trade, TradeKind, TradeRecord, TradeResult, TradeStatus,
+    DayState, DaySummary, Fen, HeldReason, Holding, InstrumentCode, InstrumentView, LedgerTime,
+    Price, Proposal, Reason, Statement, Trade, TradeKind, TradeRecord, TradeResult, TradeStatus,
 };
 use registry_proto::registry as proto;
 
@@ -97,7 +97,6 @@ pub(super) fn day(summary: &DaySummary) -> proto::Day {
             .suspended_from
             .map_or(proto::DayState::Unspecified, day_state)
             .into(),
-        suspension_asked_by: summary.suspension_asked_by.clone().unwrap_or_default(),
         dispute_reason: summary.dispute_reason.clone(),
     }
 }
@@ -236,4 +235,16 @@ pub(super) fn daily_price(price: &DailyPrice) -> proto::DailyPrice {
 
 pub(super) fn digest(bytes: [u8; 32]) -> Bytes {
     Bytes::copy_from_slice(&bytes)
+}
+
+pub(super) fn proposal(proposal: &Proposal, now: LedgerTime) -> proto::Proposal {
+    proto::Proposal {
+        proposal_id: proposal.id.0,
+        maker: proposal.maker.clone(),
+        proposed_at_ms: proposal.proposed_at.0,
+        expires_at_ms: proposal.expires_at.0,
+        content: Bytes::copy_from_slice(&proposal.content),
+        content_sha256: digest(proposal.content_sha256),
+        expired: proposal.expires_at <= now,
+    }
 }

@@ -156,11 +156,30 @@ fn what(what: &Ledger) -> What {
             })
         }
         Ledger::DayFinal { date } => What::DayFinal(proto::DayFinal { date: date.to_string() }),
-        Ledger::SuspensionAsked { date, done } => {
-            What::SuspensionAsked(proto::SuspensionAsked { date: date.to_string(), done: *done })
+        Ledger::DaySuspended { date } => {
+            What::DaySuspended(proto::DaySuspended { date: date.to_string() })
         }
-        Ledger::ResumptionAsked { date, done } => {
-            What::ResumptionAsked(proto::ResumptionAsked { date: date.to_string(), done: *done })
+        Ledger::DayResumed { date } => {
+            What::DayResumed(proto::DayResumed { date: date.to_string() })
+        }
+        Ledger::Proposed { proposal, content_sha256, expires_at } => {
+            What::Proposed(proto::Proposed {
+                proposal_id: proposal.0,
+                content_sha256: digest(*content_sha256),
+                expires_at_ms: expires_at.0,
+            })
+        }
+        Ledger::Approved { proposal, maker } => {
+            What::Approved(proto::Approved { proposal_id: proposal.0, maker: maker.clone() })
+        }
+        Ledger::Declined { proposal, reason } => {
+            What::Declined(proto::Declined { proposal_id: proposal.0, reason: reason.clone() })
+        }
+        Ledger::ProposalWithdrawn { proposal } => {
+            What::ProposalWithdrawn(proto::ProposalWithdrawn { proposal_id: proposal.0 })
+        }
+        Ledger::ProposalExpired { proposal } => {
+            What::ProposalExpired(proto::ProposalExpired { proposal_id: proposal.0 })
         }
     }
 }

@@ -126,13 +126,18 @@ pub(super) fn unexpected(receipt: &Receipt) -> Status {
 
 /// Length of a page: 1 to 1,000, 0 for 100.
 pub(super) fn page_size(asked: u32) -> Result<usize, Status> {
+    page_size_of(asked, 100, 1_000)
+}
+
+/// Length of a page of large items: 1 to `most`, 0 for `usual`.
+pub(super) fn page_size_of(asked: u32, usual: u32, most: u32) -> Result<usize, Status> {
     match asked {
-        0 => Ok(100),
-        1..=1_000 => Ok(asked as usize),
+        0 => Ok(usual as usize),
+        asked if asked <= most => Ok(asked as usize),
         _ => Err(status::rejected(&Rejection::new(
             Reason::OutOfRange,
             "page_size",
-            format!("page_size = {asked}: at most 1000, 0 for 100"),
+            format!("page_size = {asked}: at most {most}, 0 for {usual}"),
         ))),
     }
 }

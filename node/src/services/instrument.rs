@@ -3,8 +3,8 @@
 use registry_ledger::Receipt;
 use registry_proto::registry::instrument_service_server::InstrumentService;
 use registry_proto::registry::{
-    IssueReply, IssueRequest, ListInstrumentsReply, ListInstrumentsRequest,
-    RegisterInstrumentReply, RegisterInstrumentRequest,
+    ListInstrumentsReply, ListInstrumentsRequest, RegisterInstrumentReply,
+    RegisterInstrumentRequest,
 };
 use registry_proto::storage::log_command::Command;
 use tonic::{Request, Response, Status};
@@ -26,17 +26,6 @@ impl InstrumentService for Instruments {
             (stamp, Receipt::Done) => {
                 Ok(Response::new(RegisterInstrumentReply { stamp: Some(stamp) }))
             }
-            (_, other) => Err(unexpected(&other)),
-        }
-    }
-
-    async fn issue(&self, request: Request<IssueRequest>) -> Result<Response<IssueReply>, Status> {
-        let caller = Caller::of(request.extensions())?;
-        match self.0.write(&caller, Command::Issue(request.into_inner())).await? {
-            (stamp, Receipt::Holding(instrument, holding)) => Ok(Response::new(IssueReply {
-                stamp: Some(stamp),
-                holding: Some(encode::holding(instrument, &holding)),
-            })),
             (_, other) => Err(unexpected(&other)),
         }
     }

@@ -6,6 +6,7 @@
 mod account;
 mod cash;
 mod cluster;
+mod control;
 mod deliver_day;
 mod encode;
 mod encode_event;
@@ -26,6 +27,7 @@ use std::time::Duration;
 use registry_proto::registry::account_service_server::AccountServiceServer;
 use registry_proto::registry::cash_service_server::CashServiceServer;
 use registry_proto::registry::cluster_service_server::ClusterServiceServer;
+use registry_proto::registry::control_service_server::ControlServiceServer;
 use registry_proto::registry::event_service_server::EventServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
@@ -48,6 +50,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.SettlementService",
     "registry.v1.PriceService",
     "registry.v1.EventService",
+    "registry.v1.ControlService",
     "registry.v1.ClusterService",
 ];
 
@@ -55,6 +58,8 @@ const SERVICES: &[&str] = &[
 /// distance between the cities does not limit the stream.
 const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 const CONNECTION_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// What a proposal has beside its content, which alone may be as large as a message.
+const PROPOSAL_FRAME_BYTES: usize = 1 << 10;
 /// A connection whose other end is gone is noticed after both.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -148,6 +153,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let settlement = SettlementServiceServer::new(settlement::Settlement(gateway.clone()));
     let prices = PriceServiceServer::new(price::Prices(gateway.clone()));
     let events = EventServiceServer::new(event::Events(gateway.clone()));
+    let control = ControlServiceServer::new(control::Control(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
     Ok(Routes::new(accounts.max_decoding_message_size(limit))
         .add_service(cash.max_decoding_message_size(limit))
@@ -155,6 +161,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
         .add_service(settlement.max_decoding_message_size(limit))
         .add_service(prices.max_decoding_message_size(limit))
         .add_service(events.max_decoding_message_size(limit))
+        .add_service(control.max_decoding_message_size(limit + PROPOSAL_FRAME_BYTES))
         .add_service(cluster.max_decoding_message_size(limit))
         .add_service(reflection.build_v1()?))
 }

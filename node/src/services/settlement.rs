@@ -211,22 +211,6 @@ impl SettlementService for Settlement {
         self.day_step(&caller, Command::FinalizeDay(request.into_inner())).await
     }
 
-    async fn suspend_day(
-        &self,
-        request: Request<proto::DayRequest>,
-    ) -> Result<Response<proto::DayReply>, Status> {
-        let caller = Caller::of(request.extensions())?;
-        self.day_step(&caller, Command::SuspendDay(request.into_inner())).await
-    }
-
-    async fn resume_day(
-        &self,
-        request: Request<proto::DayRequest>,
-    ) -> Result<Response<proto::DayReply>, Status> {
-        let caller = Caller::of(request.extensions())?;
-        self.day_step(&caller, Command::ResumeDay(request.into_inner())).await
-    }
-
     async fn settle_trade(
         &self,
         request: Request<proto::SettleTradeRequest>,

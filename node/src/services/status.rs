@@ -110,7 +110,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::WrongInstrument
         | Reason::UnknownDay
         | Reason::UnknownTrade
-        | Reason::UnknownObjection => Code::NotFound,
+        | Reason::UnknownObjection
+        | Reason::UnknownProposal => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -143,7 +144,11 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ObjectionLate
         | Reason::ObjectionOpen
         | Reason::DeliveryGap
-        | Reason::SelfApproval => Code::FailedPrecondition,
+        | Reason::SelfApproval
+        | Reason::ProposalExpired
+        | Reason::ContentMismatch
+        | Reason::NotMaker
+        | Reason::TooManyProposals => Code::FailedPrecondition,
     }
 }
 

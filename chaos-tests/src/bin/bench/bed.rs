@@ -12,7 +12,7 @@ use registry_chaos_tests::cluster::{
     start_links,
 };
 use registry_chaos_tests::wait::eventually;
-use registry_client::{ExchangeClient, RegistryClient};
+use registry_client::{ExchangeClient, RegistryClient, TwoOfficers};
 
 use crate::measure::{Mark, Used};
 
@@ -76,6 +76,13 @@ impl Bed {
         let registry = cluster.registry()?.with_timeout(CALL_TIMEOUT);
         let exchange = cluster.exchange()?.with_timeout(CALL_TIMEOUT);
         Ok(Self { cluster, place, registry, exchange, links })
+    }
+
+    /// The registry's two officers.
+    pub(crate) fn officers(&self) -> anyhow::Result<TwoOfficers> {
+        let officers = self.cluster.officers()?;
+        let patient = |officer: &RegistryClient| officer.with_timeout(CALL_TIMEOUT);
+        Ok(TwoOfficers::new(patient(officers.maker()), patient(officers.checker())))
     }
 
     /// Stops every process.

@@ -88,7 +88,7 @@ impl Case {
     ) -> anyhow::Result<Measured> {
         let bed = Bed::start(out, self.name, self.place).await?;
         let market =
-            Market::take_over(&bed.registry, size.firms, TONNES_EACH, CASH_FEN_EACH).await?;
+            Market::take_over(&bed.officers()?, size.firms, TONNES_EACH, CASH_FEN_EACH).await?;
         let mut measured = match self.load {
             Load::Chunks => self.chunks(&bed, market, size, earlier).await?,
             Load::Light => {

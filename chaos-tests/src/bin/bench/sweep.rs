@@ -57,7 +57,8 @@ pub(crate) struct Point {
 /// All points of one place.
 pub(crate) async fn run(out: &Path, place: Place, size: &Size) -> anyhow::Result<Vec<Point>> {
     let bed = Bed::start(out, &format!("sweep-{}", place.name), place).await?;
-    let market = Market::take_over(&bed.registry, size.firms, TONNES_EACH, CASH_FEN_EACH).await?;
+    let market =
+        Market::take_over(&bed.officers()?, size.firms, TONNES_EACH, CASH_FEN_EACH).await?;
     bed.registry.open_day(open_day(DATE)).await?;
     let mut sweep = Sweep { bed, market, chunks: 0, next_number: 1, points: Vec::new() };
     // First, while little is left to be written behind the answers.

@@ -80,6 +80,7 @@ async fn settle(
     settings: &Settings,
 ) -> anyhow::Result<()> {
     let (registry, exchange) = (cluster.registry()?, cluster.exchange()?);
+    let officers = cluster.officers()?;
     console.heading(&format!(
         "The firms and trades of {}, made from seed {}",
         settings.day, settings.seed
@@ -88,7 +89,7 @@ async fn settle(
     let firms = day.population().firms().len();
     console.say(&format!("  {} firms, {} trades", grouped(firms), grouped(day.trades().len())));
     let progress = std::cell::RefCell::new(&mut *console);
-    let loaded = day.load(&registry, RUN, |progress_now| {
+    let loaded = day.load(&officers, RUN, |progress_now| {
         progress.borrow_mut().progress("firms loaded", progress_now.done, progress_now.total);
     });
     let loaded = loaded.await?;

@@ -4,6 +4,7 @@
 
 mod books;
 mod calls;
+mod control;
 mod day_faults;
 mod day_steps;
 mod faults;
@@ -12,6 +13,8 @@ mod market;
 mod market_faults;
 mod trade_faults;
 mod trades;
+
+use std::collections::BTreeMap;
 
 use registry_ledger::{Command, Date, Entry, Genesis, LedgerTime, Member, Request};
 use sha2::{Digest as _, Sha256};
@@ -41,6 +44,8 @@ pub struct Workload {
     sent: Vec<Entry>,
     /// Until so many requests were made, expired answers may not be forgotten yet.
     forgetting_until: u64,
+    /// What each content proposed so far stands for.
+    proposed: BTreeMap<Vec<u8>, Command>,
 }
 
 impl Workload {
@@ -61,6 +66,7 @@ impl Workload {
             chunks_wanted: 3,
             sent: Vec::new(),
             forgetting_until: 0,
+            proposed: BTreeMap::new(),
         }
     }
 
@@ -71,7 +77,11 @@ impl Workload {
         }
         let (actor, command) = self.ask(model);
         // Leaders propose delivery themselves, without a request id.
-        let by_leader = matches!(command, Command::DeliverTrades { .. }) && self.rng.chance(70);
+        let by_leader = match command {
+            Command::DeliverTrades { .. } => self.rng.chance(70),
+            Command::ExpireDue => true,
+            _ => false,
+        };
         let request = (!by_leader).then(|| self.new_request(&command));
         let entry = self.stamped(actor, request, command);
         if entry.request.is_some() {
@@ -91,7 +101,8 @@ impl Workload {
         let fault = if roll < 18 { self.fault(model) } else { None };
         match fault {
             Some(asked) => asked,
-            None if roll < 40 => self.market_call(model),
+            None if (18..23).contains(&roll) => self.control_call(model),
+            None if roll < 43 => self.market_call(model),
             None => self.day_call(model),
         }
     }

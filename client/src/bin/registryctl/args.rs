@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     account::AccountCommand, bank::BankCommand, bank::CashCommand, cluster::ClusterCommand,
-    day::DayCommand, generate::GenerateDay, generate::GeneratePopulation,
+    control::ControlCommand, day::DayCommand, generate::GenerateDay, generate::GeneratePopulation,
     instrument::InstrumentCommand, load::LoadPopulation, pki::PkiCommand, price::PriceCommand,
     settle_day::SettleDay,
 };
@@ -89,6 +89,9 @@ pub(crate) enum Command {
     /// Money of accounts (registry).
     #[command(subcommand)]
     Cash(CashCommand),
+    /// Commands that need two people: list, approve, decline (registry).
+    #[command(subcommand)]
+    Control(ControlCommand),
     /// Instruments and issuance (registry).
     #[command(subcommand)]
     Instrument(InstrumentCommand),

@@ -3,6 +3,7 @@
 use crate::args::{Command, Global};
 use crate::commands::account::AccountCommand;
 use crate::commands::bank::BankCommand;
+use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
 use crate::commands::instrument::InstrumentCommand;
 use crate::exit::Usage;
@@ -39,9 +40,12 @@ impl Task {
             | Command::Bank(BankCommand::List)
             | Command::Instrument(InstrumentCommand::List) => Self::Read,
             Command::Account(AccountCommand::Load(_)) | Command::LoadPopulation(_) => Self::Load,
-            Command::Account(_) | Command::Bank(_) | Command::Cash(_) | Command::Instrument(_) => {
-                Self::Write
-            }
+            Command::Control(ControlCommand::List(_) | ControlCommand::Show(_)) => Self::Read,
+            Command::Account(_)
+            | Command::Bank(_)
+            | Command::Cash(_)
+            | Command::Control(_)
+            | Command::Instrument(_) => Self::Write,
             Command::Price(_) => Self::Prices,
             Command::SettleDay(_) => Self::SettleDay,
             Command::Day(day) => match day {
@@ -107,8 +111,8 @@ mod tests {
         let refused = [
             "registryctl day submit --date 2021-12-16 --trades t.csv",
             "registryctl day deliver --date 2021-12-16",
-            "registryctl load-population --population p.csv --reference-price 1",
-            "registryctl account load b.csv --document D",
+            "registryctl load-population --population p.csv --reference-price 1 --checker-identity a/b",
+            "registryctl account load b.csv --document D --checker-identity a/b",
             "registryctl settle-day --date 2021-12-16 --trades t.csv --registry-identity a/b \
              --exchange-identity c/d",
             "registryctl bank list",

@@ -4,8 +4,8 @@ use crate::codec::{CorruptRecord, Problem, Reader, Writer};
 use crate::journal::posting::Posting;
 use crate::stored::{Stored, stored_enum};
 use crate::types::{
-    AccountId, AccountKind, BankId, Date, Fen, InstrumentCode, LedgerTime, Price, Quantity, Trade,
-    TradeNumber, TradeStatus,
+    AccountId, AccountKind, BankId, Date, Fen, InstrumentCode, LedgerTime, Price, ProposalId,
+    Quantity, Trade, TradeNumber, TradeStatus,
 };
 
 /// First byte of an event.
@@ -206,19 +206,15 @@ stored_enum! {
             /// Which day.
             date: Date,
         }
-        /// An officer asked to stop a day, or as the second one stopped it.
-        SuspensionAsked = 23 {
+        /// A day was stopped.
+        DaySuspended = 23 {
             /// Which day.
             date: Date,
-            /// Whether it took effect.
-            done: bool,
         }
-        /// An officer asked to resume a day, or as the second one resumed it.
-        ResumptionAsked = 24 {
+        /// A stopped day goes on.
+        DayResumed = 24 {
             /// Which day.
             date: Date,
-            /// Whether it took effect.
-            done: bool,
         }
         /// The cluster was formed.
         Founded = 25 {
@@ -226,6 +222,39 @@ stored_enum! {
             cluster_id: String,
             /// Its layout.
             layout: String,
+        }
+        /// A command waits for a second person.
+        Proposed = 30 {
+            /// Its number.
+            proposal: ProposalId,
+            /// Of its content.
+            content_sha256: [u8; 32],
+            /// Until when it can be approved.
+            expires_at: LedgerTime,
+        }
+        /// A proposed command was carried out, by the events before this one.
+        Approved = 31 {
+            /// Its number.
+            proposal: ProposalId,
+            /// Who proposed it.
+            maker: String,
+        }
+        /// A second person said no.
+        Declined = 32 {
+            /// Its number.
+            proposal: ProposalId,
+            /// Why.
+            reason: String,
+        }
+        /// The maker took it back.
+        ProposalWithdrawn = 33 {
+            /// Its number.
+            proposal: ProposalId,
+        }
+        /// Nobody approved it in time.
+        ProposalExpired = 34 {
+            /// Its number.
+            proposal: ProposalId,
         }
     }
 }
@@ -330,8 +359,8 @@ impl What {
             | Self::TradesSettled { date, .. }
             | Self::StatementsIssued { date }
             | Self::DayFinal { date }
-            | Self::SuspensionAsked { date, .. }
-            | Self::ResumptionAsked { date, .. } => vec![Subject::Day(date)],
+            | Self::DaySuspended { date }
+            | Self::DayResumed { date } => vec![Subject::Day(date)],
             Self::ObjectionRaised { date, account, .. }
             | Self::ObjectionResolved { date, account, .. } => {
                 vec![Subject::Day(date), Subject::Account(account)]
@@ -340,7 +369,12 @@ impl What {
             | Self::Deposited {}
             | Self::Issued { .. }
             | Self::HolidaysSet { .. }
-            | Self::Founded { .. } => Vec::new(),
+            | Self::Founded { .. }
+            | Self::Proposed { .. }
+            | Self::Approved { .. }
+            | Self::Declined { .. }
+            | Self::ProposalWithdrawn { .. }
+            | Self::ProposalExpired { .. } => Vec::new(),
         }
     }
 }

@@ -64,17 +64,22 @@ impl Ledger {
     /// registry ends with this.
     pub(crate) fn record(&mut self, what: What, postings: Vec<Posting>) {
         self.touch(RecordKey::Journal);
-        let now = self.now;
+        let (now, ordinal) = (self.now, self.next_event());
         let journal = &mut self.journal;
-        let open = u64::try_from(journal.open.len()).unwrap_or(u64::MAX);
         journal.open.push(Event {
-            ordinal: journal.tree.leaves().saturating_add(open).saturating_add(1),
+            ordinal,
             log_index: journal.log_index,
             ledger_time: now,
             actor: journal.actor.clone(),
             what,
             postings,
         });
+    }
+
+    /// Number of the event that will be written down next.
+    pub(crate) fn next_event(&self) -> u64 {
+        let open = u64::try_from(self.journal.open.len()).unwrap_or(u64::MAX);
+        self.journal.tree.leaves().saturating_add(open).saturating_add(1)
     }
 
     /// Writes down one more single trade; those of one log entry that follow

@@ -9,7 +9,7 @@ use crate::records::days::{
 };
 use crate::records::standing::{read_cash, read_holding, write_cash, write_holding};
 use crate::rejection::{Reason, Rejection};
-use crate::types::{AccountId, BankId, Fen, LedgerTime, Quantity, TradeNumber};
+use crate::types::{AccountId, BankId, Fen, LedgerTime, ProposalId, Quantity, TradeNumber};
 
 /// An answer with the request that got it.
 pub(crate) struct StoredAnswer {
@@ -118,6 +118,12 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             writer.u64(*trade_count);
             write_results(writer, results);
         }
+        Receipt::Proposed { proposal, content_sha256, expires_at } => {
+            writer.u8(12);
+            writer.u64(proposal.0);
+            writer.raw(content_sha256);
+            writer.i64(expires_at.0);
+        }
     }
 }
 
@@ -136,6 +142,11 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             from_sequence: reader.u64()?,
             trade_count: reader.u64()?,
             results: reader.list(read_result)?,
+        },
+        12 => Receipt::Proposed {
+            proposal: ProposalId(reader.u64()?),
+            content_sha256: reader.array()?,
+            expires_at: LedgerTime(reader.i64()?),
         },
         11 => Receipt::AccountsOpened { first: AccountId(reader.u32()?), count: reader.u32()? },
         _ => return known(None, "receipt"),
@@ -157,7 +168,6 @@ fn write_summary(writer: &mut Writer, summary: &DaySummary) {
     writer.u32(summary.open_objections);
     writer.flag(summary.statements_issued);
     writer.option(summary.suspended_from, |writer, state| writer.u8(state_number(state)));
-    writer.option(summary.suspension_asked_by.as_deref(), Writer::text);
     writer.text(&summary.dispute_reason);
 }
 
@@ -177,7 +187,6 @@ fn read_summary(reader: &mut Reader<'_>) -> Result<DaySummary, Problem> {
         open_objections: reader.u32()?,
         statements_issued: reader.flag()?,
         suspended_from: reader.option(read_state)?,
-        suspension_asked_by: reader.option(Reader::text)?,
         dispute_reason: reader.text()?,
     })
 }

@@ -15,14 +15,15 @@ use crate::types::{
     TradeNumber, TradeStatus,
 };
 
+/// Format of a day; 1 had the first officer of a suspension as well.
+const DAY_FORMAT: u8 = 2;
 /// Format of a batch; 1 had a hash of the chunk as well.
 const BATCH_FORMAT: u8 = 2;
 
 pub(super) fn day(writer: &mut Writer, day: &Day) {
-    writer.u8(FORMAT);
+    writer.u8(DAY_FORMAT);
     writer.u8(state_number(day.state));
     writer.option(day.suspended_from, |writer, state| writer.u8(state_number(state)));
-    writer.option(day.suspension_asked_by.as_deref(), Writer::text);
     writer.i64(day.topup_window_ms);
     writer.option(day.topup_deadline, |writer, time| writer.i64(time.0));
     writer.u64(day.cursor);
@@ -37,11 +38,10 @@ pub(super) fn day(writer: &mut Writer, day: &Day) {
 
 /// A day without its trades; they have their own records.
 pub(super) fn read_day(value: &[u8], date: Date) -> Result<Day, Problem> {
-    let mut reader = Reader::record(value, FORMAT)?;
+    let mut reader = Reader::record(value, DAY_FORMAT)?;
     let mut day = Day::new(date, 0);
     day.state = read_state(&mut reader)?;
     day.suspended_from = reader.option(read_state)?;
-    day.suspension_asked_by = reader.option(Reader::text)?;
     day.topup_window_ms = reader.i64()?;
     day.topup_deadline = reader.option(|reader| reader.i64().map(LedgerTime))?;
     day.cursor = reader.u64()?;

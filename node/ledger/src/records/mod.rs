@@ -13,7 +13,7 @@ use crate::codec::{Problem, Reader, Writer, known};
 use crate::digest::hash_of;
 use crate::ledger::Ledger;
 use crate::settlement::chunk::place_number;
-use crate::types::{AccountId, BankId, Date, InstrumentCode};
+use crate::types::{AccountId, BankId, Date, InstrumentCode, ProposalId};
 
 /// First byte of every value written here.
 pub(crate) const FORMAT: u8 = 1;
@@ -45,6 +45,9 @@ pub(crate) enum RecordKey {
     Answer(u64),
     /// The tree over all events.
     Journal,
+    Proposal(ProposalId),
+    /// Numbers given out so far.
+    Counters,
 }
 
 impl RecordKey {
@@ -67,10 +70,14 @@ impl RecordKey {
     /// Bytes of the key.
     fn length(self) -> u32 {
         match self {
-            Self::Genesis | Self::Clock | Self::Holidays | Self::Journal => 1,
+            Self::Genesis | Self::Clock | Self::Holidays | Self::Journal | Self::Counters => 1,
             Self::Bank(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
-            Self::Instrument(_) | Self::Batch(..) | Self::Statuses(..) | Self::Answer(_) => 9,
+            Self::Instrument(_)
+            | Self::Batch(..)
+            | Self::Statuses(..)
+            | Self::Answer(_)
+            | Self::Proposal(_) => 9,
             Self::Price(..) | Self::Objection(..) => 13,
         }
     }
@@ -130,6 +137,11 @@ impl RecordKey {
                 writer.u64(ordinal);
             }
             Self::Journal => writer.u8(15),
+            Self::Proposal(id) => {
+                writer.u8(16);
+                writer.u64(id.0);
+            }
+            Self::Counters => writer.u8(17),
         }
     }
 
@@ -151,6 +163,8 @@ impl RecordKey {
             13 => Self::Objection(reader.date()?, AccountId(reader.u32()?), reader.u32()?),
             14 => Self::Answer(reader.u64()?),
             15 => Self::Journal,
+            16 => Self::Proposal(ProposalId(reader.u64()?)),
+            17 => Self::Counters,
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -220,6 +234,9 @@ impl Ledger {
                 self.days.get(&date).and_then(|day| days::trades_bytes(day, place))
             }
             RecordKey::Answer(ordinal) => self.answers.record(ordinal).map(<[u8]>::len),
+            RecordKey::Proposal(id) => {
+                self.proposals.get(&id).map(|proposal| proposal.content.len())
+            }
             RecordKey::Balances(_) => return USUAL / 2,
             RecordKey::Genesis
             | RecordKey::Clock
@@ -232,7 +249,8 @@ impl Ledger {
             | RecordKey::Price(..)
             | RecordKey::Clearing(_)
             | RecordKey::Objection(..)
-            | RecordKey::Journal => None,
+            | RecordKey::Journal
+            | RecordKey::Counters => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -262,6 +280,8 @@ impl Ledger {
             }
             RecordKey::Answer(ordinal) => writer.raw(self.answers.record(ordinal)?),
             RecordKey::Journal => return self.write_journal(writer),
+            RecordKey::Counters => return standing::counters(writer, &self.counters),
+            RecordKey::Proposal(id) => standing::proposal(writer, self.proposals.get(&id)?),
         }
         Some(())
     }
@@ -293,5 +313,7 @@ impl Ledger {
             }))
             .chain(self.answers.iter().map(|(ordinal, _)| RecordKey::Answer(ordinal)))
             .chain([RecordKey::Journal])
+            .chain(self.proposals.keys().map(|id| RecordKey::Proposal(*id)))
+            .chain([RecordKey::Counters])
     }
 }

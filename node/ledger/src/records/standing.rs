@@ -1,17 +1,21 @@
 //! Records of what stands outside a settlement day: genesis, clock, holidays,
 //! instruments, banks, accounts.
 
+use sha2::{Digest as _, Sha256};
 use smallvec::SmallVec;
 
 use crate::account::{Account, Balances};
 use crate::bank::Bank;
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::command::{Genesis, Member};
+use crate::control::{Counters, Proposal};
 use crate::instrument::Instrument;
 use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Holding};
 use crate::records::FORMAT;
-use crate::types::{AccountKind, BankId, Date, Fen, InstrumentCode, LedgerTime, Price, Quantity};
+use crate::types::{
+    AccountKind, BankId, Date, Fen, InstrumentCode, LedgerTime, Price, ProposalId, Quantity,
+};
 
 /// Format of a balances record.
 const BALANCES_FORMAT: u8 = 2;
@@ -137,6 +141,43 @@ impl Account {
         account(&mut writer, self);
         writer.finish()
     }
+}
+
+/// Absent while none was given.
+pub(super) fn counters(writer: &mut Writer, counters: &Counters) -> Option<()> {
+    if *counters == Counters::default() {
+        return None;
+    }
+    writer.u8(FORMAT);
+    writer.u64(counters.proposals);
+    Some(())
+}
+
+pub(super) fn read_counters(value: &[u8]) -> Result<Counters, Problem> {
+    let mut reader = Reader::record(value, FORMAT)?;
+    let counters = Counters { proposals: reader.u64()? };
+    reader.finish()?;
+    Ok(counters)
+}
+
+pub(super) fn proposal(writer: &mut Writer, proposal: &Proposal) {
+    writer.u8(FORMAT);
+    writer.text(&proposal.maker);
+    writer.i64(proposal.proposed_at.0);
+    writer.i64(proposal.expires_at.0);
+    writer.count(proposal.content.len());
+    writer.raw(&proposal.content);
+}
+
+pub(super) fn read_proposal(value: &[u8], id: ProposalId) -> Result<Proposal, Problem> {
+    let mut reader = Reader::record(value, FORMAT)?;
+    let maker = reader.text()?;
+    let (proposed_at, expires_at) = (LedgerTime(reader.i64()?), LedgerTime(reader.i64()?));
+    let length = usize::try_from(reader.u32()?).map_err(|e| e.to_string())?;
+    let content = reader.take(length)?.to_vec();
+    reader.finish()?;
+    let content_sha256 = Sha256::digest(&content).into();
+    Ok(Proposal { id, maker, proposed_at, expires_at, content, content_sha256 })
 }
 
 /// An account; its balances have their own record.

@@ -26,8 +26,6 @@ pub(crate) struct Day {
     pub(crate) state: DayState,
     /// State to return to, while suspended.
     pub(crate) suspended_from: Option<DayState>,
-    /// First officer of a pending suspension or resumption.
-    pub(crate) suspension_asked_by: Option<String>,
     pub(crate) topup_window_ms: i64,
     pub(crate) topup_deadline: Option<LedgerTime>,
     /// Trades tried so far, in order of acceptance.
@@ -132,7 +130,6 @@ impl Day {
             date,
             state: DayState::Open,
             suspended_from: None,
-            suspension_asked_by: None,
             topup_window_ms,
             topup_deadline: None,
             cursor: 0,
@@ -238,7 +235,6 @@ impl Day {
             open_objections: self.open_objections(),
             statements_issued: self.statements_issued,
             suspended_from: self.suspended_from,
-            suspension_asked_by: self.suspension_asked_by.clone(),
             dispute_reason: self.dispute_reason.clone(),
         }
     }

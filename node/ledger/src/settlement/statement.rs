@@ -121,7 +121,6 @@ impl Ledger {
         self.touch(RecordKey::Day(date));
         if let Some(day) = self.days.get_mut(&date) {
             day.state = DayState::Final;
-            day.suspension_asked_by = None;
         }
         self.record(What::DayFinal { date }, Vec::new());
         self.day_receipt(date)

@@ -9,9 +9,10 @@ use registry_ledger::journal::{
 };
 use registry_ledger::{
     AccountId, BankId, CashBalance, Command, Date, DayState, Fen, Holding, InstrumentCode, Ledger,
-    Quantity, Trade, TradeStatus,
+    Quantity, Receipt, Trade, TradeStatus,
 };
 
+use crate::control::{approval, propose};
 use crate::opening::{books, load};
 use crate::world::{
     BUYER, POOR, SELLER, WINDOW_MS, World, amend, deliver, fail, object, resolve, retry, settle,
@@ -209,13 +210,25 @@ fn lived_through() -> (World, Vec<Event>) {
     world.advance(DayState::Disputed);
     world.ok(amend(1, None));
     world.advance(DayState::Confirmed);
-    for officer in ["registry/officer-1", "registry/officer-2"] {
-        let suspend = Command::SuspendDay(today());
-        world.apply_as(officer, suspend).outcome.unwrap();
+    for command in [Command::SuspendDay(today()), Command::ResumeDay(today())] {
+        let Receipt::Proposed { proposal, .. } = world.ok(propose(&command)) else { panic!() };
+        let approve = Command::Approve(approval(proposal, command));
+        world.apply_as("registry/officer-2", approve).outcome.unwrap();
+        world.ledger.seal();
     }
-    for officer in ["registry/officer-1", "registry/officer-2"] {
-        world.apply_as(officer, Command::ResumeDay(today())).outcome.unwrap();
+    for actor in ["registry/officer-1", "registry/officer-2"] {
+        let Receipt::Proposed { proposal, .. } = world.ok(propose(&deliver(1, 1))) else {
+            panic!()
+        };
+        let end = match actor {
+            "registry/officer-1" => Command::WithdrawProposal(proposal),
+            _ => Command::Decline { proposal, reason: "not needed".to_owned() },
+        };
+        world.apply_as(actor, end).outcome.unwrap();
     }
+    world.ok(propose(&deliver(1, 1)));
+    world.now.0 += crate::world::HOUR_MS;
+    world.ok(Command::ExpireDue);
     world.ok(deliver(1, 2));
     world.ok(deliver(1, 8_192));
     world.ok(retry(&[3]));
@@ -308,8 +321,8 @@ fn histories_name_whom_an_event_is_about() {
 const LIFE: &str = "Founded BankOpened BankOpened InstrumentRegistered AccountOpened \
     AccountOpened AccountOpened Issued HoldingMoved Deposited HolidaysSet AccountsLoaded DayOpened \
     TradesAccepted TradesSettled DayClosed DayCleared ClearingDisputed TradeAmended DayClosed \
-    DayCleared ClearingConfirmed SuspensionAsked SuspensionAsked ResumptionAsked ResumptionAsked \
-    TradesDelivered TradesDelivered HeldTradesTried HeldTradesTried StatementsIssued \
+    DayCleared ClearingConfirmed Proposed DaySuspended Approved Proposed DayResumed Approved \
+    Proposed ProposalWithdrawn Proposed Declined Proposed ProposalExpired TradesDelivered TradesDelivered HeldTradesTried HeldTradesTried StatementsIssued \
     ObjectionRaised ObjectionResolved DayFinal";
 const GOLDEN_ISSUE: &str = "01080880c08aa4b85f1272656769737472792f6f6666696365722d31071ae78eafe58a9ee6b094e58099e3809432303231e3809539e58fb70201014345412d323032300180ade204024345412d3230323001fface204";
-const GOLDEN_ROOT: &str = "7d79ed4be5cea52a5fa71237a8b57044a53ee9b4995246eab2b3792f39362402";
+const GOLDEN_ROOT: &str = "5206e8d2e0b45a3d61831f48181ee95ae888de1befcadc5219e90e0dea40339b";

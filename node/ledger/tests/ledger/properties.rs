@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 use registry_ledger::{
     AccountId, BankId, Command, Date, DayState, Entry, Fen, FreePosition, InstrumentCode, Ledger,
-    LedgerTime, Manifest, OpeningBooks, Price, Quantity, Receipt, Request, StatusFilter, Trade,
-    TradeKind, TradeNumber, calendar,
+    LedgerTime, Manifest, OpeningBooks, Price, ProposalId, Quantity, Receipt, Request,
+    StatusFilter, Trade, TradeKind, TradeNumber, calendar,
 };
 
+use crate::control::{approval, propose};
 use crate::journal::Replay;
 use crate::opening::{books, holding, load};
 use crate::world::{
@@ -27,6 +28,8 @@ enum Step {
     Later(i64),
     /// The last entry again.
     Repeat,
+    /// The first open proposal, or with another content.
+    ApproveNext(bool),
 }
 
 fn any_trade() -> impl Strategy<Value = Trade> {
@@ -107,6 +110,13 @@ fn any_step() -> impl Strategy<Value = Step> {
         2 => Just(Step::Plain(Command::ResumeDay(today()))),
         1 => prop_oneof![Just(HOUR_MS), Just(WINDOW_MS + 1), Just(31 * 24 * HOUR_MS)].prop_map(Step::Later),
         1 => Just(Step::Repeat),
+        2 => (account(), 0_i64..100_000).prop_map(|(account, tonnes)| Step::Plain(propose(&crate::world::issue(account, Quantity(tonnes))))),
+        3 => any::<bool>().prop_map(Step::ApproveNext),
+        1 => (0_u64..6, any::<bool>()).prop_map(|(id, withdraw)| {
+            let (proposal, reason) = (ProposalId(id), "no".to_owned());
+            Step::Plain(if withdraw { Command::WithdrawProposal(proposal) } else { Command::Decline { proposal, reason } })
+        }),
+        1 => Just(Step::Plain(Command::ExpireDue)),
     ]
 }
 
@@ -131,6 +141,19 @@ fn command(world: &mut World, step: &Step) -> Option<Command> {
             return None;
         }
         Step::Repeat => return None,
+        Step::ApproveNext(exactly) => {
+            let open = world.ledger.proposals_after(ProposalId(0)).next()?;
+            // Proposed were issues, whose content is their own text.
+            let text = String::from_utf8(open.content.clone()).unwrap();
+            let number = |name: &str| {
+                let after = text.split(name).nth(1).unwrap();
+                after.split(')').next().unwrap().parse::<i64>().unwrap()
+            };
+            let account = AccountId(number("AccountId(") as u32);
+            let tonnes = number("Quantity(") + i64::from(!*exactly);
+            let issue = crate::world::issue(account, Quantity(tonnes));
+            Command::Approve(approval(open.id, issue))
+        }
     })
 }
 

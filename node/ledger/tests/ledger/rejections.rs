@@ -5,12 +5,12 @@ use registry_ledger::{
     LedgerTime, Price, Quantity, Reason, Trade, TradeKind, TradeNumber,
 };
 
-use crate::opening;
 use crate::world::{
     ABC, BUYER, HOUR_MS, ICBC, POOR, SELLER, WINDOW_MS, World, amend, cea, confirm, credit_code,
     date, deliver, fail, genesis, issue, object, open_account, open_day, resolve, retry, settle,
     submit, to_trading, today, trade,
 };
+use crate::{control, opening};
 
 pub(crate) type Row = (Reason, &'static str, fn() -> (World, Command));
 
@@ -39,9 +39,7 @@ fn at(state: DayState) -> World {
 
 fn suspended() -> World {
     let mut world = at(DayState::Closed);
-    for officer in ["registry/officer-1", "registry/officer-2"] {
-        world.apply_as(officer, Command::SuspendDay(today())).outcome.unwrap();
-    }
+    world.ok(Command::SuspendDay(today()));
     world
 }
 
@@ -319,11 +317,6 @@ const ROWS: &[Row] = &[
     (Reason::UnknownObjection, "account_id", || (with_objection(), resolve(SELLER))),
     (Reason::DayState, "date", || (at(DayState::Final), Command::FinalizeDay(today()))),
     // Suspension.
-    (Reason::SelfApproval, "", || {
-        let mut world = at(DayState::Open);
-        world.ok(Command::SuspendDay(today()));
-        (world, Command::SuspendDay(today()))
-    }),
     (Reason::DayState, "date", || (at(DayState::Final), Command::SuspendDay(today()))),
     (Reason::DayState, "date", || (at(DayState::Open), Command::ResumeDay(today()))),
     (Reason::DayState, "date", || (suspended(), Command::SuspendDay(today()))),
@@ -342,7 +335,7 @@ fn with_objection() -> World {
 }
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(opening::ROWS)
+    ROWS.iter().chain(opening::ROWS).chain(control::ROWS)
 }
 
 #[test]
@@ -366,6 +359,7 @@ fn every_reason_of_the_rules_has_a_row() {
         Reason::Tick,
         Reason::ClearingImbalance, // cannot be reached from outside: clearing.rs
         Reason::RequestIdReused,   // requests.rs
+        Reason::ContentMismatch,   // control.rs
     ];
     for reason in Reason::ALL {
         let tested = all_rows().any(|(tested, ..)| tested == reason);

@@ -1,5 +1,6 @@
 //! Bad input by table: ids, dates, accounts, banks, instruments.
 
+use prost::Message as _;
 use registry_ledger::Reason;
 use registry_proto::registry as proto;
 use registry_proto::storage::log_command::Command as Wire;
@@ -39,13 +40,9 @@ fn request_ids() {
 
 #[test]
 fn dates() {
-    for wire in [
-        Wire::ClearDay as fn(proto::DayRequest) -> Wire,
-        Wire::IssueStatements,
-        Wire::FinalizeDay,
-        Wire::SuspendDay,
-        Wire::ResumeDay,
-    ] {
+    for wire in
+        [Wire::ClearDay as fn(proto::DayRequest) -> Wire, Wire::IssueStatements, Wire::FinalizeDay]
+    {
         expect(
             &day_request("r"),
             wire,
@@ -174,16 +171,21 @@ fn instruments_and_issuance() {
             (&|m| m.reference_price_yuan = "43.065".into(), Reason::Tick, "reference_price_yuan"),
         ],
     );
-    let issue = proto::IssueRequest {
-        request_id: "r".into(),
+    let issue = proto::Issuance {
         account_id: 1,
         instrument: "CEA-2020".into(),
         quantity_tco2e: 1,
         document: "2021-001".into(),
     };
+    let proposed = |issuance: proto::Issuance| {
+        let command = Some(proto::controlled_command::Command::Issuance(issuance));
+        let content = proto::ControlledCommand { command }.encode_to_vec().into();
+        let request_id = "r".into();
+        Wire::Propose(proto::ProposeRequest { request_id, content, time_to_live_ms: 1 })
+    };
     expect(
         &issue,
-        Wire::Issue,
+        proposed,
         &[
             (&|m| m.quantity_tco2e = -1, Reason::NotPositive, "quantity_tco2e"),
             (&|m| m.document.clear(), Reason::FieldMissing, "document"),

@@ -125,7 +125,8 @@ impl Day {
         let bed = Bed::start(out, name, NO_DISTANCE).await?;
         let term = bed.cluster.leader().await?.term;
         let began = bed.mark();
-        let loading = Market::take_over(&bed.registry, accounts, TONNES_EACH, CASH_FEN_EACH);
+        let officers = bed.officers()?;
+        let loading = Market::take_over(&officers, accounts, TONNES_EACH, CASH_FEN_EACH);
         let market = bed.cluster.with_logs(Box::pin(loading).await)?;
         let loading = began.until(&bed.mark());
         say(&format!(

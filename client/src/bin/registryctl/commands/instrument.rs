@@ -2,9 +2,11 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use registry_client::proto::{IssueRequest, ListInstrumentsRequest, RegisterInstrumentRequest};
+use registry_client::proto::controlled_command::Command;
+use registry_client::proto::{Issuance, ListInstrumentsRequest, RegisterInstrumentRequest};
 
 use super::bank::in_yuan;
+use super::control;
 use crate::args::Global;
 use crate::output::{Page, Record};
 use crate::views::{account, stamp};
@@ -14,7 +16,7 @@ use crate::views::{account, stamp};
 pub(crate) enum InstrumentCommand {
     /// Make an instrument known.
     Register(Register),
-    /// Create units in an account's registered position.
+    /// Propose to create units in an account's registered position.
     Issue(Issue),
     /// List instruments.
     List,
@@ -76,18 +78,13 @@ impl Register {
 
 impl Issue {
     async fn run(&self, global: &Global) -> Result<Page> {
-        let request = IssueRequest {
-            request_id: global.write_id(),
+        let units = Issuance {
             account_id: self.account,
             instrument: self.instrument.clone(),
             quantity_tco2e: self.quantity,
             document: self.document.clone(),
         };
-        let reply = global.registry()?.issue(request).await?;
-        let record = Record::default()
-            .with("account_id", self.account)
-            .and(account::holding(&reply.holding.unwrap_or_default()));
-        Ok(Page::default().one(record).stamp(stamp(reply.stamp)))
+        control::propose(global, Command::Issuance(units)).await
     }
 }
 

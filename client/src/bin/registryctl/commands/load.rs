@@ -8,6 +8,7 @@ use registry_client::amount::{format_fen, parse_fen};
 use registry_client::sample::DEFAULT_INSTRUMENT;
 use registry_client::workflow::{LoadOptions, load_population, renumber};
 
+use super::control::Checker;
 use super::{files, progress};
 use crate::args::Global;
 use crate::output::{Page, Record};
@@ -37,6 +38,8 @@ pub(crate) struct LoadPopulation {
     /// CSV file of a day's trades: what sellers lack stays in their registered position.
     #[arg(long)]
     trades: Option<PathBuf>,
+    #[command(flatten)]
+    checker: Checker,
     /// Write the trades with the registry's account numbers.
     #[arg(long, requires = "trades")]
     trades_out: Option<PathBuf>,
@@ -57,11 +60,12 @@ impl LoadPopulation {
         options.keep_numbers = self.keep_numbers;
 
         let bar = progress::bar("firms");
-        let report = load_population(&global.registry()?, &population, &options, |at| {
-            bar.set_length(at.total);
-            bar.set_position(at.done);
-        })
-        .await?;
+        let report =
+            load_population(&self.checker.officers(global)?, &population, &options, |at| {
+                bar.set_length(at.total);
+                bar.set_position(at.done);
+            })
+            .await?;
         bar.finish();
         if let Some(path) = &self.trades_out {
             files::write_trade_file(path, &renumber(&trades, &report.accounts)?)?;

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod bank;
 pub(crate) mod books;
 pub(crate) mod cluster;
+pub(crate) mod control;
 pub(crate) mod day;
 pub(crate) mod files;
 pub(crate) mod generate;
@@ -30,6 +31,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Account(command) => Box::pin(command.run(global)).await?,
         Command::Bank(command) => Box::pin(command.run(global)).await?,
         Command::Cash(command) => Box::pin(command.run(global)).await?,
+        Command::Control(command) => Box::pin(command.run(global)).await?,
         Command::Instrument(command) => Box::pin(command.run(global)).await?,
         Command::Day(command) => Box::pin(command.run(global)).await?,
         Command::Price(command) => Box::pin(command.run(global)).await?,

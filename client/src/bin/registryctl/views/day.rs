@@ -26,7 +26,6 @@ pub(crate) fn day(day: &Day) -> Record {
         .with("topup_deadline_ms", day.topup_deadline_ms)
         .with("open_objections", day.open_objections)
         .with("statements_issued", day.statements_issued)
-        .with("suspension_asked_by", day.suspension_asked_by.as_str())
         .with("dispute_reason", day.dispute_reason.as_str());
     if day.suspended_from != 0 {
         record = record.with("suspended_from", state(day.suspended_from().as_str_name()));

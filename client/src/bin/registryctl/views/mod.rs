@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod day;
 pub(crate) mod market;
+pub(crate) mod proposal;
 
 use registry_client::proto::Stamp;
 

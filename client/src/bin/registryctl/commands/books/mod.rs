@@ -9,10 +9,11 @@ use anyhow::{Context as _, Error, Result, bail};
 use clap::Args;
 use prost::Message as _;
 use registry_client::amount::format_fen;
-use registry_client::proto::{LoadAccountsRequest, OpeningBooks};
+use registry_client::proto::{BookLoading, OpeningBooks};
 use registry_client::{ClientError, RejectedError, is_valid_request_id};
 
 use self::file::Account;
+use super::control::Checker;
 use super::{files, progress};
 use crate::args::Global;
 use crate::exit::Usage;
@@ -37,6 +38,8 @@ pub(crate) struct Load {
     /// the same file and --document.
     #[arg(long, default_value = "1")]
     run: String,
+    #[command(flatten)]
+    checker: Checker,
 }
 
 impl Load {
@@ -47,18 +50,17 @@ impl Load {
         if !is_valid_request_id(&self.request_id(parts.len())) {
             bail!(Usage("--run must be a few characters of [A-Za-z0-9._:-]".to_owned()));
         }
-        let registry = global.registry()?;
+        let officers = self.checker.officers(global)?;
         let bar = progress::bar("accounts");
         bar.set_length(accounts.len() as u64);
         let mut opened = Vec::with_capacity(parts.len());
         for (number, part) in (1..).zip(parts) {
-            let request = LoadAccountsRequest {
-                request_id: self.request_id(number),
+            let loading = BookLoading {
                 document: self.document.clone(),
                 accounts: books(&accounts[part.clone()]),
             };
-            let reply = registry
-                .load_accounts(request)
+            let reply = officers
+                .load_books(&self.request_id(number), loading)
                 .await
                 .map_err(|error| explain(error.into(), &self.books, &accounts, &part))?;
             bar.set_position(part.end as u64);
@@ -67,8 +69,7 @@ impl Load {
                 .with("request", number)
                 .with("accounts", reply.account_count)
                 .with("first_account_id", reply.first_account_id)
-                .with("last_account_id", last)
-                .with("log_index", reply.stamp.unwrap_or_default().log_index);
+                .with("last_account_id", last);
             opened.push(record);
         }
         bar.finish();
@@ -160,11 +161,8 @@ mod tests {
         let parts = parts(&accounts);
         assert_eq!(parts.iter().map(ExactSizeIterator::len).sum::<usize>(), 5_000);
         for part in parts {
-            let request = LoadAccountsRequest {
-                request_id: "x".repeat(64),
-                document: "x".repeat(200),
-                accounts: books(&accounts[part.clone()]),
-            };
+            let request =
+                BookLoading { document: "x".repeat(200), accounts: books(&accounts[part.clone()]) };
             assert!(request.encoded_len() < 1 << 20, "{part:?}");
         }
     }
@@ -205,7 +203,7 @@ mod tests {
     #[test]
     fn an_unknown_outcome_is_told_as_it_is() {
         let unknown = ClientError::Unknown {
-            call: "load_accounts",
+            call: "approve",
             request_id: "load:1:books:1".to_owned(),
             cause: "x".to_owned(),
         };

@@ -51,9 +51,9 @@ pub(crate) enum DayCommand {
     Objection(objection::ObjectionCommand),
     /// Make the day final (registry).
     Finalize(Date),
-    /// Ask for, or as second officer confirm, a suspension (registry).
+    /// Propose a suspension (registry).
     Suspend(Date),
-    /// Ask for, or as second officer confirm, the end of a suspension (registry).
+    /// Propose the end of a suspension (registry).
     Resume(Date),
     /// Show where a day stands.
     Show(Date),

@@ -2,10 +2,13 @@
 
 use anyhow::Result;
 use clap::Args;
+use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{
-    DayRequest, GetDayRequest, GetStatementRequest, OpenDayRequest, SetHolidaysRequest,
+    DayRequest, GetDayRequest, GetStatementRequest, OpenDayRequest, Resumption, SetHolidaysRequest,
+    Suspension,
 };
 
+use super::super::control;
 use super::Date;
 use crate::args::Global;
 use crate::output::{Page, Record};
@@ -101,11 +104,11 @@ pub(super) async fn finalize(global: &Global, date: &Date) -> Result<Page> {
 }
 
 pub(super) async fn suspend(global: &Global, date: &Date) -> Result<Page> {
-    Ok(day::day_page(&global.registry()?.suspend_day(write(global, date)).await?))
+    control::propose(global, Command::Suspension(Suspension { date: date.date.clone() })).await
 }
 
 pub(super) async fn resume(global: &Global, date: &Date) -> Result<Page> {
-    Ok(day::day_page(&global.registry()?.resume_day(write(global, date)).await?))
+    control::propose(global, Command::Resumption(Resumption { date: date.date.clone() })).await
 }
 
 fn read(global: &Global, date: &Date) -> GetDayRequest {

@@ -1,0 +1,71 @@
+//! Proposals and what they would do.
+
+use anyhow::{Context as _, Result};
+use prost::Message as _;
+use registry_client::hex;
+use registry_client::proto::controlled_command::Command;
+use registry_client::proto::{ControlledCommand, Proposal};
+use sha2::{Digest as _, Sha256};
+
+use super::word;
+use crate::output::Record;
+
+/// Accounts of a book loading that are shown; their number and hash say the rest.
+const ACCOUNTS_SHOWN: usize = 20;
+
+pub(crate) fn line(proposal: &Proposal) -> Record {
+    let kind = ControlledCommand::decode(&proposal.content[..])
+        .ok()
+        .and_then(|content| content.command)
+        .map_or("unknown to this version", |command| kind(&command));
+    Record::default()
+        .with("proposal_id", proposal.proposal_id)
+        .with("command", kind)
+        .with("maker", proposal.maker.as_str())
+        .with("expires_at_ms", proposal.expires_at_ms)
+        .with("expired", proposal.expired)
+        // Of the content as it arrived, not as the node says.
+        .with("content_sha256", hex(&Sha256::digest(&proposal.content)))
+}
+
+fn kind(command: &Command) -> &'static str {
+    match command {
+        Command::Issuance(_) => "issuance",
+        Command::BookLoading(_) => "book loading",
+        Command::Suspension(_) => "suspension",
+        Command::Resumption(_) => "resumption",
+    }
+}
+
+/// Everything that an approval would carry out.
+pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
+    let decoded = ControlledCommand::decode(&proposal.content[..])
+        .context("the content does not decode; do not approve it")?;
+    let command = decoded
+        .command
+        .context("the content is unknown to this version; upgrade before approving it")?;
+    Ok(match command {
+        Command::Issuance(units) => Record::default()
+            .with("account_id", units.account_id)
+            .with("instrument", units.instrument)
+            .with("quantity_tco2e", units.quantity_tco2e.to_string())
+            .with("document", units.document),
+        Command::BookLoading(books) => {
+            let shown = books.accounts.iter().take(ACCOUNTS_SHOWN).map(|account| {
+                let kind = word(account.kind().as_str_name(), "ACCOUNT_KIND_");
+                format!("{} {} {kind}", account.uscc, account.name)
+            });
+            let tonnes = |held: &registry_client::proto::OpeningHolding| {
+                i128::from(held.registered_tco2e) + i128::from(held.trading_tco2e)
+            };
+            let holdings = books.accounts.iter().flat_map(|account| &account.holdings);
+            Record::default()
+                .with("accounts", books.accounts.len())
+                .with("tonnes", holdings.map(tonnes).sum::<i128>().to_string())
+                .with("document", books.document.clone())
+                .with("first_accounts", shown.collect::<Vec<_>>())
+        }
+        Command::Suspension(day) => Record::default().with("date", day.date),
+        Command::Resumption(day) => Record::default().with("date", day.date),
+    })
+}

@@ -1,0 +1,137 @@
+//! Two registry officers: what one proposes, the other approves.
+
+use prost::Message as _;
+use registry_proto::registry::approve_reply::Result as Approved;
+use registry_proto::registry::controlled_command::Command;
+use registry_proto::registry::{
+    AccountsOpened, ApproveReply, ApproveRequest, BookLoading, ControlledCommand, Day, Holding,
+    Issuance, ProposeRequest, Resumption, Suspension,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::ClientError;
+use crate::registry::RegistryClient;
+use crate::request_id::{MAX_REQUEST_ID_BYTES, new_request_id};
+
+/// Longest request id here: two are made of it, one for each officer.
+pub const MAX_SHARED_ID_BYTES: usize = MAX_REQUEST_ID_BYTES - ":propose".len();
+
+/// For jobs that are trusted with both officers' identities, such as filling a
+/// registry for a test. People use [`RegistryClient::propose`] and
+/// [`RegistryClient::approve`], each with their own.
+#[derive(Clone, Debug)]
+pub struct TwoOfficers {
+    maker: RegistryClient,
+    checker: RegistryClient,
+}
+
+impl TwoOfficers {
+    /// The two must be different people.
+    #[must_use]
+    pub fn new(maker: RegistryClient, checker: RegistryClient) -> Self {
+        Self { maker, checker }
+    }
+
+    /// Who proposes, and does what needs nobody else.
+    #[must_use]
+    pub fn maker(&self) -> &RegistryClient {
+        &self.maker
+    }
+
+    /// Who approves.
+    #[must_use]
+    pub fn checker(&self) -> &RegistryClient {
+        &self.checker
+    }
+
+    /// Proposes and approves a command. Under the same `request_id`, at most 56
+    /// characters, it is carried out once; empty for a random one.
+    ///
+    /// # Errors
+    /// Any [`ClientError`]; `Unknown` is resolved by asking again with the same id.
+    pub async fn carry_out(
+        &self,
+        request_id: &str,
+        command: Command,
+    ) -> Result<ApproveReply, ClientError> {
+        let id = match request_id {
+            "" => new_request_id()?,
+            given if given.len() <= MAX_SHARED_ID_BYTES => given.to_owned(),
+            given => {
+                return Err(ClientError::Setup(format!(
+                    "request id {given:?} must be at most {MAX_SHARED_ID_BYTES} characters"
+                )));
+            }
+        };
+        let content = ControlledCommand { command: Some(command) }.encode_to_vec();
+        // Computed here, not taken from the answer: this is what is approved.
+        let content_sha256 = Sha256::digest(&content).to_vec();
+        let propose = ProposeRequest {
+            request_id: format!("{id}:propose"),
+            content: content.into(),
+            ..Default::default()
+        };
+        let proposal_id = self.maker.propose(propose).await?.proposal_id;
+        let approve = ApproveRequest {
+            request_id: format!("{id}:approve"),
+            proposal_id,
+            content_sha256: content_sha256.into(),
+        };
+        self.checker.approve(approve).await
+    }
+
+    /// Creates units in an account's registered position.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn issue(&self, request_id: &str, units: Issuance) -> Result<Holding, ClientError> {
+        match self.carry_out(request_id, Command::Issuance(units)).await?.result {
+            Some(Approved::Holding(holding)) => Ok(holding),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Opens many accounts with what each holds, all or none.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn load_books(
+        &self,
+        request_id: &str,
+        books: BookLoading,
+    ) -> Result<AccountsOpened, ClientError> {
+        match self.carry_out(request_id, Command::BookLoading(books)).await?.result {
+            Some(Approved::Accounts(opened)) => Ok(opened),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Stops a settlement day.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn suspend_day(&self, request_id: &str, date: &str) -> Result<Day, ClientError> {
+        let command = Command::Suspension(Suspension { date: date.to_owned() });
+        self.day_step(request_id, command).await
+    }
+
+    /// Lets a stopped settlement day go on.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn resume_day(&self, request_id: &str, date: &str) -> Result<Day, ClientError> {
+        let command = Command::Resumption(Resumption { date: date.to_owned() });
+        self.day_step(request_id, command).await
+    }
+
+    async fn day_step(&self, request_id: &str, command: Command) -> Result<Day, ClientError> {
+        match self.carry_out(request_id, command).await?.result {
+            Some(Approved::Day(day)) => Ok(day),
+            other => Err(unexpected(&other)),
+        }
+    }
+}
+
+fn unexpected(result: &Option<Approved>) -> ClientError {
+    ClientError::Protocol(format!("the approval was answered with {result:?}"))
+}

@@ -1,0 +1,135 @@
+//! Two people: propose, approve, decline, withdraw, and what waits.
+
+use registry_ledger::{ProposalId, Receipt};
+use registry_proto::registry::approve_reply::Result as Approved;
+use registry_proto::registry::control_service_server::ControlService;
+use registry_proto::registry::{
+    AccountsOpened, ApproveReply, ApproveRequest, Consistency, ControlReply, DeclineRequest,
+    ListProposalsReply, ListProposalsRequest, ProposeReply, ProposeRequest, WithdrawRequest,
+};
+use registry_proto::storage::Approve;
+use registry_proto::storage::log_command::Command;
+use tonic::{Request, Response, Status};
+
+use crate::security::Caller;
+use crate::services::encode;
+use crate::services::gateway::{Gateway, page_size_of, unexpected};
+
+/// Proposals of a page, at most and when the caller does not say.
+const MOST_PER_PAGE: u32 = 100;
+const USUAL_PER_PAGE: u32 = 20;
+/// Their contents, unless one alone has more.
+const BYTES_PER_PAGE: usize = 1 << 20;
+
+pub(super) struct Control(pub(super) Gateway);
+
+#[tonic::async_trait]
+impl ControlService for Control {
+    async fn propose(
+        &self,
+        request: Request<ProposeRequest>,
+    ) -> Result<Response<ProposeReply>, Status> {
+        let caller = Caller::of(request.extensions())?;
+        match self.0.write(&caller, Command::Propose(request.into_inner())).await? {
+            (stamp, Receipt::Proposed { proposal, content_sha256, expires_at }) => {
+                Ok(Response::new(ProposeReply {
+                    stamp: Some(stamp),
+                    proposal_id: proposal.0,
+                    content_sha256: encode::digest(content_sha256),
+                    expires_at_ms: expires_at.0,
+                }))
+            }
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn approve(
+        &self,
+        request: Request<ApproveRequest>,
+    ) -> Result<Response<ApproveReply>, Status> {
+        let caller = Caller::of(request.extensions())?;
+        let message = request.into_inner();
+        let id = ProposalId(message.proposal_id);
+        // Not open any more: the log still knows the answer if it was given.
+        let (_, content) = self
+            .0
+            .read(Consistency::Linearizable.into(), |ledger| {
+                Ok(ledger.proposal(id).map(|open| open.content.clone()).unwrap_or_default())
+            })
+            .await?;
+        let approve = Approve { request: Some(message), content: content.into() };
+        let (stamp, receipt) = self.0.write(&caller, Command::Approve(approve)).await?;
+        let result = match receipt {
+            Receipt::Holding(instrument, holding) => {
+                Approved::Holding(encode::holding(instrument, &holding))
+            }
+            Receipt::AccountsOpened { first, count } => Approved::Accounts(AccountsOpened {
+                first_account_id: first.0.into(),
+                account_count: count,
+            }),
+            Receipt::Day(day) => Approved::Day(encode::day(&day)),
+            other => return Err(unexpected(&other)),
+        };
+        Ok(Response::new(ApproveReply { stamp: Some(stamp), result: Some(result) }))
+    }
+
+    async fn decline(
+        &self,
+        request: Request<DeclineRequest>,
+    ) -> Result<Response<ControlReply>, Status> {
+        let caller = Caller::of(request.extensions())?;
+        self.done(&caller, Command::Decline(request.into_inner())).await
+    }
+
+    async fn withdraw(
+        &self,
+        request: Request<WithdrawRequest>,
+    ) -> Result<Response<ControlReply>, Status> {
+        let caller = Caller::of(request.extensions())?;
+        self.done(&caller, Command::WithdrawProposal(request.into_inner())).await
+    }
+
+    async fn list_proposals(
+        &self,
+        request: Request<ListProposalsRequest>,
+    ) -> Result<Response<ListProposalsReply>, Status> {
+        let _caller = Caller::of(request.extensions())?;
+        let message = request.into_inner();
+        let limit = page_size_of(message.page_size, USUAL_PER_PAGE, MOST_PER_PAGE)?;
+        let after = ProposalId(message.after_proposal_id);
+        let (stamp, (proposals, more)) = self
+            .0
+            .read(message.consistency, |ledger| {
+                let (mut page, mut bytes, mut more) = (Vec::new(), 0, false);
+                for open in ledger.proposals_after(after) {
+                    bytes += open.content.len();
+                    more = page.len() >= limit || (bytes > BYTES_PER_PAGE && !page.is_empty());
+                    if more {
+                        break;
+                    }
+                    page.push(encode::proposal(open, ledger.ledger_time()));
+                }
+                Ok((page, more))
+            })
+            .await?;
+        let last = proposals.last().map_or(0, |open| open.proposal_id);
+        Ok(Response::new(ListProposalsReply {
+            stamp: Some(stamp),
+            proposals,
+            next_after_proposal_id: if more { last } else { 0 },
+        }))
+    }
+}
+
+impl Control {
+    async fn done(
+        &self,
+        caller: &Caller,
+        command: Command,
+    ) -> Result<Response<ControlReply>, Status> {
+        match self.0.write(caller, command).await? {
+            (stamp, Receipt::Done) => Ok(Response::new(ControlReply { stamp: Some(stamp) })),
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+}
