@@ -25,6 +25,16 @@ pub enum Planted {
     OneOfficerSuspends,
     /// Of books that are refused the accounts before the fault stay open.
     RefusedBooksKeptInPart,
+    /// A withdrawal leaves the market when it is asked for.
+    WithdrawalPaidWhenAsked,
+    /// A bank confirms another bank's withdrawal.
+    ForeignWithdrawalConfirmed,
+    /// The reserve pays the whole trade, not what the buyer lacks.
+    ReservePaysWholeTrade,
+    /// What is paid back to the reserve is still owed.
+    RepaymentForgotten,
+    /// Payment instructions leave covered trades out.
+    CoveredTradeNotPaid,
 }
 
 impl Planted {
@@ -41,5 +51,10 @@ impl Planted {
         Self::HeldRetriedByDelivery,
         Self::OneOfficerSuspends,
         Self::RefusedBooksKeptInPart,
+        Self::WithdrawalPaidWhenAsked,
+        Self::ForeignWithdrawalConfirmed,
+        Self::ReservePaysWholeTrade,
+        Self::RepaymentForgotten,
+        Self::CoveredTradeNotPaid,
     ];
 }

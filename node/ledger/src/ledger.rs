@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::{Account, Balances};
 use crate::bank::Banks;
+use crate::cash::OpenWithdrawals;
 use crate::code_index::CodeIndex;
 use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
@@ -18,7 +19,7 @@ use crate::segmented::Segmented;
 use crate::settlement::day::Day;
 use crate::text;
 use crate::touched::Touched;
-use crate::types::{AccountId, Date, InstrumentCode, LedgerTime};
+use crate::types::{AccountId, BankId, Date, Fen, InstrumentCode, LedgerTime};
 
 /// Accounts whose balances are read before the first of them is worked on:
 /// few enough to stay in the nearest cache.
@@ -44,6 +45,9 @@ pub struct Ledger {
     pub(crate) days: BTreeMap<Date, Day>,
     pub(crate) answers: Answers,
     pub(crate) journal: Journal,
+    pub(crate) withdrawals: OpenWithdrawals,
+    /// What accounts owe the reserve at a bank; nothing is no entry.
+    pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -302,6 +306,39 @@ impl Ledger {
             Command::ResumeDay(date) => self.resume_day(*date, &entry.actor),
             Command::SettleTrade { date, trade } => {
                 self.settle_trade(*date, trade, entry.log_index)
+            }
+            Command::RequestWithdrawal { account, bank, amount } => {
+                self.request_withdrawal(*account, *bank, *amount)
+            }
+            Command::ConfirmWithdrawal { bank, withdrawal } => {
+                self.confirm_withdrawal(*bank, *withdrawal)
+            }
+            Command::RejectWithdrawal { bank, withdrawal, reason } => {
+                self.reject_withdrawal(*bank, *withdrawal, reason)
+            }
+            Command::ChargeFee { account, bank, amount, document } => {
+                self.charge_fee(*account, *bank, *amount, document)
+            }
+            Command::DepositToSuspense { bank, amount, reference } => {
+                self.deposit_to_suspense(*bank, *amount, reference)
+            }
+            Command::AllocateSuspense { bank, account, amount, document } => {
+                self.allocate_suspense(*bank, *account, *amount, document)
+            }
+            Command::ReturnSuspense { bank, amount, document } => {
+                self.return_suspense(*bank, *amount, document)
+            }
+            Command::FundReserve { bank, amount, document } => {
+                self.fund_reserve(*bank, *amount, document)
+            }
+            Command::UseReserve { date, number, document } => {
+                self.use_reserve(*date, *number, document)
+            }
+            Command::RepayReserve { account, bank, amount } => {
+                self.repay_reserve(*account, *bank, *amount)
+            }
+            Command::ReportBalance { bank, as_of, balance } => {
+                self.report_balance(*bank, *as_of, *balance)
             }
         }
     }

@@ -128,7 +128,10 @@ impl Touched {
             | RecordKey::Clearing(_)
             | RecordKey::Objection(..)
             | RecordKey::Answer(_)
-            | RecordKey::Journal => self.others.insert(record),
+            | RecordKey::Journal
+            | RecordKey::Pots(_)
+            | RecordKey::Withdrawal(_)
+            | RecordKey::Claim(..) => self.others.insert(record),
         }
     }
 

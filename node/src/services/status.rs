@@ -110,7 +110,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::WrongInstrument
         | Reason::UnknownDay
         | Reason::UnknownTrade
-        | Reason::UnknownObjection => Code::NotFound,
+        | Reason::UnknownObjection
+        | Reason::UnknownWithdrawal
+        | Reason::UnknownClaim => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -143,7 +145,15 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ObjectionLate
         | Reason::ObjectionOpen
         | Reason::DeliveryGap
-        | Reason::SelfApproval => Code::FailedPrecondition,
+        | Reason::SelfApproval
+        | Reason::InsufficientCash
+        | Reason::WithdrawalClosed
+        | Reason::WithdrawalsOpen
+        | Reason::SuspenseShort
+        | Reason::ReserveExhausted
+        | Reason::ReserveNotNeeded
+        | Reason::ClaimExceeded
+        | Reason::ReportOlder => Code::FailedPrecondition,
     }
 }
 

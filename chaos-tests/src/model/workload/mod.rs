@@ -4,6 +4,7 @@
 
 mod books;
 mod calls;
+mod cash;
 mod day_faults;
 mod day_steps;
 mod faults;
@@ -92,6 +93,14 @@ impl Workload {
         match fault {
             Some(asked) => asked,
             None if roll < 40 => self.market_call(model),
+            None if roll < 52 => match self.cash_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
+            None if roll < 58 => match self.cover(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
             None => self.day_call(model),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::args::{Command, Global};
 use crate::commands::account::AccountCommand;
-use crate::commands::bank::BankCommand;
+use crate::commands::bank::{BankCommand, CashCommand};
 use crate::commands::day::DayCommand;
 use crate::commands::instrument::InstrumentCommand;
 use crate::exit::Usage;
@@ -37,6 +37,11 @@ impl Task {
             | Command::GenerateDay(_)
             | Command::Account(AccountCommand::Get(_) | AccountCommand::List(_))
             | Command::Bank(BankCommand::List)
+            | Command::Cash(
+                CashCommand::Withdrawals(_)
+                | CashCommand::Reconciliation(_)
+                | CashCommand::Instructions(_),
+            )
             | Command::Instrument(InstrumentCommand::List) => Self::Read,
             Command::Account(AccountCommand::Load(_)) | Command::LoadPopulation(_) => Self::Load,
             Command::Account(_) | Command::Bank(_) | Command::Cash(_) | Command::Instrument(_) => {
@@ -112,6 +117,7 @@ mod tests {
             "registryctl settle-day --date 2021-12-16 --trades t.csv --registry-identity a/b \
              --exchange-identity c/d",
             "registryctl bank list",
+            "registryctl cash withdrawals --bank 102",
             "registryctl cluster bootstrap",
         ];
         for (lines, expected) in [(&taken[..], true), (&refused[..], false)] {

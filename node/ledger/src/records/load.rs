@@ -117,6 +117,9 @@ impl Loader {
                 ledger.answers.push(actor, id, value.to_vec());
             }
             RecordKey::Journal => ledger.journal = Journal::read(value)?,
+            RecordKey::Pots(bank) => ledger.load_pots(bank, value)?,
+            RecordKey::Withdrawal(number) => ledger.load_withdrawal(number, value)?,
+            RecordKey::Claim(account, bank) => ledger.load_claim(account, bank, value)?,
         }
         Ok(())
     }

@@ -45,6 +45,12 @@ pub(crate) enum RecordKey {
     Answer(u64),
     /// The tree over all events.
     Journal,
+    /// A bank's pots and its report.
+    Pots(BankId),
+    /// An open withdrawal, by its number.
+    Withdrawal(u64),
+    /// What an account owes the reserve at a bank.
+    Claim(AccountId, BankId),
 }
 
 impl RecordKey {
@@ -68,9 +74,14 @@ impl RecordKey {
     fn length(self) -> u32 {
         match self {
             Self::Genesis | Self::Clock | Self::Holidays | Self::Journal => 1,
-            Self::Bank(_) => 3,
+            Self::Bank(_) | Self::Pots(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
-            Self::Instrument(_) | Self::Batch(..) | Self::Statuses(..) | Self::Answer(_) => 9,
+            Self::Claim(..) => 7,
+            Self::Instrument(_)
+            | Self::Batch(..)
+            | Self::Statuses(..)
+            | Self::Answer(_)
+            | Self::Withdrawal(_) => 9,
             Self::Price(..) | Self::Objection(..) => 13,
         }
     }
@@ -130,6 +141,19 @@ impl RecordKey {
                 writer.u64(ordinal);
             }
             Self::Journal => writer.u8(15),
+            Self::Pots(bank) => {
+                writer.u8(25);
+                writer.u16(bank.0);
+            }
+            Self::Withdrawal(number) => {
+                writer.u8(26);
+                writer.u64(number);
+            }
+            Self::Claim(account, bank) => {
+                writer.u8(27);
+                writer.u32(account.0);
+                writer.u16(bank.0);
+            }
         }
     }
 
@@ -151,6 +175,9 @@ impl RecordKey {
             13 => Self::Objection(reader.date()?, AccountId(reader.u32()?), reader.u32()?),
             14 => Self::Answer(reader.u64()?),
             15 => Self::Journal,
+            25 => Self::Pots(BankId(reader.u16()?)),
+            26 => Self::Withdrawal(reader.u64()?),
+            27 => Self::Claim(AccountId(reader.u32()?), BankId(reader.u16()?)),
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -232,7 +259,10 @@ impl Ledger {
             | RecordKey::Price(..)
             | RecordKey::Clearing(_)
             | RecordKey::Objection(..)
-            | RecordKey::Journal => None,
+            | RecordKey::Journal
+            | RecordKey::Pots(_)
+            | RecordKey::Withdrawal(_)
+            | RecordKey::Claim(..) => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -262,6 +292,9 @@ impl Ledger {
             }
             RecordKey::Answer(ordinal) => writer.raw(self.answers.record(ordinal)?),
             RecordKey::Journal => return self.write_journal(writer),
+            RecordKey::Pots(bank) => return self.write_pots(bank, writer),
+            RecordKey::Withdrawal(number) => return self.write_withdrawal(number, writer),
+            RecordKey::Claim(account, bank) => return self.write_claim(account, bank, writer),
         }
         Some(())
     }
@@ -293,5 +326,8 @@ impl Ledger {
             }))
             .chain(self.answers.iter().map(|(ordinal, _)| RecordKey::Answer(ordinal)))
             .chain([RecordKey::Journal])
+            .chain(self.banks.iter().map(|(bank, _)| RecordKey::Pots(bank)))
+            .chain(self.withdrawals.numbers().map(RecordKey::Withdrawal))
+            .chain(self.claims.keys().map(|(account, bank)| RecordKey::Claim(*account, *bank)))
     }
 }

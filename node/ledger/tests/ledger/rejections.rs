@@ -5,6 +5,7 @@ use registry_ledger::{
     LedgerTime, Price, Quantity, Reason, Trade, TradeKind, TradeNumber,
 };
 
+use crate::cash;
 use crate::opening;
 use crate::world::{
     ABC, BUYER, HOUR_MS, ICBC, POOR, SELLER, WINDOW_MS, World, amend, cea, confirm, credit_code,
@@ -342,7 +343,7 @@ fn with_objection() -> World {
 }
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(opening::ROWS)
+    ROWS.iter().chain(opening::ROWS).chain(cash::ROWS)
 }
 
 #[test]
