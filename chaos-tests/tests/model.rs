@@ -73,6 +73,11 @@ fn assert_everything_was_seen(seen: &Seen) {
         "Trade",
         "Delivered",
         "Proposed",
+        "Withdrawal",
+        "Pots",
+        "Repaid",
+        "Covered",
+        "Reported",
     ];
     let wanted = reasons.map(|reason| reason.code()).chain(receipts);
     let missing: Vec<_> = wanted.filter(|name| !seen.contains_key(*name)).collect();

@@ -1,24 +1,34 @@
-//! A settlement bank's side: what it needs to see.
+//! A settlement bank's side: what it needs to see, and what only it can say.
 
+use registry_proto::registry::cash_service_client::CashServiceClient;
 use registry_proto::registry::{
-    Bank, Consistency, DailyPrice, GetDailyPriceRequest, ListBanksRequest,
+    Bank, ConfirmWithdrawalRequest, Consistency, DailyPrice, GetDailyPriceRequest,
+    ListBanksRequest, RejectWithdrawalRequest, ReportBalanceReply, ReportBalanceRequest,
+    WithdrawalReply,
 };
 
+use crate::calls::{role_client, write_calls};
 use crate::connect::Connector;
 use crate::error::ClientError;
 use crate::reads::ReadClient;
 
-/// Linearizable reads with a settlement bank's identity.
+/// Calls with a settlement bank's identity.
 #[derive(Clone, Debug)]
 pub struct BankClient {
+    connector: Connector,
     reads: ReadClient,
 }
 
+role_client!(BankClient);
+
 impl BankClient {
-    /// A client over these channels.
-    #[must_use]
-    pub fn new(connector: Connector) -> Self {
-        Self { reads: ReadClient::new(connector) }
+    write_calls! { CashServiceClient:
+        /// Says that a withdrawal was paid out.
+        confirm_withdrawal(ConfirmWithdrawalRequest) -> WithdrawalReply;
+        /// Says that a withdrawal is not paid out, and why.
+        reject_withdrawal(RejectWithdrawalRequest) -> WithdrawalReply;
+        /// Says what the bank holds at the end of a day.
+        report_balance(ReportBalanceRequest) -> ReportBalanceReply;
     }
 
     /// All settlement banks; figures only of the caller's own.

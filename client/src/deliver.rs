@@ -113,7 +113,7 @@ impl DeliveryReport {
         self.stamp = reply.stamp.unwrap_or_default();
         for result in &reply.results {
             match result.status() {
-                TradeStatus::Delivered => self.delivered += 1,
+                TradeStatus::Delivered | TradeStatus::ReserveCovered => self.delivered += 1,
                 TradeStatus::Held => self.held.push(result.clone()),
                 TradeStatus::Voided => self.voided += 1,
                 TradeStatus::Failed => self.failed += 1,

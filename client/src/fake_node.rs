@@ -175,6 +175,8 @@ macro_rules! answered {
 }
 
 impl CashService for Service {
+    type GetPaymentInstructionsStream = ReceiverStream<Result<GetPaymentInstructionsReply, Status>>;
+
     answered! {
         open_bank(OpenBankRequest) -> OpenBankReply = |script, request| {
             match script.banks.iter().any(|bank| bank.bank_id == request.bank_id) {
@@ -189,6 +191,19 @@ impl CashService for Service {
 
     unused! {
         deposit(DepositRequest) -> DepositReply;
+        request_withdrawal(RequestWithdrawalRequest) -> WithdrawalReply;
+        confirm_withdrawal(ConfirmWithdrawalRequest) -> WithdrawalReply;
+        reject_withdrawal(RejectWithdrawalRequest) -> WithdrawalReply;
+        list_withdrawals(ListWithdrawalsRequest) -> ListWithdrawalsReply;
+        charge_fee(ChargeFeeRequest) -> ChargeFeeReply;
+        deposit_to_suspense(DepositToSuspenseRequest) -> PotsReply;
+        allocate_suspense(AllocateSuspenseRequest) -> AllocateSuspenseReply;
+        return_suspense(ReturnSuspenseRequest) -> PotsReply;
+        fund_reserve(FundReserveRequest) -> PotsReply;
+        repay_reserve(RepayReserveRequest) -> RepayReserveReply;
+        report_balance(ReportBalanceRequest) -> ReportBalanceReply;
+        get_reconciliation(GetReconciliationRequest) -> GetReconciliationReply;
+        get_payment_instructions(GetPaymentInstructionsRequest) -> ReceiverStream<Result<GetPaymentInstructionsReply, Status>>;
     }
 }
 

@@ -13,6 +13,7 @@ use crate::amount::{AmountError, parse_fen};
 
 const TRADES_PREFIX: &[u8] = b"registry.v1.trades\0";
 const CLEARING_PREFIX: &[u8] = b"registry.v1.clearing\0";
+const PAYMENTS_PREFIX: &[u8] = b"registry.v1.payments\0";
 
 /// A trade or date that has no canonical bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -210,6 +211,37 @@ impl ClearingHasher {
             sha256.update(net_fen.to_be_bytes());
         }
         sha256.finalize().into()
+    }
+}
+
+/// Hash over a bank's payment instructions of one day.
+#[derive(Clone, Debug)]
+pub struct PaymentsHasher(Sha256);
+
+impl PaymentsHasher {
+    /// Starts the hash of so many lines.
+    ///
+    /// # Errors
+    /// `Date` for anything but `YYYY-MM-DD`.
+    pub fn new(date: &str, bank_id: u32, lines: usize) -> Result<Self, FormatError> {
+        let mut sha256 = Sha256::new();
+        sha256.update(PAYMENTS_PREFIX);
+        sha256.update(date_number(date)?.to_be_bytes());
+        sha256.update(bank_id.to_be_bytes());
+        sha256.update(count(lines));
+        Ok(Self(sha256))
+    }
+
+    /// Adds the next account, ascending, with what it receives less what it pays.
+    pub fn add(&mut self, account_id: u64, net_fen: i64) {
+        self.0.update(account_id.to_be_bytes());
+        self.0.update(net_fen.to_be_bytes());
+    }
+
+    /// The hash.
+    #[must_use]
+    pub fn finish(self) -> [u8; 32] {
+        self.0.finalize().into()
     }
 }
 

@@ -127,3 +127,13 @@ fn what_has_no_canonical_bytes_is_refused() {
         assert_eq!(hasher.totals(), TradeTotals::default());
     }
 }
+
+#[test]
+fn payments_have_the_hash_of_the_format() {
+    let mut hasher = PaymentsHasher::new(DATE, 102, 3).expect("a date");
+    for (account_id, net_fen) in [(1, 430_600), (2, -861_200), (3, -430_600)] {
+        hasher.add(account_id, net_fen);
+    }
+    let golden = "aac56b234239feecaab460c8fbd57f0345dc35eafc550b7decdc072f3ce69a2a";
+    assert_eq!(hex(&hasher.finish()), golden);
+}

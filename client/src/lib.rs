@@ -55,6 +55,7 @@ mod exchange;
 mod fake_node;
 pub mod formats;
 mod identity;
+mod instructions;
 mod leader;
 #[cfg(test)]
 mod leader_tests;
@@ -84,6 +85,7 @@ pub use deliver::DeliveryReport;
 pub use error::{ClientError, RejectedError};
 pub use exchange::ExchangeClient;
 pub use identity::Identity;
+pub use instructions::PaymentInstructions;
 pub use operator::{NodeStatus, OperatorClient};
 pub use reads::ReadClient;
 pub use registry::RegistryClient;

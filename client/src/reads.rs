@@ -8,16 +8,18 @@ use registry_proto::registry::price_service_client::PriceServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
     Account, ClearingReply, Consistency, DayReply, GetAccountReply, GetAccountRequest,
-    GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetStatementReply,
-    GetStatementRequest, ListAccountsReply, ListAccountsRequest, ListBanksReply, ListBanksRequest,
-    ListDailyPricesReply, ListDailyPricesRequest, ListInstrumentsReply, ListInstrumentsRequest,
-    ListProposalsReply, ListProposalsRequest, ListTradesReply, ListTradesRequest, TradeRecord,
-    TradeStatus,
+    GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetPaymentInstructionsRequest,
+    GetReconciliationReply, GetReconciliationRequest, GetStatementReply, GetStatementRequest,
+    ListAccountsReply, ListAccountsRequest, ListBanksReply, ListBanksRequest, ListDailyPricesReply,
+    ListDailyPricesRequest, ListInstrumentsReply, ListInstrumentsRequest, ListProposalsReply,
+    ListProposalsRequest, ListTradesReply, ListTradesRequest, ListWithdrawalsReply,
+    ListWithdrawalsRequest, TradeRecord, TradeStatus, Withdrawal,
 };
 
 use crate::calls::read_calls;
 use crate::connect::Connector;
 use crate::error::ClientError;
+use crate::instructions::{self, PaymentInstructions};
 
 const PAGE_SIZE: u32 = 1_000;
 
@@ -44,6 +46,10 @@ impl ReadClient {
     read_calls! { CashServiceClient:
         /// All settlement banks.
         list_banks(ListBanksRequest) -> ListBanksReply;
+        /// One page of open withdrawals.
+        list_withdrawals(ListWithdrawalsRequest) -> ListWithdrawalsReply;
+        /// What banks must hold and what they reported.
+        get_reconciliation(GetReconciliationRequest) -> GetReconciliationReply;
     }
 
     read_calls! { InstrumentServiceClient:
@@ -98,6 +104,49 @@ impl ReadClient {
             }
             after_account_id = page.next_after_account_id;
         }
+    }
+
+    /// Open withdrawals at a bank or of an account, page by page; 0 for all.
+    ///
+    /// # Errors
+    /// As [`ReadClient::list_withdrawals`].
+    pub async fn all_withdrawals(
+        &self,
+        bank_id: u32,
+        account_id: u64,
+        consistency: Consistency,
+    ) -> Result<Vec<Withdrawal>, ClientError> {
+        let mut withdrawals = Vec::new();
+        let mut after_withdrawal_id = 0;
+        loop {
+            let page = self
+                .list_withdrawals(ListWithdrawalsRequest {
+                    bank_id,
+                    account_id,
+                    after_withdrawal_id,
+                    page_size: PAGE_SIZE,
+                    consistency: consistency.into(),
+                })
+                .await?;
+            withdrawals.extend(page.withdrawals);
+            if page.next_after_withdrawal_id <= after_withdrawal_id {
+                return Ok(withdrawals);
+            }
+            after_withdrawal_id = page.next_after_withdrawal_id;
+        }
+    }
+
+    /// What a bank pays and receives for a delivered day, whole and with its
+    /// hash recomputed.
+    ///
+    /// # Errors
+    /// Any [`ClientError`] but `Unknown`; `Protocol` when lines are missing or
+    /// do not add up to what is said of them.
+    pub async fn payment_instructions(
+        &self,
+        request: GetPaymentInstructionsRequest,
+    ) -> Result<PaymentInstructions, ClientError> {
+        instructions::read(&self.connector, request).await
     }
 
     /// All of a day's trades with one status; `Unspecified` for all.

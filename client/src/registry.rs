@@ -6,12 +6,15 @@ use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
-    ApproveReply, ApproveRequest, ClearingReply, ControlReply, DayReply, DayRequest,
-    DeclineRequest, DeliverDayReply, DepositReply, DepositRequest, HeldTradesRequest,
-    MoveHoldingReply, MoveHoldingRequest, OpenAccountReply, OpenAccountRequest, OpenBankReply,
-    OpenBankRequest, OpenDayRequest, ProposeReply, ProposeRequest, RaiseObjectionRequest,
-    RegisterInstrumentReply, RegisterInstrumentRequest, ResolveObjectionRequest,
-    SetHolidaysRequest, TradeResultsReply, WithdrawRequest,
+    AllocateSuspenseReply, AllocateSuspenseRequest, ApproveReply, ApproveRequest, ChargeFeeReply,
+    ChargeFeeRequest, ClearingReply, ControlReply, DayReply, DayRequest, DeclineRequest,
+    DeliverDayReply, DepositReply, DepositRequest, DepositToSuspenseRequest, FundReserveRequest,
+    HeldTradesRequest, MoveHoldingReply, MoveHoldingRequest, OpenAccountReply, OpenAccountRequest,
+    OpenBankReply, OpenBankRequest, OpenDayRequest, PotsReply, ProposeReply, ProposeRequest,
+    RaiseObjectionRequest, RegisterInstrumentReply, RegisterInstrumentRequest, RepayReserveReply,
+    RepayReserveRequest, ReportBalanceReply, ReportBalanceRequest, RequestWithdrawalRequest,
+    ResolveObjectionRequest, ReturnSuspenseRequest, SetHolidaysRequest, TradeResultsReply,
+    WithdrawRequest, WithdrawalReply,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -42,6 +45,22 @@ impl RegistryClient {
         open_bank(OpenBankRequest) -> OpenBankReply;
         /// Credits money that a bank reports as received for an account.
         deposit(DepositRequest) -> DepositReply;
+        /// Sets money of an account aside until the bank has paid it out.
+        request_withdrawal(RequestWithdrawalRequest) -> WithdrawalReply;
+        /// Takes a fee from an account.
+        charge_fee(ChargeFeeRequest) -> ChargeFeeReply;
+        /// Takes in money whose owner is not known.
+        deposit_to_suspense(DepositToSuspenseRequest) -> PotsReply;
+        /// Gives money in suspense to its owner.
+        allocate_suspense(AllocateSuspenseRequest) -> AllocateSuspenseReply;
+        /// Sends money in suspense back where it came from.
+        return_suspense(ReturnSuspenseRequest) -> PotsReply;
+        /// Fills a bank's settlement risk reserve up.
+        fund_reserve(FundReserveRequest) -> PotsReply;
+        /// Pays back what the reserve paid for an account.
+        repay_reserve(RepayReserveRequest) -> RepayReserveReply;
+        /// Notes what a bank says that it holds.
+        report_balance(ReportBalanceRequest) -> ReportBalanceReply;
     }
 
     write_calls! { InstrumentServiceClient:

@@ -58,7 +58,8 @@ pub fn compare_state(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     same(|| "instruments".to_owned(), &model.instrument_views(), &ledger.instruments())?;
     compare_proposals(model, ledger)?;
     compare_days(model, ledger)?;
-    compare_prices(model, ledger)
+    compare_prices(model, ledger)?;
+    super::cash::compare_cash(model, ledger)
 }
 
 fn compare_proposals(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
@@ -145,13 +146,14 @@ fn compare_trades_and_statements(
 
 type OfStatus = fn(TradeStatus) -> bool;
 
-fn filters() -> [(StatusFilter, OfStatus); 5] {
+fn filters() -> [(StatusFilter, OfStatus); 6] {
     [
         (StatusFilter::Accepted, |status| status == TradeStatus::Accepted),
         (StatusFilter::Delivered, |status| status == TradeStatus::Delivered),
         (StatusFilter::Held, |status| matches!(status, TradeStatus::Held(_))),
         (StatusFilter::Failed, |status| matches!(status, TradeStatus::Failed(_))),
         (StatusFilter::Voided, |status| status == TradeStatus::Voided),
+        (StatusFilter::Covered, |status| status == TradeStatus::Covered),
     ]
 }
 

@@ -76,6 +76,7 @@ impl Model {
             **command,
             Command::LoadAccounts { .. }
                 | Command::Issue { .. }
+                | Command::UseReserve { .. }
                 | Command::SuspendDay(_)
                 | Command::ResumeDay(_)
         );

@@ -93,7 +93,8 @@ impl Day {
             date: self.date,
             state: self.state,
             trade_count: self.count(|status| status != TradeStatus::Voided),
-            delivered_count: self.count(|status| status == TradeStatus::Delivered),
+            delivered_count: self
+                .count(|status| status == TradeStatus::Delivered || status == TradeStatus::Covered),
             held_count: self.count(|status| matches!(status, TradeStatus::Held(_))),
             failed_count: self.count(|status| matches!(status, TradeStatus::Failed(_))),
             chunk_count: self.chunks.len() as u32,

@@ -12,7 +12,7 @@ use super::{Model, Outcome, Planted, Refused, refuse};
 
 impl Model {
     /// Moves goods and money of one trade, or says what is short.
-    fn deliver(&mut self, trade: &Trade) -> Result<(), HeldReason> {
+    pub(super) fn deliver(&mut self, trade: &Trade) -> Result<(), HeldReason> {
         let (quantity, fen) = (i128::from(trade.quantity.0), amount(trade));
         let goods_short =
             self.positions.goods(trade.seller, trade.instrument, Position::Trading) < quantity;

@@ -9,6 +9,7 @@
 //! rejection; [`Workload`] makes commands; [`Run`] plays them to both.
 
 mod calendar;
+mod cash;
 mod compare;
 mod control;
 mod day;
@@ -30,6 +31,7 @@ use registry_ledger::{
     Price, Reason, Receipt, Rejection,
 };
 
+use cash::CashBook;
 use control::Waiting;
 use day::Day;
 use positions::Positions;
@@ -72,6 +74,7 @@ pub struct Model {
     days: BTreeMap<Date, Day>,
     proposals_made: u64,
     waiting: Vec<Waiting>,
+    cash: CashBook,
 }
 
 /// An account without its positions; its number is its place, from 1.
@@ -202,6 +205,39 @@ impl Model {
             Command::Decline { proposal, reason } => self.decline(actor, *proposal, reason),
             Command::WithdrawProposal(proposal) => self.withdraw(actor, *proposal),
             Command::ExpireDue => self.expire_due(),
+            Command::RequestWithdrawal { account, bank, amount } => {
+                self.request_withdrawal(*account, *bank, *amount)
+            }
+            Command::ConfirmWithdrawal { bank, withdrawal } => {
+                self.confirm_withdrawal(*bank, *withdrawal)
+            }
+            Command::RejectWithdrawal { bank, withdrawal, reason } => {
+                self.reject_withdrawal(*bank, *withdrawal, reason)
+            }
+            Command::ChargeFee { account, bank, amount, document } => {
+                self.charge_fee(*account, *bank, *amount, document)
+            }
+            Command::DepositToSuspense { bank, amount, reference } => {
+                self.deposit_to_suspense(*bank, *amount, reference)
+            }
+            Command::AllocateSuspense { bank, account, amount, document } => {
+                self.allocate_suspense(*bank, *account, *amount, document)
+            }
+            Command::ReturnSuspense { bank, amount, document } => {
+                self.return_suspense(*bank, *amount, document)
+            }
+            Command::FundReserve { bank, amount, document } => {
+                self.fund_reserve(*bank, *amount, document)
+            }
+            Command::UseReserve { date, number, document } => {
+                self.use_reserve(*date, *number, document)
+            }
+            Command::RepayReserve { account, bank, amount } => {
+                self.repay_reserve(*account, *bank, *amount)
+            }
+            Command::ReportBalance { bank, as_of, balance } => {
+                self.report_balance(*bank, *as_of, *balance)
+            }
         }
     }
 

@@ -27,6 +27,16 @@ pub enum Planted {
     OtherContentApproved,
     /// Of books that are refused the accounts before the fault stay open.
     RefusedBooksKeptInPart,
+    /// A withdrawal leaves the market when it is asked for.
+    WithdrawalPaidWhenAsked,
+    /// A bank confirms another bank's withdrawal.
+    ForeignWithdrawalConfirmed,
+    /// The reserve pays the whole trade, not what the buyer lacks.
+    ReservePaysWholeTrade,
+    /// What is paid back to the reserve is still owed.
+    RepaymentForgotten,
+    /// Payment instructions leave covered trades out.
+    CoveredTradeNotPaid,
 }
 
 impl Planted {
@@ -44,5 +54,10 @@ impl Planted {
         Self::MakerApproves,
         Self::OtherContentApproved,
         Self::RefusedBooksKeptInPart,
+        Self::WithdrawalPaidWhenAsked,
+        Self::ForeignWithdrawalConfirmed,
+        Self::ReservePaysWholeTrade,
+        Self::RepaymentForgotten,
+        Self::CoveredTradeNotPaid,
     ];
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use registry_ledger::{AccountId, BankId, CashBalance, Fen, Holding, InstrumentCode, Quantity};
+use registry_ledger::{AccountId, BankId, Holding, InstrumentCode, Quantity};
 
 /// The positions that this part of the market uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +56,6 @@ impl Positions {
             pending_in: quantity(Position::PendingIn),
             ..Holding::default()
         }
-    }
-
-    pub(super) fn cash_balance(&self, account: AccountId, bank: BankId) -> CashBalance {
-        CashBalance { available: Fen(fits(self.cash(account, bank))), pending_out: Fen(0) }
     }
 
     /// Everything of one instrument, whoever holds it wherever.

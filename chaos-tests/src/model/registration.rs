@@ -193,7 +193,7 @@ impl Model {
             return refuse(Reason::OutOfRange, "amount_yuan");
         }
         self.credit(account, bank, amount);
-        Ok(Receipt::Cash(bank, self.positions.cash_balance(account, bank)))
+        Ok(Receipt::Cash(bank, self.cash_balance(account, bank)))
     }
 
     fn credit(&mut self, account: AccountId, bank: BankId, amount: Fen) {
@@ -201,7 +201,7 @@ impl Model {
         self.positions.post_cash(account, bank, i128::from(amount.0));
     }
 
-    fn deposited(&self) -> i128 {
+    pub(super) fn deposited(&self) -> i128 {
         self.banks.values().flat_map(|b| &b.deposits).map(|fen| i128::from(fen.0)).sum()
     }
 
@@ -270,7 +270,7 @@ fn tonnes(held: &OpeningHolding) -> i128 {
     i128::from(held.registered.0) + i128::from(held.trading.0)
 }
 
-fn check_positive(number: i64, field: &str) -> Result<(), Refused> {
+pub(super) fn check_positive(number: i64, field: &str) -> Result<(), Refused> {
     if number > 0 { Ok(()) } else { refuse(Reason::NotPositive, field) }
 }
 

@@ -19,7 +19,7 @@ impl Model {
     fn account_view(&self, id: AccountId) -> AccountView {
         let account = &self.accounts[id.0 as usize - 1];
         let holding = |code| (code, self.positions.holding(id, code));
-        let cash = |bank| (bank, self.positions.cash_balance(id, bank));
+        let cash = |bank| (bank, self.cash_balance(id, bank));
         AccountView {
             id,
             uscc: account.uscc.clone(),
@@ -36,9 +36,11 @@ impl Model {
         let view = |(id, bank): (&BankId, &super::Bank)| BankView {
             id: *id,
             name: bank.name.clone(),
-            balance: Fen(fits(self.positions.at_bank(*id))),
+            balance: Fen(fits(self.must_hold(*id))),
             deposited: Fen(fits(bank.deposits.iter().map(|fen| i128::from(fen.0)).sum())),
             interbank: Fen(fits(bank.interbank.iter().sum())),
+            pots: self.pots(*id),
+            reported: self.reported(*id),
         };
         self.banks.iter().map(view).collect()
     }
@@ -92,7 +94,8 @@ impl Model {
         lines.retain(|line| line.status != TradeStatus::Voided);
         lines.retain(|line| line.trade.buyer == account || line.trade.seller == account);
         let sum = |of: &dyn Fn(&TradeRecord) -> bool| {
-            let delivered = lines.iter().filter(|line| line.status == TradeStatus::Delivered);
+            let settled = [TradeStatus::Delivered, TradeStatus::Covered];
+            let delivered = lines.iter().filter(|line| settled.contains(&line.status));
             Fen(fits(delivered.filter(|line| of(line)).map(|line| amount(&line.trade)).sum()))
         };
         let bought = sum(&|line| line.trade.buyer == account);

@@ -1,7 +1,7 @@
 //! Settlement banks and the money they report.
 
 use crate::account::overflow;
-use crate::amount::format_yuan;
+use crate::cash::{Pots, ReportedBalance, positive_amount};
 use crate::journal::{CashPosition, CashPot, Posting, What};
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
@@ -10,7 +10,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::text;
 use crate::types::{AccountId, BankId, Fen};
 
-/// One settlement bank (结算银行): it must hold `deposited + interbank`.
+/// One settlement bank (结算银行): it must hold [`Bank::balance`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Bank {
     pub(crate) name: String,
@@ -18,6 +18,27 @@ pub(crate) struct Bank {
     pub(crate) deposited: Fen,
     /// Net received from the other settlement banks; sums to 0 over all banks.
     pub(crate) interbank: Fen,
+    /// What of its money belongs to no account, and what has left.
+    pub(crate) pots: Pots,
+    /// What it said last that it holds.
+    pub(crate) reported: Option<ReportedBalance>,
+    /// Withdrawals asked at this bank so far.
+    pub(crate) withdrawals: u64,
+}
+
+impl Bank {
+    pub(crate) fn new(name: String) -> Self {
+        let (deposited, interbank) = (Fen(0), Fen(0));
+        Self { name, deposited, interbank, pots: Pots::default(), reported: None, withdrawals: 0 }
+    }
+
+    /// What it must hold.
+    pub(crate) fn balance(&self) -> Fen {
+        // Deposits and what came from other banks are what is there and what has
+        // left, which all deposits together bound.
+        let came = self.deposited.checked_add(self.interbank);
+        came.and_then(|came| came.checked_sub(self.pots.withdrawn)).unwrap_or_default()
+    }
 }
 
 /// Every settlement bank, found by its code without a search.
@@ -77,8 +98,7 @@ impl Ledger {
         }
 
         self.touch(RecordKey::Bank(bank));
-        let admitted = Bank { name: name.to_owned(), deposited: Fen(0), interbank: Fen(0) };
-        self.banks.insert(bank, admitted);
+        self.banks.insert(bank, Bank::new(name.to_owned()));
         self.record(What::BankOpened { bank, name: name.to_owned() }, Vec::new());
         Ok(Receipt::Done)
     }
@@ -92,19 +112,8 @@ impl Ledger {
         const FIELD: &str = "amount_yuan";
         let mut balance = self.known_balances(account, "account_id")?.cash(bank);
         let deposited = self.known_bank(bank, "bank_id")?.deposited;
-        if amount.0 <= 0 {
-            return Err(Rejection::new(
-                Reason::NotPositive,
-                FIELD,
-                format!("{FIELD} is {}, it must be at least 0.01", format_yuan(amount)),
-            ));
-        }
-        // All money of the market fits one number, so no move between
-        // accounts or banks can overflow later.
-        self.banks
-            .iter()
-            .try_fold(amount, |sum, (_, bank)| sum.checked_add(bank.deposited))
-            .ok_or_else(|| overflow(FIELD))?;
+        positive_amount(amount)?;
+        self.room_for_deposit(amount)?;
         let deposited = deposited.checked_add(amount).ok_or_else(|| overflow(FIELD))?;
         balance.available = balance.available.checked_add(amount).ok_or_else(|| overflow(FIELD))?;
 
@@ -120,6 +129,16 @@ impl Ledger {
         let paid_in = Posting::Cash { account, bank, position, amount };
         self.record(What::Deposited {}, vec![paid_in, from_outside(bank, amount)]);
         Ok(Receipt::Cash(bank, balance))
+    }
+}
+
+impl Ledger {
+    /// All money of the market fits one number, so no move between accounts,
+    /// pots or banks can overflow later.
+    pub(crate) fn room_for_deposit(&self, amount: Fen) -> Result<(), Rejection> {
+        let sum =
+            self.banks.iter().try_fold(amount, |sum, (_, bank)| sum.checked_add(bank.deposited));
+        sum.map(|_| ()).ok_or_else(|| overflow("amount_yuan"))
     }
 }
 

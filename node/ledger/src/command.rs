@@ -214,6 +214,107 @@ pub enum Command {
     WithdrawProposal(ProposalId),
     /// Ends what has had its time; proposed by a leader itself.
     ExpireDue,
+    /// Sets money of an account aside until the bank has paid it out.
+    RequestWithdrawal {
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        bank: BankId,
+        /// How much, > 0.
+        amount: Fen,
+    },
+    /// The bank has paid a withdrawal out.
+    ConfirmWithdrawal {
+        /// The bank that was asked.
+        bank: BankId,
+        /// The withdrawal's number.
+        withdrawal: u64,
+    },
+    /// The bank does not pay a withdrawal out.
+    RejectWithdrawal {
+        /// The bank that was asked.
+        bank: BankId,
+        /// The withdrawal's number.
+        withdrawal: u64,
+        /// 1 to 200 bytes.
+        reason: String,
+    },
+    /// Takes a fee from an account.
+    ChargeFee {
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        bank: BankId,
+        /// How much, > 0.
+        amount: Fen,
+        /// Reference of the tariff or the bill, 1 to 200 bytes.
+        document: String,
+    },
+    /// Takes in money whose owner is not known.
+    DepositToSuspense {
+        /// Where.
+        bank: BankId,
+        /// How much, > 0.
+        amount: Fen,
+        /// What the bank says of the payment, 1 to 200 bytes.
+        reference: String,
+    },
+    /// Gives money in suspense to its owner.
+    AllocateSuspense {
+        /// Where.
+        bank: BankId,
+        /// Whose it is.
+        account: AccountId,
+        /// How much, > 0.
+        amount: Fen,
+        /// Reference of the finding, 1 to 200 bytes.
+        document: String,
+    },
+    /// Sends money in suspense back where it came from.
+    ReturnSuspense {
+        /// Where.
+        bank: BankId,
+        /// How much, > 0.
+        amount: Fen,
+        /// Reference of the decision, 1 to 200 bytes.
+        document: String,
+    },
+    /// Fills the settlement risk reserve of a bank up.
+    FundReserve {
+        /// Where.
+        bank: BankId,
+        /// How much, > 0.
+        amount: Fen,
+        /// Reference of the decision, 1 to 200 bytes.
+        document: String,
+    },
+    /// Delivers a trade that is held for cash with the reserve's money.
+    UseReserve {
+        /// Which day.
+        date: Date,
+        /// Which trade.
+        number: TradeNumber,
+        /// Reference of the decision, 1 to 200 bytes.
+        document: String,
+    },
+    /// An account pays back what the reserve paid for it.
+    RepayReserve {
+        /// Whose.
+        account: AccountId,
+        /// Where.
+        bank: BankId,
+        /// How much, > 0.
+        amount: Fen,
+    },
+    /// A bank says what it holds.
+    ReportBalance {
+        /// Which bank.
+        bank: BankId,
+        /// At the end of which day.
+        as_of: Date,
+        /// How much, >= 0.
+        balance: Fen,
+    },
 }
 
 /// What a cluster is, fixed for its life.

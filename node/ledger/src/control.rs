@@ -162,6 +162,9 @@ impl Ledger {
             Command::Issue { account, instrument, quantity, document } => {
                 self.issue(*account, *instrument, *quantity, document)
             }
+            Command::UseReserve { date, number, document } => {
+                self.use_reserve(*date, *number, document)
+            }
             Command::SuspendDay(date) => self.suspend_day(*date),
             Command::ResumeDay(date) => self.resume_day(*date),
             Command::Genesis(_)
@@ -185,6 +188,16 @@ impl Ledger {
             | Command::ResolveObjection { .. }
             | Command::FinalizeDay(_)
             | Command::SettleTrade { .. }
+            | Command::RequestWithdrawal { .. }
+            | Command::ConfirmWithdrawal { .. }
+            | Command::RejectWithdrawal { .. }
+            | Command::ChargeFee { .. }
+            | Command::DepositToSuspense { .. }
+            | Command::AllocateSuspense { .. }
+            | Command::ReturnSuspense { .. }
+            | Command::FundReserve { .. }
+            | Command::RepayReserve { .. }
+            | Command::ReportBalance { .. }
             | Command::Propose { .. }
             | Command::Approve(_)
             | Command::Decline { .. }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::cash::Pots;
 use crate::ledger::Ledger;
 use crate::requests::request_key;
 use crate::settlement::clearing::check_balance;
@@ -19,7 +20,7 @@ pub struct InvariantReport {
     pub holdings: u64,
     /// Instruments whose issued tonnes are all held.
     pub instruments: u64,
-    /// Banks whose balance is the sum of their sub-ledgers.
+    /// Banks whose balance is the sum of their sub-ledgers and pots.
     pub banks: u64,
     /// Days whose counters agree with their trades.
     pub days: u64,
@@ -43,6 +44,7 @@ impl Ledger {
         let mut report = InvariantReport::default();
         self.check_holdings(&mut report)?;
         self.check_money(&mut report)?;
+        self.check_withdrawals()?;
         for day in self.days.values() {
             check_day(day)?;
             count(&mut report.days);
@@ -97,7 +99,8 @@ impl Ledger {
         ensure(held.is_empty(), || format!("unregistered instruments are held: {held:?}"))
     }
 
-    /// Deposited + interbank = sum of sub-ledgers; interbank sums to zero.
+    /// Deposited + interbank - withdrawn = sub-ledgers + fees + reserve +
+    /// suspense; interbank sums to zero.
     fn check_money(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
         let mut sums: BTreeMap<_, i128> = BTreeMap::new();
         for (number, balances) in (1_u32..).zip(self.balances.iter()) {
@@ -115,14 +118,56 @@ impl Ledger {
         for (id, bank) in self.banks.iter() {
             count(&mut report.banks);
             interbank = interbank.saturating_add(i128::from(bank.interbank.0));
-            let balance = i128::from(bank.deposited.0).saturating_add(i128::from(bank.interbank.0));
+            let Pots { fees, reserve, suspense, withdrawn } = bank.pots;
+            ensure(bank.pots.is_sound(), || format!("bank {} has {:?}", id.0, bank.pots))?;
+            let balance = [bank.deposited, bank.interbank]
+                .iter()
+                .fold(i128::from(withdrawn.0).saturating_neg(), |sum, part| {
+                    sum.saturating_add(part.0.into())
+                });
             let sum = sums.remove(&id).unwrap_or_default();
+            let parts = [fees, reserve, suspense];
+            let sum = parts.iter().fold(sum, |sum, part| sum.saturating_add(part.0.into()));
             ensure(balance == sum, || {
-                format!("bank {}: balance {balance} fen, sub-ledgers {sum} fen", id.0)
+                format!("bank {}: balance {balance} fen, sub-ledgers and pots {sum} fen", id.0)
+            })?;
+            ensure(balance == i128::from(bank.balance().0), || {
+                format!("bank {}: balance {balance} fen does not fit", id.0)
             })?;
         }
         ensure(interbank == 0, || format!("interbank positions sum to {interbank} fen"))?;
         ensure(sums.is_empty(), || format!("money at unknown banks: {sums:?}"))
+    }
+
+    /// What is pending out is what open withdrawals ask for; claims are of known
+    /// accounts and banks.
+    fn check_withdrawals(&self) -> Result<(), BrokenInvariant> {
+        let mut asked: BTreeMap<_, i128> = BTreeMap::new();
+        let last = self.withdrawals_asked();
+        for withdrawal in self.withdrawals.iter() {
+            let number = withdrawal.number;
+            ensure((1..=last).contains(&number) && withdrawal.amount.0 > 0, || {
+                format!("withdrawal {number} of {last} is {withdrawal:?}")
+            })?;
+            let sum = asked.entry((withdrawal.account.0, withdrawal.bank)).or_default();
+            *sum = sum.saturating_add(withdrawal.amount.0.into());
+        }
+        for (number, balances) in (1_u32..).zip(self.balances.iter()) {
+            for (bank, balance) in &balances.cash {
+                let sum = asked.remove(&(number, *bank)).unwrap_or_default();
+                ensure(i128::from(balance.pending_out.0) == sum, || {
+                    format!("account {number} has {balance:?}, its withdrawals ask {sum} fen")
+                })?;
+            }
+        }
+        ensure(asked.is_empty(), || format!("withdrawals without money: {asked:?}"))?;
+        for (account, bank, claim) in self.claims() {
+            let known = self.account_at(account).is_some() && self.banks.get(bank).is_some();
+            ensure(known && claim.0 > 0, || {
+                format!("account {} owes {claim:?} at bank {}", account.0, bank.0)
+            })?;
+        }
+        Ok(())
     }
 
     /// Only the last day may be unresolved.
@@ -175,7 +220,7 @@ fn check_day(day: &Day) -> Result<(), BrokenInvariant> {
         })?;
         let tried = match slot.status {
             TradeStatus::Accepted => false,
-            TradeStatus::Delivered => count(&mut delivered),
+            TradeStatus::Delivered | TradeStatus::Covered => count(&mut delivered),
             TradeStatus::Held(_) => count(&mut held),
             TradeStatus::Failed(_) => count(&mut failed),
             TradeStatus::Voided => continue,

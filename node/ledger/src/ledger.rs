@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::account::{Account, Balances};
 use crate::bank::Banks;
+use crate::cash::OpenWithdrawals;
 use crate::code_index::CodeIndex;
 use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
@@ -19,7 +20,7 @@ use crate::segmented::Segmented;
 use crate::settlement::day::Day;
 use crate::text;
 use crate::touched::Touched;
-use crate::types::{AccountId, Date, InstrumentCode, LedgerTime, ProposalId};
+use crate::types::{AccountId, BankId, Date, Fen, InstrumentCode, LedgerTime, ProposalId};
 
 /// Accounts whose balances are read before the first of them is worked on:
 /// few enough to stay in the nearest cache.
@@ -48,6 +49,9 @@ pub struct Ledger {
     pub(crate) counters: Counters,
     /// Commands that wait for a second person.
     pub(crate) proposals: BTreeMap<ProposalId, Proposal>,
+    pub(crate) withdrawals: OpenWithdrawals,
+    /// What accounts owe the reserve at a bank; nothing is no entry.
+    pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -314,6 +318,39 @@ impl Ledger {
             Command::Decline { proposal, reason } => self.decline(&entry.actor, *proposal, reason),
             Command::WithdrawProposal(proposal) => self.withdraw_proposal(&entry.actor, *proposal),
             Command::ExpireDue => self.expire_due(),
+            Command::RequestWithdrawal { account, bank, amount } => {
+                self.request_withdrawal(*account, *bank, *amount)
+            }
+            Command::ConfirmWithdrawal { bank, withdrawal } => {
+                self.confirm_withdrawal(*bank, *withdrawal)
+            }
+            Command::RejectWithdrawal { bank, withdrawal, reason } => {
+                self.reject_withdrawal(*bank, *withdrawal, reason)
+            }
+            Command::ChargeFee { account, bank, amount, document } => {
+                self.charge_fee(*account, *bank, *amount, document)
+            }
+            Command::DepositToSuspense { bank, amount, reference } => {
+                self.deposit_to_suspense(*bank, *amount, reference)
+            }
+            Command::AllocateSuspense { bank, account, amount, document } => {
+                self.allocate_suspense(*bank, *account, *amount, document)
+            }
+            Command::ReturnSuspense { bank, amount, document } => {
+                self.return_suspense(*bank, *amount, document)
+            }
+            Command::FundReserve { bank, amount, document } => {
+                self.fund_reserve(*bank, *amount, document)
+            }
+            Command::UseReserve { date, number, document } => {
+                self.use_reserve(*date, *number, document)
+            }
+            Command::RepayReserve { account, bank, amount } => {
+                self.repay_reserve(*account, *bank, *amount)
+            }
+            Command::ReportBalance { bank, as_of, balance } => {
+                self.report_balance(*bank, *as_of, *balance)
+            }
         }
     }
 

@@ -25,6 +25,7 @@ mod account;
 pub mod amount;
 mod bank;
 pub mod calendar;
+mod cash;
 mod changes;
 mod code_index;
 mod codec;
@@ -51,6 +52,10 @@ mod types;
 pub mod uscc;
 mod views;
 
+pub use cash::{
+    OPEN_WITHDRAWALS_LIMIT, OpenWithdrawal, PaymentInstructions, PaymentLine, Pots,
+    ReportedBalance, WithdrawalFilter,
+};
 pub use changes::Changes;
 pub use codec::CorruptRecord;
 pub use command::{

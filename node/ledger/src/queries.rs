@@ -49,10 +49,11 @@ impl Ledger {
             .map(|(id, bank)| BankView {
                 id,
                 name: bank.name.clone(),
-                // Both parts are bounded by all deposits together.
-                balance: bank.deposited.checked_add(bank.interbank).unwrap_or_default(),
+                balance: bank.balance(),
                 deposited: bank.deposited,
                 interbank: bank.interbank,
+                pots: bank.pots,
+                reported: bank.reported,
             })
             .collect()
     }
@@ -129,7 +130,7 @@ impl Ledger {
         let sum = |own: fn(&TradeRecord, AccountId) -> bool| {
             lines
                 .iter()
-                .filter(|record| record.status == TradeStatus::Delivered && own(record, account))
+                .filter(|record| record.status.is_settled() && own(record, account))
                 .filter_map(|record| record.trade.amount())
                 // At most the day's total, which was checked.
                 .fold(Fen(0), |sum, amount| Fen(sum.0.saturating_add(amount.0)))

@@ -1,5 +1,6 @@
 //! What the ledger answers when a command was carried out.
 
+use crate::cash::{OpenWithdrawal, Pots, ReportedBalance};
 use crate::rejection::Rejection;
 use crate::types::{
     AccountId, BankId, Date, DayState, Fen, InstrumentCode, LedgerTime, ProposalId, Quantity,
@@ -69,6 +70,37 @@ pub enum Receipt {
         content_sha256: [u8; 32],
         /// Until when it can be approved.
         expires_at: LedgerTime,
+    },
+    /// A withdrawal was asked, paid out or refused.
+    Withdrawal(OpenWithdrawal, CashBalance),
+    /// A bank's pots after the change.
+    Pots(BankId, Pots),
+    /// The reserve was paid back.
+    Repaid {
+        /// Where.
+        bank: BankId,
+        /// The account's balance there after the change.
+        balance: CashBalance,
+        /// What it still owes there.
+        claim: Fen,
+    },
+    /// The reserve paid what a trade's buyer lacked.
+    Covered {
+        /// Which trade.
+        number: TradeNumber,
+        /// What the reserve paid.
+        shortfall: Fen,
+        /// All that the buyer owes at its bank now.
+        claim: Fen,
+    },
+    /// A bank's report next to what it must hold.
+    Reported {
+        /// Which bank.
+        bank: BankId,
+        /// What it must hold.
+        expected: Fen,
+        /// What it said.
+        reported: ReportedBalance,
     },
 }
 

@@ -179,4 +179,24 @@ reasons! {
     NotMaker = 93, "NOT_MAKER";
     /// Open proposals hold too much already.
     TooManyProposals = 94, "TOO_MANY_PROPOSALS";
+    /// The account's available money at the bank is too small.
+    InsufficientCash = 130, "INSUFFICIENT_CASH";
+    /// No such withdrawal at this bank.
+    UnknownWithdrawal = 131, "UNKNOWN_WITHDRAWAL";
+    /// The withdrawal was paid out or refused already.
+    WithdrawalClosed = 132, "WITHDRAWAL_CLOSED";
+    /// The account has as many open withdrawals as are allowed.
+    WithdrawalsOpen = 133, "WITHDRAWALS_OPEN";
+    /// The bank's money in suspense is less than asked.
+    SuspenseShort = 134, "SUSPENSE_SHORT";
+    /// The bank's reserve is smaller than what the buyer lacks.
+    ReserveExhausted = 135, "RESERVE_EXHAUSTED";
+    /// The trade can deliver without the reserve.
+    ReserveNotNeeded = 136, "RESERVE_NOT_NEEDED";
+    /// The account owes the reserve nothing at this bank.
+    UnknownClaim = 137, "UNKNOWN_CLAIM";
+    /// The account owes the reserve less than is paid back.
+    ClaimExceeded = 138, "CLAIM_EXCEEDED";
+    /// The bank reported a later day's balance already.
+    ReportOlder = 139, "REPORT_OLDER";
 }

@@ -130,7 +130,10 @@ impl Touched {
             | RecordKey::Answer(_)
             | RecordKey::Journal
             | RecordKey::Proposal(_)
-            | RecordKey::Counters => self.others.insert(record),
+            | RecordKey::Counters
+            | RecordKey::Pots(_)
+            | RecordKey::Withdrawal(_)
+            | RecordKey::Claim(..) => self.others.insert(record),
         }
     }
 

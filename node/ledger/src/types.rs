@@ -113,6 +113,9 @@ pub enum TradeStatus {
     Failed(HeldReason),
     /// Taken out by an amendment while the clearing was disputed.
     Voided,
+    /// Delivered like any other, what the buyer lacked being paid by the
+    /// settlement risk reserve; never undone.
+    Covered,
 }
 
 /// Why a trade could not deliver.
@@ -164,6 +167,14 @@ macro_rules! checked_sums {
 }
 
 checked_sums!(Quantity, Fen);
+
+impl TradeStatus {
+    /// Whether both legs are done, by the buyer's own money or with the reserve's.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::Delivered | Self::Covered)
+    }
+}
 
 impl Trade {
     /// Price times quantity, exact in fen, unless it overflows.

@@ -1,5 +1,6 @@
 //! What queries answer.
 
+use crate::cash::{Pots, ReportedBalance};
 use crate::receipt::{CashBalance, Holding};
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, InstrumentCode, Price, Quantity, Trade, TradeStatus,
@@ -22,7 +23,8 @@ pub struct AccountView {
     pub cash: Vec<(BankId, CashBalance)>,
 }
 
-/// One settlement bank: balance = deposited + interbank = sum of its sub-ledgers.
+/// One settlement bank: balance = deposited + interbank - withdrawn = sub-ledgers
+/// + fees + reserve + suspense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BankView {
     /// Interbank category code.
@@ -35,6 +37,28 @@ pub struct BankView {
     pub deposited: Fen,
     /// Net received from other settlement banks.
     pub interbank: Fen,
+    /// What of the balance belongs to no account, and what has left.
+    pub pots: Pots,
+    /// What the bank itself said last.
+    pub reported: Option<ReportedBalance>,
+}
+
+impl BankView {
+    /// What is left of the balance for the accounts' sub-ledgers.
+    #[must_use]
+    pub fn sub_ledgers(&self) -> Fen {
+        let Pots { fees, reserve, suspense, .. } = self.pots;
+        // Parts of the balance, none of them negative.
+        let others = [fees, reserve, suspense].into_iter().try_fold(Fen(0), Fen::checked_add);
+        others.and_then(|others| self.balance.checked_sub(others)).unwrap_or_default()
+    }
+
+    /// What the bank reported less what it must hold; `None` before a report.
+    #[must_use]
+    pub fn difference(&self) -> Option<Fen> {
+        // Neither is negative.
+        self.reported.and_then(|reported| reported.balance.checked_sub(self.balance))
+    }
 }
 
 /// One instrument.
@@ -65,6 +89,8 @@ pub enum StatusFilter {
     Failed,
     /// Taken out while disputed.
     Voided,
+    /// Delivered with the reserve's money.
+    Covered,
 }
 
 impl StatusFilter {
@@ -75,6 +101,7 @@ impl StatusFilter {
             TradeStatus::Held(_) => Self::Held,
             TradeStatus::Failed(_) => Self::Failed,
             TradeStatus::Voided => Self::Voided,
+            TradeStatus::Covered => Self::Covered,
         }
     }
 }

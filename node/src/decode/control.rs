@@ -8,7 +8,7 @@ use registry_proto::registry::{
 };
 use registry_proto::storage::Approve;
 
-use super::{account, fields, instrument};
+use super::{account, cash, fields, instrument};
 
 /// A day, when the request leaves the time open.
 const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
@@ -73,6 +73,7 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         Some(Content::Issuance(issuance)) => instrument::issuance(issuance),
         Some(Content::BookLoading(loading)) => account::book_loading(loading),
         Some(Content::Suspension(day)) => Ok(Command::SuspendDay(fields::date(&day.date, "date")?)),
+        Some(Content::ReserveUse(cover)) => cash::use_reserve(cover),
         Some(Content::Resumption(day)) => Ok(Command::ResumeDay(fields::date(&day.date, "date")?)),
     }
 }

@@ -61,7 +61,7 @@ pub(crate) fn account(id: u64, field: &str) -> Result<AccountId, Rejection> {
 }
 
 /// A bank id that may exist.
-pub(super) fn bank(id: u32, field: &str) -> Result<BankId, Rejection> {
+pub(crate) fn bank(id: u32, field: &str) -> Result<BankId, Rejection> {
     if id == 0 {
         return missing(field);
     }

@@ -102,6 +102,16 @@ pub(crate) fn decode_command(
         }
         Wire::Decline(m) => (request(42, &m.request_id, m)?, control::decline(m)?),
         Wire::WithdrawProposal(m) => (request(43, &m.request_id, m)?, control::withdraw(m)?),
+        Wire::RequestWithdrawal(m) => (request(70, &m.request_id, m)?, cash::withdraw(m)?),
+        Wire::ConfirmWithdrawal(m) => (request(71, &m.request_id, m)?, cash::confirm(m)?),
+        Wire::RejectWithdrawal(m) => (request(72, &m.request_id, m)?, cash::reject(m)?),
+        Wire::ChargeFee(m) => (request(73, &m.request_id, m)?, cash::charge_fee(m)?),
+        Wire::DepositToSuspense(m) => (request(74, &m.request_id, m)?, cash::suspend(m)?),
+        Wire::AllocateSuspense(m) => (request(75, &m.request_id, m)?, cash::allocate(m)?),
+        Wire::ReturnSuspense(m) => (request(76, &m.request_id, m)?, cash::give_back(m)?),
+        Wire::FundReserve(m) => (request(77, &m.request_id, m)?, cash::fund_reserve(m)?),
+        Wire::RepayReserve(m) => (request(78, &m.request_id, m)?, cash::repay_reserve(m)?),
+        Wire::ReportBalance(m) => (request(79, &m.request_id, m)?, cash::report_balance(m)?),
     };
     let (request, command) = decoded;
     Ok((Some(request), command))

@@ -187,12 +187,43 @@ impl Caller {
     pub(crate) fn of_account(extensions: &Extensions, account_id: u64) -> Result<Self, Status> {
         let caller = Self::any(extensions)?;
         match caller.scope {
-            Scope::Own if caller.principal.id() != Some(account_id) => {
+            Scope::Own if !caller.is(Role::Firm, account_id) => {
                 Err(status::access(&caller.denied("act on an account other than its own")))
             }
             Scope::Own | Scope::All => Ok(caller),
             Scope::Names => Err(status::access(&caller.denied("read accounts"))),
         }
+    }
+
+    /// The caller of an RPC about one bank: a bank may ask for itself only.
+    pub(crate) fn of_bank(extensions: &Extensions, bank_id: u32) -> Result<Self, Status> {
+        let caller = Self::any(extensions)?;
+        match caller.scope {
+            Scope::Own if !caller.is(Role::Bank, bank_id.into()) => {
+                Err(status::access(&caller.denied("act for a bank other than itself")))
+            }
+            Scope::Own | Scope::All => Ok(caller),
+            Scope::Names => Err(status::access(&caller.denied("read what banks hold"))),
+        }
+    }
+
+    /// The caller of an RPC about an account at a bank: a bank names itself, a
+    /// firm its account; 0 names none.
+    pub(crate) fn of_account_at_bank(
+        extensions: &Extensions,
+        account_id: u64,
+        bank_id: u32,
+    ) -> Result<Self, Status> {
+        match Self::any(extensions)?.principal.role {
+            Role::Bank => Self::of_bank(extensions, bank_id),
+            _ => Self::of_account(extensions, account_id),
+        }
+    }
+
+    /// Whether this is the firm or the bank with that number: firms and banks
+    /// may have the same numbers.
+    fn is(&self, role: Role, id: u64) -> bool {
+        self.principal.role == role && self.principal.id() == Some(id)
     }
 
     fn any(extensions: &Extensions) -> Result<Self, Status> {

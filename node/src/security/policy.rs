@@ -17,7 +17,7 @@ pub(crate) enum Port {
 pub(crate) enum Scope {
     /// Everything the RPC offers.
     All,
-    /// The account that is the caller's own.
+    /// The account that is the caller's own, or the bank that the caller is.
     Own,
     /// Ids and names; figures are left empty, except a bank's own.
     Names,
@@ -45,6 +45,7 @@ const fn peer(rpc: &'static str) -> Rule {
 const REGISTRY: (Role, Scope) = (Role::Registry, Scope::All);
 const EXCHANGE: (Role, Scope) = (Role::Exchange, Scope::All);
 const BANK: (Role, Scope) = (Role::Bank, Scope::All);
+const BANK_OWN: (Role, Scope) = (Role::Bank, Scope::Own);
 const FIRM: (Role, Scope) = (Role::Firm, Scope::All);
 const FIRM_OWN: (Role, Scope) = (Role::Firm, Scope::Own);
 const OPERATOR: (Role, Scope) = (Role::Operator, Scope::All);
@@ -74,6 +75,19 @@ pub(crate) const RULES: &[Rule] = &[
             (Role::Firm, Scope::Names),
         ],
     ),
+    client("registry.v1.CashService/RequestWithdrawal", &[REGISTRY, FIRM_OWN]),
+    client("registry.v1.CashService/ConfirmWithdrawal", &[BANK_OWN]),
+    client("registry.v1.CashService/RejectWithdrawal", &[BANK_OWN]),
+    client("registry.v1.CashService/ListWithdrawals", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
+    client("registry.v1.CashService/ChargeFee", &[REGISTRY]),
+    client("registry.v1.CashService/DepositToSuspense", &[REGISTRY]),
+    client("registry.v1.CashService/AllocateSuspense", &[REGISTRY]),
+    client("registry.v1.CashService/ReturnSuspense", &[REGISTRY]),
+    client("registry.v1.CashService/FundReserve", &[REGISTRY]),
+    client("registry.v1.CashService/RepayReserve", &[REGISTRY, FIRM_OWN]),
+    client("registry.v1.CashService/ReportBalance", &[REGISTRY, BANK_OWN]),
+    client("registry.v1.CashService/GetReconciliation", &[REGISTRY, AUDITOR, BANK_OWN]),
+    client("registry.v1.CashService/GetPaymentInstructions", &[REGISTRY, AUDITOR, BANK_OWN]),
     client("registry.v1.InstrumentService/RegisterInstrument", &[REGISTRY]),
     client("registry.v1.InstrumentService/ListInstruments", DAY_READERS),
     client("registry.v1.SettlementService/SetHolidays", &[REGISTRY]),

@@ -97,7 +97,7 @@ fn separation_of_duties() {
         assert!(allowed(rpc, Role::Registry));
         assert!(!allowed(rpc, Role::Exchange), "{rpc}");
     }
-    // Operators see no holdings; auditors and banks change nothing.
+    // Operators see no holdings; auditors change nothing.
     let writes = |role| -> Vec<&str> {
         RULES
             .iter()
@@ -111,17 +111,37 @@ fn separation_of_duties() {
             .collect()
     };
     assert_eq!(writes(Role::Auditor), Vec::<&str>::new());
-    assert_eq!(writes(Role::Bank), Vec::<&str>::new());
+    // A bank says what it did and what it has, never what an account has.
+    assert_eq!(writes(Role::Bank), ["ConfirmWithdrawal", "RejectWithdrawal", "ReportBalance"]);
+    for rpc in ["/ConfirmWithdrawal", "/RejectWithdrawal"] {
+        assert!(!allowed(rpc, Role::Registry), "{rpc}");
+    }
     assert_eq!(writes(Role::Node), Vec::<&str>::new());
     assert_eq!(writes(Role::Operator), ["Bootstrap"]);
-    assert_eq!(writes(Role::Firm), ["MoveHolding", "RaiseObjection"]);
+    assert_eq!(
+        writes(Role::Firm),
+        ["MoveHolding", "RequestWithdrawal", "RepayReserve", "RaiseObjection"]
+    );
     assert!(!allowed("/GetAccount", Role::Operator));
     let firm_scopes = RULES.iter().flat_map(|r| r.allowed.iter().map(move |(a, s)| (r.rpc, a, s)));
     for (rpc, role, scope) in firm_scopes {
-        let about_accounts = ["Account", "MoveHolding", "Statement", "Objection"];
+        let about_accounts = [
+            "Account",
+            "MoveHolding",
+            "Statement",
+            "Objection",
+            "Withdrawal",
+            "Withdrawals",
+            "RepayReserve",
+        ];
         if *role == Role::Firm && about_accounts.iter().any(|word| rpc.ends_with(word)) {
             assert_eq!(*scope, Scope::Own, "{rpc}");
         }
+    }
+    let banks =
+        RULES.iter().filter(|r| r.rpc.contains("CashService") && !r.rpc.ends_with("/ListBanks"));
+    for (role, scope) in banks.flat_map(|r| r.allowed) {
+        assert!(*role != Role::Bank || *scope == Scope::Own);
     }
 }
 

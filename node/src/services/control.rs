@@ -1,11 +1,13 @@
 //! Two people: propose, approve, decline, withdraw, and what waits.
 
+use registry_ledger::amount::format_yuan;
 use registry_ledger::{ProposalId, Receipt};
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
     AccountsOpened, ApproveReply, ApproveRequest, Consistency, ControlReply, DeclineRequest,
-    ListProposalsReply, ListProposalsRequest, ProposeReply, ProposeRequest, WithdrawRequest,
+    ListProposalsReply, ListProposalsRequest, ProposeReply, ProposeRequest, TradeCovered,
+    WithdrawRequest,
 };
 use registry_proto::storage::Approve;
 use registry_proto::storage::log_command::Command;
@@ -68,6 +70,11 @@ impl ControlService for Control {
                 account_count: count,
             }),
             Receipt::Day(day) => Approved::Day(encode::day(&day)),
+            Receipt::Covered { number, shortfall, claim } => Approved::Covered(TradeCovered {
+                trade_number: number.0,
+                shortfall_yuan: format_yuan(shortfall),
+                claim_yuan: format_yuan(claim),
+            }),
             other => return Err(unexpected(&other)),
         };
         Ok(Response::new(ApproveReply { stamp: Some(stamp), result: Some(result) }))

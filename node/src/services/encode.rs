@@ -65,6 +65,7 @@ pub(super) fn bank(view: &BankView) -> proto::Bank {
         balance_yuan: format_yuan(view.balance),
         deposited_yuan: format_yuan(view.deposited),
         interbank_yuan: format_yuan(view.interbank),
+        withdrawn_yuan: format_yuan(view.pots.withdrawn),
     }
 }
 
@@ -173,6 +174,7 @@ fn trade_status(status: TradeStatus) -> (i32, String) {
         TradeStatus::Held(reason) => (proto::TradeStatus::Held, why(reason)),
         TradeStatus::Failed(reason) => (proto::TradeStatus::Failed, why(reason)),
         TradeStatus::Voided => (proto::TradeStatus::Voided, String::new()),
+        TradeStatus::Covered => (proto::TradeStatus::ReserveCovered, String::new()),
     };
     (status.into(), reason)
 }

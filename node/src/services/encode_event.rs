@@ -181,6 +181,51 @@ fn what(what: &Ledger) -> What {
         Ledger::ProposalExpired { proposal } => {
             What::ProposalExpired(proto::ProposalExpired { proposal_id: proposal.0 })
         }
+        Ledger::WithdrawalRequested { withdrawal } => {
+            What::WithdrawalRequested(proto::WithdrawalRequested { withdrawal_id: *withdrawal })
+        }
+        Ledger::WithdrawalConfirmed { withdrawal } => {
+            What::WithdrawalConfirmed(proto::WithdrawalConfirmed { withdrawal_id: *withdrawal })
+        }
+        Ledger::WithdrawalRejected { withdrawal, reason } => {
+            What::WithdrawalRejected(proto::WithdrawalRejected {
+                withdrawal_id: *withdrawal,
+                reason: reason.clone(),
+            })
+        }
+        Ledger::FeeCharged { document } => {
+            What::FeeCharged(proto::FeeCharged { document: document.clone() })
+        }
+        Ledger::SuspenseDeposited { reference } => {
+            What::SuspenseDeposited(proto::SuspenseDeposited { reference: reference.clone() })
+        }
+        Ledger::SuspenseAllocated { document } => {
+            What::SuspenseAllocated(proto::SuspenseAllocated { document: document.clone() })
+        }
+        Ledger::SuspenseReturned { document } => {
+            What::SuspenseReturned(proto::SuspenseReturned { document: document.clone() })
+        }
+        Ledger::ReserveFunded { document } => {
+            What::ReserveFunded(proto::ReserveFunded { document: document.clone() })
+        }
+        Ledger::ReserveUsed { date, trade, claim, document } => {
+            What::ReserveUsed(proto::ReserveUsed {
+                date: date.to_string(),
+                trade_number: trade.0,
+                claim_yuan: format_yuan(*claim),
+                document: document.clone(),
+            })
+        }
+        Ledger::ReserveRepaid { claim } => {
+            What::ReserveRepaid(proto::ReserveRepaid { claim_yuan: format_yuan(*claim) })
+        }
+        Ledger::BalanceReported { bank, as_of, balance } => {
+            What::BalanceReported(proto::BalanceReported {
+                bank_id: bank.0.into(),
+                as_of_date: as_of.to_string(),
+                balance_yuan: format_yuan(*balance),
+            })
+        }
     }
 }
 
@@ -217,6 +262,10 @@ fn posting(posting: &Posting) -> proto::Posting {
             pot: match pot {
                 CashPot::Deposited => proto::CashPot::Deposited,
                 CashPot::Interbank => proto::CashPot::Interbank,
+                CashPot::Fees => proto::CashPot::Fees,
+                CashPot::Reserve => proto::CashPot::Reserve,
+                CashPot::Suspense => proto::CashPot::Suspense,
+                CashPot::Withdrawn => proto::CashPot::Withdrawn,
             }
             .into(),
             amount_yuan: format_yuan(amount),

@@ -5,6 +5,7 @@
 
 mod account;
 mod cash;
+mod cash_flow;
 mod cluster;
 mod control;
 mod deliver_day;

@@ -287,6 +287,7 @@ fn status_filter(status: i32) -> Result<Option<StatusFilter>, Rejection> {
         Ok(proto::TradeStatus::Held) => Ok(Some(StatusFilter::Held)),
         Ok(proto::TradeStatus::Failed) => Ok(Some(StatusFilter::Failed)),
         Ok(proto::TradeStatus::Voided) => Ok(Some(StatusFilter::Voided)),
+        Ok(proto::TradeStatus::ReserveCovered) => Ok(Some(StatusFilter::Covered)),
         Err(_) => fields::unknown_value("status", status),
     }
 }

@@ -111,7 +111,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownDay
         | Reason::UnknownTrade
         | Reason::UnknownObjection
-        | Reason::UnknownProposal => Code::NotFound,
+        | Reason::UnknownProposal
+        | Reason::UnknownWithdrawal
+        | Reason::UnknownClaim => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -148,7 +150,15 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ProposalExpired
         | Reason::ContentMismatch
         | Reason::NotMaker
-        | Reason::TooManyProposals => Code::FailedPrecondition,
+        | Reason::TooManyProposals
+        | Reason::InsufficientCash
+        | Reason::WithdrawalClosed
+        | Reason::WithdrawalsOpen
+        | Reason::SuspenseShort
+        | Reason::ReserveExhausted
+        | Reason::ReserveNotNeeded
+        | Reason::ClaimExceeded
+        | Reason::ReportOlder => Code::FailedPrecondition,
     }
 }
 

@@ -11,7 +11,7 @@ impl Workload {
     /// A faulty command, if the chosen fault is possible now.
     pub(super) fn fault(&mut self, model: &Model) -> Option<Asked> {
         let officer = self.officer();
-        let command = match self.rng.below(30) {
+        let command = match self.rng.below(36) {
             0..2 => self.account_fault(model),
             2 => self.bank_fault(model),
             3..5 => self.deposit_fault(model),
@@ -29,7 +29,8 @@ impl Workload {
             21 => Some(self.genesis().1),
             22..25 => self.trade_fault(model),
             25..28 => self.held_fault(model),
-            _ => self.books_fault(model),
+            28..30 => self.books_fault(model),
+            _ => self.cash_fault(model),
         }?;
         Some((officer, command))
     }
@@ -85,7 +86,7 @@ impl Workload {
     ) -> Option<Command> {
         let day = model.days.get(&date).or_else(|| last_day(model))?.clone();
         let numbers = vec![number];
-        Some(match self.rng.below(14) {
+        Some(match self.rng.below(15) {
             0 => Command::SubmitTrades(Chunk {
                 date,
                 number: 1,
@@ -107,6 +108,7 @@ impl Workload {
                 account: day.deals.first()?.trade.buyer,
                 resolution: self.letter(),
             },
+            13 => Command::UseReserve { date, number, document: self.text(200) },
             _ => Command::SettleTrade { date, trade: self.trade(model, &day)? },
         })
     }

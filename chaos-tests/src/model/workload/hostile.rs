@@ -27,7 +27,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         some.extend(some.clone());
         some
     };
-    match rng.below(17) {
+    match rng.below(24) {
         0 => Command::MoveHolding {
             account: account(rng, model),
             instrument: instrument(rng),
@@ -85,7 +85,31 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
             document: "x".to_owned(),
         },
         15 => Command::RetryHeld { date, numbers: numbers(rng) },
-        _ => Command::FailHeld { date, numbers: numbers(rng) },
+        16 => Command::FailHeld { date, numbers: numbers(rng) },
+        _ => hostile_cash(rng, model, date),
+    }
+}
+
+fn hostile_cash(rng: &mut Rng, model: &Model, date: Date) -> Command {
+    let (account, bank, amount) = (account(rng, model), bank(rng), Fen(extreme(rng)));
+    let document = if rng.chance(80) { "x" } else { "" }.to_owned();
+    let withdrawal = rng.below(model.withdrawals_asked() + 3);
+    match rng.below(11) {
+        0 => Command::RequestWithdrawal { account, bank, amount },
+        1 => Command::ConfirmWithdrawal { bank, withdrawal },
+        2 => Command::RejectWithdrawal { bank, withdrawal, reason: document },
+        3 => Command::ChargeFee { account, bank, amount, document },
+        4 => Command::DepositToSuspense { bank, amount, reference: document },
+        5 => Command::AllocateSuspense { bank, account, amount, document },
+        6 => Command::ReturnSuspense { bank, amount, document },
+        7 => Command::FundReserve { bank, amount, document },
+        8 => {
+            let known = model.trade_records(date);
+            let number = rng.pick(&known).map_or(TradeNumber(0), |record| record.trade.number);
+            Command::UseReserve { date, number, document }
+        }
+        9 => Command::RepayReserve { account, bank, amount },
+        _ => Command::ReportBalance { bank, as_of: date, balance: amount },
     }
 }
 

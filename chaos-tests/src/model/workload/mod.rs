@@ -4,6 +4,7 @@
 
 mod books;
 mod calls;
+mod cash;
 mod control;
 mod day_faults;
 mod day_steps;
@@ -103,6 +104,14 @@ impl Workload {
             Some(asked) => asked,
             None if (18..23).contains(&roll) => self.control_call(model),
             None if roll < 43 => self.market_call(model),
+            None if roll < 55 => match self.cash_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
+            None if roll < 61 => match self.cover(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
             None => self.day_call(model),
         }
     }

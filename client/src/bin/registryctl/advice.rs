@@ -138,6 +138,21 @@ fn for_reason(reason: &str, asked: &Asked) -> &'static str {
         "STATEMENTS_MISSING" => "issue them: `day statements`",
         "OBJECTION_OPEN" => "answer it: `day objection resolve`",
         "SELF_APPROVAL" => "the second officer must be another person",
+        "INSUFFICIENT_CASH" => asked.either(
+            &["registry", "auditor", "firm"],
+            "see what is available: `account get`",
+            ASK_REGISTRY,
+        ),
+        "UNKNOWN_WITHDRAWAL" | "WITHDRAWAL_CLOSED" | "WITHDRAWALS_OPEN" => {
+            "see what is open: `cash withdrawals`"
+        }
+        "SUSPENSE_SHORT" | "UNKNOWN_CLAIM" | "CLAIM_EXCEEDED" | "REPORT_OLDER" => asked.either(
+            &["registry", "auditor", "bank"],
+            "see what stands: `cash reconciliation`",
+            ASK_REGISTRY,
+        ),
+        "RESERVE_EXHAUSTED" => "fill the reserve up: `cash reserve fund`",
+        "RESERVE_NOT_NEEDED" => "the money is there: `day retry-held`",
         "MESSAGE_TOO_LARGE" => match asked.task {
             Task::Submit | Task::SettleDay => "send smaller chunks: --chunk-trades",
             _ => "send less at once",

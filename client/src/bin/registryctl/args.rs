@@ -86,7 +86,7 @@ pub(crate) enum Command {
     /// Settlement banks (registry).
     #[command(subcommand)]
     Bank(BankCommand),
-    /// Money of accounts (registry).
+    /// Money of accounts and banks (registry, bank, firm).
     #[command(subcommand)]
     Cash(CashCommand),
     /// Commands that need two people: list, approve, decline (registry).

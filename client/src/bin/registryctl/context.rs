@@ -6,7 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use registry_client::proto::Consistency;
 use registry_client::{
-    Cluster, Connector, ExchangeClient, Identity, OperatorClient, ReadClient, RegistryClient,
+    BankClient, Cluster, Connector, ExchangeClient, Identity, OperatorClient, ReadClient,
+    RegistryClient,
 };
 
 use crate::args::Global;
@@ -19,6 +20,10 @@ impl Global {
 
     pub(crate) fn exchange(&self) -> Result<ExchangeClient> {
         Ok(ExchangeClient::new(self.connector()?))
+    }
+
+    pub(crate) fn bank(&self) -> Result<BankClient> {
+        Ok(BankClient::new(self.connector()?))
     }
 
     pub(crate) fn operator(&self) -> Result<OperatorClient> {

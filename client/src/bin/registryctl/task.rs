@@ -2,7 +2,7 @@
 
 use crate::args::{Command, Global};
 use crate::commands::account::AccountCommand;
-use crate::commands::bank::BankCommand;
+use crate::commands::bank::{BankCommand, CashCommand};
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
 use crate::commands::instrument::InstrumentCommand;
@@ -38,6 +38,11 @@ impl Task {
             | Command::GenerateDay(_)
             | Command::Account(AccountCommand::Get(_) | AccountCommand::List(_))
             | Command::Bank(BankCommand::List)
+            | Command::Cash(
+                CashCommand::Withdrawals(_)
+                | CashCommand::Reconciliation(_)
+                | CashCommand::Instructions(_),
+            )
             | Command::Instrument(InstrumentCommand::List) => Self::Read,
             Command::Account(AccountCommand::Load(_)) | Command::LoadPopulation(_) => Self::Load,
             Command::Control(ControlCommand::List(_) | ControlCommand::Show(_)) => Self::Read,
@@ -116,6 +121,7 @@ mod tests {
             "registryctl settle-day --date 2021-12-16 --trades t.csv --registry-identity a/b \
              --exchange-identity c/d",
             "registryctl bank list",
+            "registryctl cash withdrawals --bank 102",
             "registryctl cluster bootstrap",
         ];
         for (lines, expected) in [(&taken[..], true), (&refused[..], false)] {

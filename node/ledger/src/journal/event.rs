@@ -256,6 +256,73 @@ stored_enum! {
             /// Its number.
             proposal: ProposalId,
         }
+        /// An account's money waits to leave the market.
+        WithdrawalRequested = 60 {
+            /// The withdrawal's number.
+            withdrawal: u64,
+        }
+        /// The bank has paid a withdrawal out.
+        WithdrawalConfirmed = 61 {
+            /// The withdrawal's number.
+            withdrawal: u64,
+        }
+        /// The bank does not pay a withdrawal out; the money is available again.
+        WithdrawalRejected = 62 {
+            /// The withdrawal's number.
+            withdrawal: u64,
+            /// Why.
+            reason: String,
+        }
+        /// An account paid a fee.
+        FeeCharged = 63 {
+            /// Reference of the tariff or the bill.
+            document: String,
+        }
+        /// Money arrived and nobody knows whose it is.
+        SuspenseDeposited = 64 {
+            /// What the bank says of the payment.
+            reference: String,
+        }
+        /// The owner of money in suspense was found.
+        SuspenseAllocated = 65 {
+            /// Reference of the finding.
+            document: String,
+        }
+        /// Money in suspense went back where it came from.
+        SuspenseReturned = 66 {
+            /// Reference of the decision.
+            document: String,
+        }
+        /// The settlement risk reserve was filled up.
+        ReserveFunded = 67 {
+            /// Reference of the decision.
+            document: String,
+        }
+        /// The reserve paid what a trade's buyer lacked, and the trade delivered.
+        ReserveUsed = 68 {
+            /// Which day.
+            date: Date,
+            /// Which trade; its own postings follow from it.
+            trade: TradeNumber,
+            /// All that the buyer owes the reserve at this bank now.
+            claim: Fen,
+            /// Reference of the decision.
+            document: String,
+        }
+        /// An account paid back what it owed the reserve, or a part of it.
+        ReserveRepaid = 69 {
+            /// What it still owes at this bank.
+            claim: Fen,
+        }
+        /// A bank said what it holds.
+        BalanceReported = 70 {
+            /// Which bank.
+            bank: BankId,
+            /// At the end of which day.
+            as_of: Date,
+            /// How much.
+            balance: Fen,
+        }
     }
 }
 
@@ -374,7 +441,18 @@ impl What {
             | Self::Approved { .. }
             | Self::Declined { .. }
             | Self::ProposalWithdrawn { .. }
-            | Self::ProposalExpired { .. } => Vec::new(),
+            | Self::ProposalExpired { .. }
+            | Self::WithdrawalRequested { .. }
+            | Self::WithdrawalConfirmed { .. }
+            | Self::WithdrawalRejected { .. }
+            | Self::FeeCharged { .. }
+            | Self::SuspenseDeposited { .. }
+            | Self::SuspenseAllocated { .. }
+            | Self::SuspenseReturned { .. }
+            | Self::ReserveFunded { .. }
+            | Self::ReserveRepaid { .. } => Vec::new(),
+            Self::ReserveUsed { date, .. } => vec![Subject::Day(date)],
+            Self::BalanceReported { bank, .. } => vec![Subject::Bank(bank)],
         }
     }
 }

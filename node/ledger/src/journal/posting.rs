@@ -44,7 +44,7 @@ pub enum CashPosition {
 
 stored_numbers!(CashPosition, "cash position": Available = 1, PendingOut = 2);
 
-/// Where a bank's money comes from and goes to, outside all accounts.
+/// Where a bank's money is, comes from and goes to, outside all accounts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CashPot {
     /// Paid in from outside the market, as less than nothing.
@@ -52,9 +52,18 @@ pub enum CashPot {
     /// Received from the other settlement banks, as less than nothing; over all
     /// banks these sum to zero.
     Interbank,
+    /// Fees that accounts paid.
+    Fees,
+    /// The settlement risk reserve (结算风险准备金).
+    Reserve,
+    /// Arrived without an owner who is known.
+    Suspense,
+    /// Paid out of the market.
+    Withdrawn,
 }
 
-stored_numbers!(CashPot, "pot of cash": Deposited = 1, Interbank = 2);
+stored_numbers!(CashPot, "pot of cash":
+    Deposited = 1, Interbank = 2, Fees = 3, Reserve = 4, Suspense = 5, Withdrawn = 6);
 
 stored_enum! {
     /// One line of an event: more, or with a minus less, of something somewhere.

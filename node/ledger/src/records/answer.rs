@@ -9,6 +9,7 @@ use crate::records::days::{
 };
 use crate::records::standing::{read_cash, read_holding, write_cash, write_holding};
 use crate::rejection::{Reason, Rejection};
+use crate::stored::Stored;
 use crate::types::{AccountId, BankId, Fen, LedgerTime, ProposalId, Quantity, TradeNumber};
 
 /// An answer with the request that got it.
@@ -124,6 +125,34 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             writer.raw(content_sha256);
             writer.i64(expires_at.0);
         }
+        Receipt::Withdrawal(withdrawal, balance) => {
+            writer.u8(25);
+            withdrawal.write(writer);
+            write_cash(writer, balance);
+        }
+        Receipt::Pots(bank, pots) => {
+            writer.u8(26);
+            bank.write(writer);
+            pots.write(writer);
+        }
+        Receipt::Repaid { bank, balance, claim } => {
+            writer.u8(27);
+            bank.write(writer);
+            write_cash(writer, balance);
+            claim.write(writer);
+        }
+        Receipt::Covered { number, shortfall, claim } => {
+            writer.u8(28);
+            number.write(writer);
+            shortfall.write(writer);
+            claim.write(writer);
+        }
+        Receipt::Reported { bank, expected, reported } => {
+            writer.u8(29);
+            bank.write(writer);
+            expected.write(writer);
+            reported.write(writer);
+        }
     }
 }
 
@@ -149,6 +178,23 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             expires_at: LedgerTime(reader.i64()?),
         },
         11 => Receipt::AccountsOpened { first: AccountId(reader.u32()?), count: reader.u32()? },
+        25 => Receipt::Withdrawal(Stored::read(reader)?, read_cash(reader)?),
+        26 => Receipt::Pots(Stored::read(reader)?, Stored::read(reader)?),
+        27 => Receipt::Repaid {
+            bank: Stored::read(reader)?,
+            balance: read_cash(reader)?,
+            claim: Stored::read(reader)?,
+        },
+        28 => Receipt::Covered {
+            number: Stored::read(reader)?,
+            shortfall: Stored::read(reader)?,
+            claim: Stored::read(reader)?,
+        },
+        29 => Receipt::Reported {
+            bank: Stored::read(reader)?,
+            expected: Stored::read(reader)?,
+            reported: Stored::read(reader)?,
+        },
         _ => return known(None, "receipt"),
     })
 }

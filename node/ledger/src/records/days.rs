@@ -281,6 +281,7 @@ pub(crate) fn status_number(status: TradeStatus) -> u8 {
         TradeStatus::Failed(HeldReason::GoodsShort) => 5,
         TradeStatus::Failed(HeldReason::CashShort) => 6,
         TradeStatus::Voided => 7,
+        TradeStatus::Covered => 8,
     }
 }
 
@@ -293,6 +294,7 @@ pub(crate) fn status_from_number(number: u8) -> Option<TradeStatus> {
         5 => TradeStatus::Failed(HeldReason::GoodsShort),
         6 => TradeStatus::Failed(HeldReason::CashShort),
         7 => TradeStatus::Voided,
+        8 => TradeStatus::Covered,
         _ => return None,
     })
 }

@@ -121,6 +121,9 @@ impl Loader {
             }
             RecordKey::Counters => ledger.counters = standing::read_counters(value)?,
             RecordKey::Journal => ledger.journal = Journal::read(value)?,
+            RecordKey::Pots(bank) => ledger.load_pots(bank, value)?,
+            RecordKey::Withdrawal(number) => ledger.load_withdrawal(number, value)?,
+            RecordKey::Claim(account, bank) => ledger.load_claim(account, bank, value)?,
         }
         Ok(())
     }

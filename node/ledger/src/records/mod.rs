@@ -48,6 +48,12 @@ pub(crate) enum RecordKey {
     Proposal(ProposalId),
     /// Numbers given out so far.
     Counters,
+    /// A bank's pots and its report.
+    Pots(BankId),
+    /// An open withdrawal, by its number.
+    Withdrawal(u64),
+    /// What an account owes the reserve at a bank.
+    Claim(AccountId, BankId),
 }
 
 impl RecordKey {
@@ -71,13 +77,15 @@ impl RecordKey {
     fn length(self) -> u32 {
         match self {
             Self::Genesis | Self::Clock | Self::Holidays | Self::Journal | Self::Counters => 1,
-            Self::Bank(_) => 3,
+            Self::Bank(_) | Self::Pots(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
+            Self::Claim(..) => 7,
             Self::Instrument(_)
             | Self::Batch(..)
             | Self::Statuses(..)
             | Self::Answer(_)
-            | Self::Proposal(_) => 9,
+            | Self::Proposal(_)
+            | Self::Withdrawal(_) => 9,
             Self::Price(..) | Self::Objection(..) => 13,
         }
     }
@@ -142,6 +150,19 @@ impl RecordKey {
                 writer.u64(id.0);
             }
             Self::Counters => writer.u8(17),
+            Self::Pots(bank) => {
+                writer.u8(25);
+                writer.u16(bank.0);
+            }
+            Self::Withdrawal(number) => {
+                writer.u8(26);
+                writer.u64(number);
+            }
+            Self::Claim(account, bank) => {
+                writer.u8(27);
+                writer.u32(account.0);
+                writer.u16(bank.0);
+            }
         }
     }
 
@@ -165,6 +186,9 @@ impl RecordKey {
             15 => Self::Journal,
             16 => Self::Proposal(ProposalId(reader.u64()?)),
             17 => Self::Counters,
+            25 => Self::Pots(BankId(reader.u16()?)),
+            26 => Self::Withdrawal(reader.u64()?),
+            27 => Self::Claim(AccountId(reader.u32()?), BankId(reader.u16()?)),
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -250,7 +274,10 @@ impl Ledger {
             | RecordKey::Clearing(_)
             | RecordKey::Objection(..)
             | RecordKey::Journal
-            | RecordKey::Counters => None,
+            | RecordKey::Counters
+            | RecordKey::Pots(_)
+            | RecordKey::Withdrawal(_)
+            | RecordKey::Claim(..) => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -282,6 +309,9 @@ impl Ledger {
             RecordKey::Journal => return self.write_journal(writer),
             RecordKey::Counters => return standing::counters(writer, &self.counters),
             RecordKey::Proposal(id) => standing::proposal(writer, self.proposals.get(&id)?),
+            RecordKey::Pots(bank) => return self.write_pots(bank, writer),
+            RecordKey::Withdrawal(number) => return self.write_withdrawal(number, writer),
+            RecordKey::Claim(account, bank) => return self.write_claim(account, bank, writer),
         }
         Some(())
     }
@@ -315,5 +345,8 @@ impl Ledger {
             .chain([RecordKey::Journal])
             .chain(self.proposals.keys().map(|id| RecordKey::Proposal(*id)))
             .chain([RecordKey::Counters])
+            .chain(self.banks.iter().map(|(bank, _)| RecordKey::Pots(bank)))
+            .chain(self.withdrawals.numbers().map(RecordKey::Withdrawal))
+            .chain(self.claims.keys().map(|(account, bank)| RecordKey::Claim(*account, *bank)))
     }
 }

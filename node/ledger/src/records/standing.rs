@@ -117,8 +117,9 @@ pub(super) fn bank(writer: &mut Writer, bank: &Bank) {
 
 pub(super) fn read_bank(value: &[u8]) -> Result<Bank, Problem> {
     let mut reader = Reader::record(value, FORMAT)?;
-    let bank =
-        Bank { name: reader.text()?, deposited: Fen(reader.i64()?), interbank: Fen(reader.i64()?) };
+    let mut bank = Bank::new(reader.text()?);
+    bank.deposited = Fen(reader.i64()?);
+    bank.interbank = Fen(reader.i64()?);
     reader.finish()?;
     Ok(bank)
 }

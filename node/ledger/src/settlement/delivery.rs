@@ -136,6 +136,11 @@ impl Ledger {
 
     /// What both legs lead to; reads only.
     pub(crate) fn legs(&self, trade: &Trade) -> Result<Legs, HeldReason> {
+        self.legs_with(trade, Fen(0))
+    }
+
+    /// The same when the buyer's bank gives the buyer so much more to pay with.
+    pub(crate) fn legs_with(&self, trade: &Trade, credit: Fen) -> Result<Legs, HeldReason> {
         let (goods, cash) = (HeldReason::GoodsShort, HeldReason::CashShort);
         let seller = self.balances_at(trade.seller).ok_or(goods)?;
         let buyer = self.balances_at(trade.buyer).ok_or(cash)?;
@@ -144,6 +149,7 @@ impl Ledger {
         let mut seller_cash = seller.cash(trade.seller_bank);
         let mut buyer_cash = buyer.cash(trade.buyer_bank);
         let amount = trade.amount().ok_or(cash)?;
+        buyer_cash.available = buyer_cash.available.checked_add(credit).ok_or(cash)?;
         if seller_holding.trading < trade.quantity {
             return Err(goods);
         }
@@ -235,7 +241,7 @@ impl Day {
     /// The counter that trades of a status are in.
     fn counter(&mut self, status: TradeStatus) -> Option<&mut u64> {
         match status {
-            TradeStatus::Delivered => Some(&mut self.delivered),
+            TradeStatus::Delivered | TradeStatus::Covered => Some(&mut self.delivered),
             TradeStatus::Held(_) => Some(&mut self.held),
             TradeStatus::Failed(_) => Some(&mut self.failed),
             TradeStatus::Accepted | TradeStatus::Voided => None,

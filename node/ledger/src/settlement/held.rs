@@ -106,7 +106,8 @@ fn held_trades(day: &Day, numbers: &[TradeNumber]) -> Result<Vec<Held>, Rejectio
             TradeStatus::Accepted
             | TradeStatus::Delivered
             | TradeStatus::Failed(_)
-            | TradeStatus::Voided => Err(refuse(Reason::TradeNotHeld, "is not held on")),
+            | TradeStatus::Voided
+            | TradeStatus::Covered => Err(refuse(Reason::TradeNotHeld, "is not held on")),
         }
     };
     numbers.iter().enumerate().map(find).collect()

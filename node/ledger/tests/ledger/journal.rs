@@ -30,6 +30,7 @@ pub(crate) struct Replay {
     goods_pots: BTreeMap<(InstrumentCode, GoodsPot), i128>,
     cash: Cash,
     cash_pots: BTreeMap<(BankId, CashPot), i128>,
+    claims: BTreeMap<(AccountId, BankId), i64>,
 }
 
 impl Replay {
@@ -79,6 +80,20 @@ impl Replay {
                         self.deliver(&ledger.trade(*date, *number).unwrap().trade);
                     }
                 }
+            }
+            // Its own postings brought the buyer what it lacked.
+            What::ReserveUsed { date, trade, claim, .. } => {
+                let trade = ledger.trade(*date, *trade).unwrap();
+                assert_eq!(trade.status, TradeStatus::Covered);
+                self.claims.insert((trade.trade.buyer, trade.trade.buyer_bank), claim.0);
+                self.deliver(&trade.trade);
+            }
+            What::ReserveRepaid { claim } => {
+                let debtor = event.postings.iter().find_map(|posting| match posting {
+                    Posting::Cash { account, bank, .. } => Some((*account, *bank)),
+                    _ => None,
+                });
+                self.claims.insert(debtor.unwrap(), claim.0);
             }
             _ => {}
         }
@@ -165,7 +180,25 @@ impl Replay {
             let pot = |pot| self.cash_pots.get(&(bank.id, pot)).copied().unwrap_or_default();
             assert_eq!(-pot(CashPot::Deposited), bank.deposited.0.into());
             assert_eq!(-pot(CashPot::Interbank), bank.interbank.0.into());
+            let registry_ledger::Pots { fees, reserve, suspense, withdrawn } = bank.pots;
+            let kept = [CashPot::Fees, CashPot::Reserve, CashPot::Suspense, CashPot::Withdrawn];
+            let kept = kept.map(pot);
+            assert_eq!(kept, [fees, reserve, suspense, withdrawn].map(|fen| fen.0.into()));
+            let everything: i128 = self
+                .cash_pots
+                .iter()
+                .filter(|((id, _), _)| *id == bank.id)
+                .map(|(_, fen)| fen)
+                .sum();
+            let accounts: i128 =
+                self.cash.iter().filter(|((_, id, _), _)| *id == bank.id).map(|(_, fen)| fen).sum();
+            assert_eq!(everything + accounts, 0, "double entry at bank {}", bank.id.0);
+            assert_eq!(accounts, bank.sub_ledgers().0.into());
         }
+        let mut claims = self.claims.clone();
+        claims.retain(|_, claim| *claim != 0);
+        let found = ledger.claims().map(|(account, bank, claim)| ((account, bank), claim.0));
+        assert_eq!(claims, found.collect(), "what is owed to the reserve");
     }
 }
 

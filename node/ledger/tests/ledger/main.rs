@@ -1,6 +1,7 @@
 //! Tests of the ledger through its public interface.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
+mod cash;
 mod control;
 mod delivery;
 mod journal;

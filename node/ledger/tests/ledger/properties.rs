@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use registry_ledger::{
     AccountId, BankId, Command, Date, DayState, Entry, Fen, FreePosition, InstrumentCode, Ledger,
     LedgerTime, Manifest, OpeningBooks, Price, ProposalId, Quantity, Receipt, Request,
-    StatusFilter, Trade, TradeKind, TradeNumber, calendar,
+    StatusFilter, Trade, TradeKind, TradeNumber, WithdrawalFilter, calendar,
 };
 
+use crate::cash;
 use crate::control::{approval, propose};
 use crate::journal::Replay;
 use crate::opening::{books, holding, load};
@@ -30,6 +31,10 @@ enum Step {
     Repeat,
     /// The first open proposal, or with another content.
     ApproveNext(bool),
+    /// An open withdrawal is paid out or refused.
+    CloseWithdrawal(u32, bool),
+    /// A trade of those that are held is covered by the reserve.
+    Cover(u32),
 }
 
 fn any_trade() -> impl Strategy<Value = Trade> {
@@ -117,7 +122,28 @@ fn any_step() -> impl Strategy<Value = Step> {
             Step::Plain(if withdraw { Command::WithdrawProposal(proposal) } else { Command::Decline { proposal, reason } })
         }),
         1 => Just(Step::Plain(Command::ExpireDue)),
+        6 => any_cash().prop_map(Step::Plain),
+        3 => (any::<u32>(), any::<bool>()).prop_map(|(which, paid)| Step::CloseWithdrawal(which, paid)),
+        2 => any::<u32>().prop_map(Step::Cover),
     ]
+}
+
+/// Money outside trades.
+fn any_cash() -> impl Strategy<Value = Command> {
+    let fen = || prop_oneof![9 => 0_i64..2_000_000, 1 => any::<i64>()].prop_map(Fen);
+    let account = (0_u32..6).prop_map(AccountId);
+    let bank = prop_oneof![19 => 102_u16..=103, 1 => any::<u16>()].prop_map(BankId);
+    (0_u8..11, account, bank, fen()).prop_map(|(which, account, bank, amount)| match which {
+        0..3 => cash::withdraw(account, bank, amount),
+        3 => cash::fee(account, bank, amount),
+        4 => cash::suspense(bank, amount),
+        5 => cash::allocate(bank, account, amount),
+        6 => cash::give_back(bank, amount),
+        // Enough for most trades.
+        7 => cash::fund(bank, Fen(amount.0.saturating_mul(20))),
+        8..10 => cash::repay(account, bank, amount),
+        _ => cash::report(bank, amount),
+    })
 }
 
 fn command(world: &mut World, step: &Step) -> Option<Command> {
@@ -153,6 +179,17 @@ fn command(world: &mut World, step: &Step) -> Option<Command> {
             let tonnes = number("Quantity(") + i64::from(!*exactly);
             let issue = crate::world::issue(account, Quantity(tonnes));
             Command::Approve(approval(open.id, issue))
+        }
+        Step::CloseWithdrawal(which, paid) => {
+            let open = world.ledger.withdrawals_after(WithdrawalFilter::default(), 0, 100);
+            let chosen = open.get(*which as usize % open.len().max(1))?;
+            let close = if *paid { cash::confirm } else { cash::reject };
+            close(chosen.bank, chosen.number)
+        }
+        Step::Cover(which) => {
+            let held = held(world);
+            let number = *held.get(*which as usize % held.len().max(1))?;
+            cash::cover(number)
         }
     })
 }

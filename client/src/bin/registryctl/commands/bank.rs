@@ -5,6 +5,10 @@ use clap::{Args, Subcommand};
 use registry_client::ClientError;
 use registry_client::proto::{DepositRequest, ListBanksRequest, OpenBankRequest};
 
+use super::cash_flow::{
+    AccountMoney, Answer, Fee, Instructions, Reconciliation, Reject, Report, ReserveCommand,
+    SuspenseCommand, Withdrawals,
+};
 use crate::args::Global;
 use crate::output::{Page, Record};
 use crate::views::{account, stamp};
@@ -33,6 +37,28 @@ pub(crate) struct Open {
 pub(crate) enum CashCommand {
     /// Credit money that a bank reports as received for an account.
     Deposit(Deposit),
+    /// Set money aside until the bank has paid it out (registry, firm).
+    Withdraw(AccountMoney),
+    /// Say that a withdrawal was paid out (bank).
+    ConfirmWithdrawal(Answer),
+    /// Say that a withdrawal is not paid out (bank).
+    RejectWithdrawal(Reject),
+    /// List withdrawals that wait for their bank.
+    Withdrawals(Withdrawals),
+    /// Take a fee from an account.
+    Fee(Fee),
+    /// Money that arrived without an owner who is known.
+    #[command(subcommand)]
+    Suspense(SuspenseCommand),
+    /// The settlement risk reserve.
+    #[command(subcommand)]
+    Reserve(ReserveCommand),
+    /// Say what a bank holds (bank, registry).
+    Report(Report),
+    /// What banks must hold, of what it consists and what they reported.
+    Reconciliation(Reconciliation),
+    /// Write a bank's payment instructions for a delivered day to a file.
+    Instructions(Instructions),
 }
 
 #[derive(Debug, Args)]
@@ -59,8 +85,19 @@ impl BankCommand {
 
 impl CashCommand {
     pub(crate) async fn run(&self, global: &Global) -> Result<Page> {
-        let Self::Deposit(deposit) = self;
-        deposit.run(global).await
+        match self {
+            Self::Deposit(deposit) => deposit.run(global).await,
+            Self::Withdraw(money) => money.withdraw(global).await,
+            Self::ConfirmWithdrawal(answer) => answer.confirm(global).await,
+            Self::RejectWithdrawal(reject) => reject.run(global).await,
+            Self::Withdrawals(list) => list.run(global).await,
+            Self::Fee(fee) => fee.charge(global).await,
+            Self::Suspense(command) => command.run(global).await,
+            Self::Reserve(command) => command.run(global).await,
+            Self::Report(report) => report.run(global).await,
+            Self::Reconciliation(asked) => asked.run(global).await,
+            Self::Instructions(asked) => asked.run(global).await,
+        }
     }
 }
 

@@ -184,6 +184,12 @@ impl Approve {
                     .with("accounts", opened.account_count),
             ),
             Some(approve_reply::Result::Day(settled)) => page.one(day::day(settled)),
+            Some(approve_reply::Result::Covered(covered)) => page.one(
+                Record::default()
+                    .with("trade_number", covered.trade_number)
+                    .with("shortfall_yuan", covered.shortfall_yuan.as_str())
+                    .with("claim_yuan", covered.claim_yuan.as_str()),
+            ),
             None => page,
         };
         Ok(page.stamp(stamp(reply.stamp)))

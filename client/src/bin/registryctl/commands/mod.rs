@@ -3,6 +3,7 @@
 pub(crate) mod account;
 pub(crate) mod bank;
 pub(crate) mod books;
+pub(crate) mod cash_flow;
 pub(crate) mod cluster;
 pub(crate) mod control;
 pub(crate) mod day;

@@ -56,6 +56,7 @@ pub(crate) fn bank(bank: &Bank) -> Record {
         .with("balance_yuan", bank.balance_yuan.as_str())
         .with("deposited_yuan", bank.deposited_yuan.as_str())
         .with("interbank_yuan", bank.interbank_yuan.as_str())
+        .with("withdrawn_yuan", bank.withdrawn_yuan.as_str())
 }
 
 pub(crate) fn instrument(instrument: &Instrument) -> Record {

@@ -1,6 +1,7 @@
 //! Messages as records: the same keys in tables and JSON.
 
 pub(crate) mod account;
+pub(crate) mod cash;
 pub(crate) mod day;
 pub(crate) mod market;
 pub(crate) mod proposal;

@@ -34,6 +34,7 @@ fn kind(command: &Command) -> &'static str {
         Command::BookLoading(_) => "book loading",
         Command::Suspension(_) => "suspension",
         Command::Resumption(_) => "resumption",
+        Command::ReserveUse(_) => "reserve use",
     }
 }
 
@@ -67,5 +68,9 @@ pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
         }
         Command::Suspension(day) => Record::default().with("date", day.date),
         Command::Resumption(day) => Record::default().with("date", day.date),
+        Command::ReserveUse(cover) => Record::default()
+            .with("date", cover.date)
+            .with("trade_number", cover.trade_number)
+            .with("document", cover.document),
     })
 }

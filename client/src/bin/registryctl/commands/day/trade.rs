@@ -36,6 +36,7 @@ enum Status {
     Held,
     Failed,
     Voided,
+    ReserveCovered,
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +76,7 @@ impl List {
             Status::Held => TradeStatus::Held,
             Status::Failed => TradeStatus::Failed,
             Status::Voided => TradeStatus::Voided,
+            Status::ReserveCovered => TradeStatus::ReserveCovered,
         });
         let request = ListTradesRequest {
             date: self.date.clone(),
