@@ -17,7 +17,7 @@ pub struct DeliveryReport {
     pub trade_count: u64,
     /// Last sequence number received.
     pub through_sequence: u64,
-    /// Results with status DELIVERED.
+    /// Results with status DELIVERED or RESERVE_COVERED.
     pub delivered: u64,
     /// Results with status HELD, in order.
     pub held: Vec<TradeResult>,

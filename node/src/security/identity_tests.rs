@@ -75,6 +75,30 @@ fn a_caller_with_a_right_to_its_own_account_reaches_no_other() {
     // An exchange named like an account number is no firm.
     let exchange = extensions(Role::Exchange, "7", Scope::Own);
     assert_eq!(code(Caller::of_account(&exchange, 7)), Some(Code::PermissionDenied));
+    // A bank reaches itself, and no account of its number; nor a firm a bank.
+    let bank = extensions(Role::Bank, "102", Scope::Own);
+    assert_eq!(code(Caller::of_bank(&bank, 102)), None);
+    assert_eq!(code(Caller::of_bank(&bank, 103)), Some(Code::PermissionDenied));
+    assert_eq!(code(Caller::of_bank(&bank, 0)), Some(Code::PermissionDenied));
+    assert_eq!(code(Caller::of_account(&bank, 102)), Some(Code::PermissionDenied));
+    assert_eq!(code(Caller::of_bank(&firm, 7)), Some(Code::PermissionDenied));
+    assert_eq!(code(Caller::of_bank(&officer, 0)), None);
+    let names = extensions(Role::Bank, "102", Scope::Names);
+    assert_eq!(code(Caller::of_bank(&names, 102)), Some(Code::PermissionDenied));
+    // What is about both is asked for by either, each naming itself.
+    for (caller, account, bank_id, reached) in [
+        (&bank, 0, 102, true),
+        (&bank, 7, 102, true),
+        (&bank, 102, 0, false),
+        (&bank, 102, 103, false),
+        (&firm, 7, 0, true),
+        (&firm, 7, 102, true),
+        (&firm, 0, 7, false),
+        (&officer, 0, 0, true),
+    ] {
+        let denied = (!reached).then_some(Code::PermissionDenied);
+        assert_eq!(code(Caller::of_account_at_bank(caller, account, bank_id)), denied);
+    }
     // Without the gate there is no caller.
     assert_eq!(code(Caller::of(&Extensions::new())), Some(Code::Unauthenticated));
 }

@@ -523,6 +523,9 @@ fn records_are_golden_and_come_back() {
         }
     }
     assert_eq!(found, GOLDEN_RECORDS);
+    // Trade 1 covered, trade 2 held for goods, trade 3 delivered.
+    let statuses = world.ledger.records().into_iter().find(|(key, _)| key[0] == 10);
+    assert_eq!(statuses.map(|(_, value)| value), Some(vec![1, 8, 3, 2]));
     let digest = world.state_digest();
     let records = world.ledger.records();
     assert_eq!(Ledger::load(records.clone()).unwrap().state_digest(), digest);

@@ -38,6 +38,12 @@ fn request_ids() {
     );
 }
 
+/// What an officer proposes.
+fn proposed(command: proto::controlled_command::Command) -> Wire {
+    let content = proto::ControlledCommand { command: Some(command) }.encode_to_vec().into();
+    Wire::Propose(proto::ProposeRequest { request_id: "r".into(), content, time_to_live_ms: 1 })
+}
+
 #[test]
 fn dates() {
     for wire in
@@ -149,6 +155,100 @@ fn banks_and_deposits() {
 }
 
 #[test]
+fn money_outside_trades() {
+    let (request_id, amount_yuan) = ("r".to_owned(), "0.01".to_owned());
+    let (account_id, bank_id, document) = (1, 102, "d".to_owned());
+    let withdrawal = proto::RequestWithdrawalRequest {
+        request_id: request_id.clone(),
+        account_id,
+        bank_id,
+        amount_yuan: amount_yuan.clone(),
+    };
+    expect(
+        &withdrawal,
+        Wire::RequestWithdrawal,
+        &[
+            (&|m| m.amount_yuan.clear(), Reason::FieldMissing, "amount_yuan"),
+            (&|m| m.amount_yuan = "-0.01".into(), Reason::NotPositive, "amount_yuan"),
+            (&|m| m.amount_yuan = "0.001".into(), Reason::TooManyDecimals, "amount_yuan"),
+            (&|m| m.account_id = 0, Reason::FieldMissing, "account_id"),
+            (&|m| m.bank_id = 65_638, Reason::UnknownBank, "bank_id"),
+        ],
+    );
+    let refusal = proto::RejectWithdrawalRequest {
+        request_id: request_id.clone(),
+        bank_id,
+        withdrawal_id: 7,
+        reason: "closed".into(),
+    };
+    expect(
+        &refusal,
+        Wire::RejectWithdrawal,
+        &[
+            (&|m| m.bank_id = 0, Reason::FieldMissing, "bank_id"),
+            (&|m| m.withdrawal_id = 0, Reason::FieldMissing, "withdrawal_id"),
+            (&|m| m.reason.clear(), Reason::FieldMissing, "reason"),
+            (&|m| m.reason = "x".repeat(201), Reason::TooLong, "reason"),
+        ],
+    );
+    let fee = proto::ChargeFeeRequest {
+        request_id: request_id.clone(),
+        account_id,
+        bank_id,
+        amount_yuan: amount_yuan.clone(),
+        document: document.clone(),
+    };
+    expect(
+        &fee,
+        Wire::ChargeFee,
+        &[
+            (&|m| m.amount_yuan = "0".into(), Reason::NotPositive, "amount_yuan"),
+            (&|m| m.document = "a\nb".into(), Reason::BadCharacter, "document"),
+        ],
+    );
+    let suspense = proto::DepositToSuspenseRequest {
+        request_id: request_id.clone(),
+        bank_id,
+        amount_yuan: amount_yuan.clone(),
+        reference: document.clone(),
+    };
+    expect(
+        &suspense,
+        Wire::DepositToSuspense,
+        &[
+            (&|m| m.amount_yuan = "NaN".into(), Reason::NotADecimal, "amount_yuan"),
+            (&|m| m.reference.clear(), Reason::FieldMissing, "reference"),
+        ],
+    );
+    let cover = proto::ReserveUse { date: "2021-12-16".into(), trade_number: 7, document };
+    expect(
+        &cover,
+        |cover| proposed(proto::controlled_command::Command::ReserveUse(cover)),
+        &[
+            (&|m| m.date = "2021-02-29".into(), Reason::BadDate, "date"),
+            (&|m| m.trade_number = 0, Reason::FieldMissing, "trade_number"),
+            (&|m| m.document.clear(), Reason::FieldMissing, "document"),
+        ],
+    );
+    let report = proto::ReportBalanceRequest {
+        request_id,
+        bank_id,
+        as_of_date: "2021-12-16".into(),
+        balance_yuan: "0".into(),
+    };
+    expect(
+        &report,
+        Wire::ReportBalance,
+        &[
+            (&|m| m.balance_yuan = "-0.01".into(), Reason::OutOfRange, "balance_yuan"),
+            (&|m| m.balance_yuan.clear(), Reason::FieldMissing, "balance_yuan"),
+            (&|m| m.as_of_date.clear(), Reason::FieldMissing, "as_of_date"),
+            (&|m| m.bank_id = 0, Reason::FieldMissing, "bank_id"),
+        ],
+    );
+}
+
+#[test]
 fn instruments_and_issuance() {
     let register = proto::RegisterInstrumentRequest {
         request_id: "r".into(),
@@ -177,15 +277,9 @@ fn instruments_and_issuance() {
         quantity_tco2e: 1,
         document: "2021-001".into(),
     };
-    let proposed = |issuance: proto::Issuance| {
-        let command = Some(proto::controlled_command::Command::Issuance(issuance));
-        let content = proto::ControlledCommand { command }.encode_to_vec().into();
-        let request_id = "r".into();
-        Wire::Propose(proto::ProposeRequest { request_id, content, time_to_live_ms: 1 })
-    };
     expect(
         &issue,
-        proposed,
+        |issuance| proposed(proto::controlled_command::Command::Issuance(issuance)),
         &[
             (&|m| m.quantity_tco2e = -1, Reason::NotPositive, "quantity_tco2e"),
             (&|m| m.document.clear(), Reason::FieldMissing, "document"),

@@ -6,9 +6,10 @@ use registry_client::ClientError;
 use registry_client::proto::{DepositRequest, ListBanksRequest, OpenBankRequest};
 
 use super::cash_flow::{
-    AccountMoney, Answer, Fee, Instructions, Reconciliation, Reject, Report, ReserveCommand,
-    SuspenseCommand, Withdrawals,
+    AccountMoney, Answer, Fee, Reconciliation, Reject, Report, ReserveCommand, SuspenseCommand,
+    Withdrawals,
 };
+use super::instructions::Instructions;
 use crate::args::Global;
 use crate::output::{Page, Record};
 use crate::views::{account, stamp};

@@ -10,6 +10,7 @@ pub(crate) mod day;
 pub(crate) mod files;
 pub(crate) mod generate;
 pub(crate) mod health;
+pub(crate) mod instructions;
 pub(crate) mod instrument;
 pub(crate) mod load;
 pub(crate) mod pki;
