@@ -50,11 +50,13 @@ mod calls;
 mod connect;
 mod deliver;
 mod error;
+mod events;
 mod exchange;
 #[cfg(test)]
 mod fake_node;
 pub mod formats;
 mod identity;
+pub mod journal;
 mod leader;
 #[cfg(test)]
 mod leader_tests;
@@ -73,6 +75,9 @@ mod stream_tests;
 mod submit;
 #[cfg(test)]
 mod tls_tests;
+mod watch;
+#[cfg(test)]
+mod watch_tests;
 pub mod workflow;
 
 pub use registry_proto::registry as proto;
@@ -81,6 +86,7 @@ pub use bank::BankClient;
 pub use connect::{Cluster, Connector, SERVER_NAME};
 pub use deliver::DeliveryReport;
 pub use error::{ClientError, RejectedError};
+pub use events::EventPages;
 pub use exchange::ExchangeClient;
 pub use identity::Identity;
 pub use operator::{NodeStatus, OperatorClient};
@@ -88,3 +94,4 @@ pub use reads::ReadClient;
 pub use registry::RegistryClient;
 pub use request_id::{MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id};
 pub use submit::{SubmitOptions, SubmitReport};
+pub use watch::WatchReport;

@@ -1,0 +1,11 @@
+//! Streams of events made by hand: one that is right, and every way to break it.
+
+mod books;
+mod bytes;
+mod file;
+mod life;
+mod node;
+mod states;
+mod story;
+mod trades;
+mod tree;
