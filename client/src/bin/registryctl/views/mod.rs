@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod day;
+pub(crate) mod event;
 pub(crate) mod market;
 
 use registry_client::proto::Stamp;
