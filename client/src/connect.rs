@@ -150,6 +150,16 @@ impl Connector {
         Self::new(&cluster, None).expect("addresses of a test")
     }
 
+    /// The same with another time per stream without an answer.
+    #[cfg(test)]
+    pub(crate) fn plaintext_stalling(endpoints: &[String], stall_timeout: Duration) -> Self {
+        let identity =
+            Identity { ca_pem: String::new(), cert_pem: String::new(), key_pem: String::new() };
+        let mut cluster = Cluster::new(endpoints.iter().cloned(), identity);
+        cluster.stream_stall_timeout = stall_timeout;
+        Self::new(&cluster, None).expect("addresses of a test")
+    }
+
     /// The same channels with another time per call.
     #[must_use]
     pub fn with_timeout(&self, call_timeout: Duration) -> Self {

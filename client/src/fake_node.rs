@@ -4,8 +4,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
+use futures::stream::BoxStream;
+use futures::{StreamExt as _, stream};
 use registry_proto::registry::account_service_server::{AccountService, AccountServiceServer};
 use registry_proto::registry::cash_service_server::{CashService, CashServiceServer};
+use registry_proto::registry::event_service_server::{EventService, EventServiceServer};
 use registry_proto::registry::instrument_service_server::{
     InstrumentService, InstrumentServiceServer,
 };
@@ -25,6 +28,10 @@ type Settled = Box<dyn Fn(SettleTradeRequest) -> Result<SettleTradesReply, Statu
 type Delivered =
     Box<dyn Fn(DeliverDayRequest) -> Vec<Result<DeliverDayReply, Status>> + Send + Sync>;
 type DayAsked = Box<dyn Fn(GetDayRequest) -> Result<DayReply, Status> + Send + Sync>;
+/// Answers by a function.
+type By<Q, R> = Box<dyn Fn(Q) -> Result<R, Status> + Send + Sync>;
+type Watched =
+    Box<dyn Fn(WatchEventsRequest) -> Vec<Result<WatchEventsReply, Status>> + Send + Sync>;
 type Answer<'t, R> = Pin<Box<dyn Future<Output = Result<Response<R>, Status>> + Send + 't>>;
 
 /// What the node does.
@@ -35,6 +42,14 @@ pub(crate) struct Script {
     pub(crate) settle_trade: Settled,
     pub(crate) deliver_day: Delivered,
     pub(crate) get_day: DayAsked,
+    pub(crate) list_accounts: By<ListAccountsRequest, ListAccountsReply>,
+    pub(crate) list_trades: By<ListTradesRequest, ListTradesReply>,
+    pub(crate) list_events: By<ListEventsRequest, ListEventsReply>,
+    pub(crate) get_journal: By<GetJournalRequest, GetJournalReply>,
+    /// Only an error ends the stream; without one it stays open.
+    pub(crate) watch_events: Watched,
+    /// Of lists.
+    pub(crate) stamp: Option<Stamp>,
     /// Admitting one of these again is refused.
     pub(crate) banks: Vec<Bank>,
     /// Registering one of these again is refused.
@@ -50,6 +65,12 @@ impl Default for Script {
             settle_trade: Box::new(move |_| Err(unused())),
             deliver_day: Box::new(move |_| vec![Err(unused())]),
             get_day: Box::new(|_| Err(status(Code::NotFound, "UNKNOWN_DAY", &[]))),
+            list_accounts: Box::new(move |_| Err(unused())),
+            list_trades: Box::new(move |_| Err(unused())),
+            list_events: Box::new(move |_| Err(unused())),
+            get_journal: Box::new(move |_| Err(unused())),
+            watch_events: Box::new(move |_| vec![Err(unused())]),
+            stamp: None,
             banks: Vec::new(),
             instruments: Vec::new(),
         }
@@ -80,6 +101,7 @@ impl FakeNode {
         let server = builder
             .add_service(AccountServiceServer::new(service.clone()))
             .add_service(CashServiceServer::new(service.clone()))
+            .add_service(EventServiceServer::new(service.clone()))
             .add_service(InstrumentServiceServer::new(service.clone()))
             .add_service(SettlementServiceServer::new(service))
             .serve_with_incoming(TcpListenerStream::new(listener));
@@ -137,6 +159,21 @@ macro_rules! unused {
     };
 }
 
+/// Calls answered at once.
+macro_rules! answered {
+    ($($call:ident($request:ty) -> $reply:ty = $answer:expr;)+) => {
+        $(fn $call<'s, 't>(&'s self, request: Request<$request>) -> Answer<'t, $reply>
+        where
+            's: 't,
+            Self: 't,
+        {
+            let answer: fn(&Script, $request) -> Result<$reply, Status> = $answer;
+            let answer = answer(&self.script, request.into_inner());
+            Box::pin(async { answer.map(Response::new) })
+        })+
+    };
+}
+
 impl AccountService for Service {
     fn open_account<'s, 't>(
         &'s self,
@@ -155,23 +192,37 @@ impl AccountService for Service {
     unused! {
         move_holding(MoveHoldingRequest) -> MoveHoldingReply;
         get_account(GetAccountRequest) -> GetAccountReply;
-        list_accounts(ListAccountsRequest) -> ListAccountsReply;
+    }
+
+    answered! {
+        list_accounts(ListAccountsRequest) -> ListAccountsReply =
+            |script, request| (script.list_accounts)(request);
     }
 }
 
-/// Calls answered at once.
-macro_rules! answered {
-    ($($call:ident($request:ty) -> $reply:ty = $answer:expr;)+) => {
-        $(fn $call<'s, 't>(&'s self, request: Request<$request>) -> Answer<'t, $reply>
-        where
-            's: 't,
-            Self: 't,
-        {
-            let answer: fn(&Script, $request) -> Result<$reply, Status> = $answer;
-            let answer = answer(&self.script, request.into_inner());
-            Box::pin(async { answer.map(Response::new) })
-        })+
-    };
+impl EventService for Service {
+    type WatchEventsStream = BoxStream<'static, Result<WatchEventsReply, Status>>;
+
+    fn watch_events<'s, 't>(
+        &'s self,
+        request: Request<WatchEventsRequest>,
+    ) -> Answer<'t, Self::WatchEventsStream>
+    where
+        's: 't,
+        Self: 't,
+    {
+        let request = request.into_inner();
+        self.note(&request.after_event.to_string());
+        let replies = stream::iter((self.script.watch_events)(request)).chain(stream::pending());
+        Box::pin(async { Ok(Response::new(replies.boxed())) })
+    }
+
+    answered! {
+        list_events(ListEventsRequest) -> ListEventsReply =
+            |script, request| (script.list_events)(request);
+        get_journal(GetJournalRequest) -> GetJournalReply =
+            |script, request| (script.get_journal)(request);
+    }
 }
 
 impl CashService for Service {
@@ -185,7 +236,7 @@ impl CashService for Service {
             }
         };
         list_banks(ListBanksRequest) -> ListBanksReply = |script, _| {
-            Ok(ListBanksReply { stamp: None, banks: script.banks.clone() })
+            Ok(ListBanksReply { stamp: script.stamp, banks: script.banks.clone() })
         };
     }
 
@@ -217,7 +268,7 @@ impl InstrumentService for Service {
                 }
             };
         list_instruments(ListInstrumentsRequest) -> ListInstrumentsReply = |script, _| {
-            Ok(ListInstrumentsReply { stamp: None, instruments: script.instruments.clone() })
+            Ok(ListInstrumentsReply { stamp: script.stamp, instruments: script.instruments.clone() })
         };
     }
 }
@@ -290,6 +341,8 @@ impl SettlementService for Service {
 
     answered! {
         get_day(GetDayRequest) -> DayReply = |script, request| (script.get_day)(request);
+        list_trades(ListTradesRequest) -> ListTradesReply =
+            |script, request| (script.list_trades)(request);
         get_clearing(GetDayRequest) -> ClearingReply = |_, _| Ok(ClearingReply::default());
     }
 
@@ -308,6 +361,5 @@ impl SettlementService for Service {
         resolve_objection(ResolveObjectionRequest) -> DayReply;
         finalize_day(DayRequest) -> DayReply;
         settle_trade(SettleTradeRequest) -> SettleTradeReply;
-        list_trades(ListTradesRequest) -> ListTradesReply;
     }
 }

@@ -50,12 +50,14 @@ mod calls;
 mod connect;
 mod deliver;
 mod error;
+mod events;
 mod exchange;
 #[cfg(test)]
 mod fake_node;
 pub mod formats;
 mod identity;
 mod instructions;
+pub mod journal;
 mod leader;
 #[cfg(test)]
 mod leader_tests;
@@ -75,6 +77,9 @@ mod submit;
 #[cfg(test)]
 mod tls_tests;
 mod two_officers;
+mod watch;
+#[cfg(test)]
+mod watch_tests;
 pub mod workflow;
 
 pub use registry_proto::registry as proto;
@@ -83,6 +88,7 @@ pub use bank::BankClient;
 pub use connect::{Cluster, Connector, SERVER_NAME};
 pub use deliver::DeliveryReport;
 pub use error::{ClientError, RejectedError};
+pub use events::EventPages;
 pub use exchange::ExchangeClient;
 pub use identity::Identity;
 pub use instructions::PaymentInstructions;
@@ -92,3 +98,4 @@ pub use registry::RegistryClient;
 pub use request_id::{MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id};
 pub use submit::{SubmitOptions, SubmitReport};
 pub use two_officers::{MAX_SHARED_ID_BYTES, TwoOfficers};
+pub use watch::WatchReport;

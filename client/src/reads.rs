@@ -3,23 +3,27 @@
 use registry_proto::registry::account_service_client::AccountServiceClient;
 use registry_proto::registry::cash_service_client::CashServiceClient;
 use registry_proto::registry::control_service_client::ControlServiceClient;
+use registry_proto::registry::event_service_client::EventServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
 use registry_proto::registry::price_service_client::PriceServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
-    Account, ClearingReply, Consistency, DayReply, GetAccountReply, GetAccountRequest,
-    GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetPaymentInstructionsRequest,
-    GetReconciliationReply, GetReconciliationRequest, GetStatementReply, GetStatementRequest,
-    ListAccountsReply, ListAccountsRequest, ListBanksReply, ListBanksRequest, ListDailyPricesReply,
-    ListDailyPricesRequest, ListInstrumentsReply, ListInstrumentsRequest, ListProposalsReply,
+    Account, ClearingReply, Consistency, DayReply, EventFilter, GetAccountReply, GetAccountRequest,
+    GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetJournalReply, GetJournalRequest,
+    GetPaymentInstructionsRequest, GetReconciliationReply, GetReconciliationRequest,
+    GetStatementReply, GetStatementRequest, ListAccountsReply, ListAccountsRequest, ListBanksReply,
+    ListBanksRequest, ListDailyPricesReply, ListDailyPricesRequest, ListEventsReply,
+    ListEventsRequest, ListInstrumentsReply, ListInstrumentsRequest, ListProposalsReply,
     ListProposalsRequest, ListTradesReply, ListTradesRequest, ListWithdrawalsReply,
-    ListWithdrawalsRequest, TradeRecord, TradeStatus, Withdrawal,
+    ListWithdrawalsRequest, TradeRecord, TradeStatus, WatchEventsReply, Withdrawal,
 };
 
 use crate::calls::read_calls;
 use crate::connect::Connector;
 use crate::error::ClientError;
+use crate::events::EventPages;
 use crate::instructions::{self, PaymentInstructions};
+use crate::watch::{self, WatchReport};
 
 const PAGE_SIZE: u32 = 1_000;
 
@@ -78,6 +82,40 @@ impl ReadClient {
         get_daily_price(GetDailyPriceRequest) -> GetDailyPriceReply;
         /// One page of the price board.
         list_daily_prices(ListDailyPricesRequest) -> ListDailyPricesReply;
+    }
+
+    read_calls! { EventServiceClient:
+        /// One page of events, oldest first.
+        list_events(ListEventsRequest) -> ListEventsReply;
+        /// Size and root of the tree over all events.
+        get_journal(GetJournalRequest) -> GetJournalReply;
+    }
+
+    /// All events behind a number, read page by page as they are asked for.
+    #[must_use]
+    pub fn all_events(
+        &self,
+        after_event: u64,
+        filter: Option<EventFilter>,
+        consistency: Consistency,
+    ) -> EventPages {
+        EventPages::new(self.clone(), after_event, filter, consistency)
+    }
+
+    /// Hands over every event behind a number, and each later one as it
+    /// happens, until `on_reply` breaks. Broken streams are opened anew at
+    /// another node: no event is missed and none comes twice.
+    ///
+    /// # Errors
+    /// Any [`ClientError`] but `Unknown`; `Unavailable` when no node opens the
+    /// stream within a call's time.
+    pub async fn watch_events(
+        &self,
+        after_event: u64,
+        filter: Option<EventFilter>,
+        on_reply: impl FnMut(&WatchEventsReply) -> std::ops::ControlFlow<()>,
+    ) -> Result<WatchReport, ClientError> {
+        Box::pin(watch::watch_events(&self.connector, after_event, filter, on_reply)).await
     }
 
     /// All accounts, page by page.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
-    account::AccountCommand, bank::BankCommand, bank::CashCommand, cluster::ClusterCommand,
-    control::ControlCommand, day::DayCommand, generate::GenerateDay, generate::GeneratePopulation,
-    instrument::InstrumentCommand, load::LoadPopulation, pki::PkiCommand, price::PriceCommand,
+    account::AccountCommand, audit::Audit, bank::BankCommand, bank::CashCommand,
+    cluster::ClusterCommand, control::ControlCommand, day::DayCommand, events::EventsCommand,
+    generate::GenerateDay, generate::GeneratePopulation, instrument::InstrumentCommand,
+    journal::JournalCommand, load::LoadPopulation, pki::PkiCommand, price::PriceCommand,
     settle_day::SettleDay,
 };
 use crate::output::Format;
@@ -101,6 +102,15 @@ pub(crate) enum Command {
     /// The price board.
     #[command(subcommand)]
     Price(PriceCommand),
+    /// The journal: every change, its size and root, and all of it in a file (registry, auditor).
+    #[command(subcommand)]
+    Journal(JournalCommand),
+    /// Events of the journal, one a line (registry, auditor, a firm its own).
+    #[command(subcommand)]
+    Events(EventsCommand),
+    /// Add up everything that ever changed and compare it with what the registry holds
+    /// (registry, auditor); exit code 7 when the books are broken.
+    Audit(Audit),
     /// Make sample firms and their holdings.
     GeneratePopulation(GeneratePopulation),
     /// Make a day's trades from its published figures.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use registry_client::ClientError;
+use registry_client::journal::{AuditError, Finding};
 use registry_client::workflow::WorkflowError;
 use serde_json::{Value, json};
 
@@ -35,6 +36,11 @@ const UNAVAILABLE: u8 = 4;
 const UNKNOWN: u8 = 5;
 /// The certificate does not allow it.
 const DENIED: u8 = 6;
+/// An audit found what cannot be.
+const BROKEN: u8 = 7;
+
+const BROKEN_HINT: &str = "let nothing more be settled; keep the disks of all nodes and \
+    `journal export`, and audit another node: --endpoints";
 
 /// Tells an error on standard error and gives its exit code.
 pub(crate) fn report(error: &anyhow::Error, format: Format, asked: &Asked) -> ExitCode {
@@ -82,6 +88,15 @@ fn as_json(error: &anyhow::Error, asked: &Asked) -> Value {
         }
         _ => {}
     }
+    if let Some(finding) = finding(error) {
+        object["finding"] = json!({
+            "event": finding.event,
+            "kind": finding.kind,
+            "what": finding.what,
+            "expected": finding.expected,
+            "found": finding.found,
+        });
+    }
     object
 }
 
@@ -95,6 +110,7 @@ fn reason(error: &anyhow::Error) -> &str {
         Some(error) => error.reason().unwrap_or_default(),
         None if error.downcast_ref::<Usage>().is_some() => "USAGE",
         None if error.downcast_ref::<Alarm>().is_some() => "ALARM",
+        None if finding(error).is_some() => "BOOKS_BROKEN",
         None => "OTHER",
     }
 }
@@ -103,6 +119,7 @@ fn hint(error: &anyhow::Error, asked: &Asked) -> String {
     match (client_error(error), error.downcast_ref::<Alarm>()) {
         (Some(error), _) => advice::for_error(error, asked),
         (None, Some(alarm)) => alarm.hint.clone(),
+        (None, None) if finding(error).is_some() => BROKEN_HINT.to_owned(),
         (None, None) => String::new(),
     }
 }
@@ -114,6 +131,9 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     }
     if let Some(alarm) = error.downcast_ref::<Alarm>() {
         return alarm.exit_code;
+    }
+    if finding(error).is_some() {
+        return BROKEN;
     }
     match client_error(error) {
         Some(ClientError::Rejected(_)) => REJECTED,
@@ -129,7 +149,18 @@ fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
     if let Some(WorkflowError::Call { cause, .. }) = error.downcast_ref::<WorkflowError>() {
         return Some(cause);
     }
+    if let Some(AuditError::Client(cause)) = error.downcast_ref::<AuditError>() {
+        return Some(cause);
+    }
     error.downcast_ref::<ClientError>()
+}
+
+/// What an audit found.
+fn finding(error: &anyhow::Error) -> Option<&Finding> {
+    match error.downcast_ref::<AuditError>() {
+        Some(AuditError::Broken(finding)) => Some(finding),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -150,6 +181,12 @@ mod tests {
         }))
     }
 
+    fn broken() -> Finding {
+        let text = |text: &str| text.to_owned();
+        let (what, expected, found) = (text("fen at bank 102"), text("0"), text("1"));
+        Finding { event: 17, kind: "Deposited", what, expected, found }
+    }
+
     #[test]
     fn every_kind_of_error_has_its_code() {
         let unavailable = ClientError::Unavailable { call: "open_day", cause: "x".to_owned() };
@@ -161,7 +198,7 @@ mod tests {
         let denied =
             ClientError::Denied { reason: "NOT_AUTHORISED".to_owned(), message: "x".to_owned() };
         let alarm = Alarm { text: "x".to_owned(), exit_code: REJECTED, hint: String::new() };
-        let cases: [(anyhow::Error, u8); 9] = [
+        let cases: [(anyhow::Error, u8); 11] = [
             (rejected().into(), 3),
             (unavailable.into(), 4),
             (unknown.into(), 5),
@@ -170,6 +207,8 @@ mod tests {
             (ClientError::Protocol("x".to_owned()).into(), 1),
             (Usage("x".to_owned()).into(), 2),
             (alarm.into(), 3),
+            (AuditError::from(broken()).into(), 7),
+            (AuditError::Client(rejected()).into(), 3),
             (anyhow::anyhow!("x"), 1),
         ];
         for (error, expected) in cases {
@@ -198,6 +237,11 @@ mod tests {
             cause: "x".to_owned(),
         };
         assert_eq!(as_json(&unknown.into(), &asked)["request_id"], "id");
+        let audit = as_json(&AuditError::from(broken()).into(), &asked);
+        assert_eq!(
+            (&audit["reason"], &audit["finding"]["event"]),
+            (&json!("BOOKS_BROKEN"), &json!(17))
+        );
         assert_eq!(as_json(&Usage("x".to_owned()).into(), &asked)["reason"], "USAGE");
     }
 }

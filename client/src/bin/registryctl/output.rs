@@ -5,6 +5,7 @@
 //! JSON readers take for an integer.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 
 use comfy_table::{ContentArrangement, Table, presets};
 use registry_client::sample::BEIJING;
@@ -29,6 +30,8 @@ pub(crate) struct Record {
     shown: Vec<(&'static str, Value)>,
     /// In JSON only: too long for a line.
     details: Vec<(&'static str, Value)>,
+    /// In lines for people only: what programs get as details, shorter.
+    texts: Vec<String>,
 }
 
 impl Record {
@@ -43,13 +46,20 @@ impl Record {
         self
     }
 
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        self.shown.extend(other.shown);
-        self.details.extend(other.details);
+    /// What a line for people ends with.
+    pub(crate) fn with_text(mut self, text: String) -> Self {
+        self.texts.push(text);
         self
     }
 
-    fn into_json(self) -> Map<String, Value> {
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.shown.extend(other.shown);
+        self.details.extend(other.details);
+        self.texts.extend(other.texts);
+        self
+    }
+
+    pub(crate) fn into_json(self) -> Map<String, Value> {
         self.shown
             .into_iter()
             .chain(self.details)
@@ -193,6 +203,24 @@ impl Page {
             }
         }
         Ok(())
+    }
+}
+
+/// Prints one record of a list that has no end: a line of JSON, or of text.
+/// Breaks when nobody reads on.
+pub(crate) fn print_line(record: Record, format: Format) -> io::Result<ControlFlow<()>> {
+    let line = match format {
+        Format::Json => Value::Object(record.into_json()).to_string(),
+        Format::Table => {
+            let shown = record.shown.iter().map(|(key, value)| shown(key, value));
+            let parts: Vec<String> = shown.chain(record.texts).filter(|p| !p.is_empty()).collect();
+            parts.join("  ")
+        }
+    };
+    let mut out = io::stdout().lock();
+    match writeln!(out, "{line}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ControlFlow::Break(())),
+        written => written.map(ControlFlow::Continue),
     }
 }
 

@@ -36,6 +36,9 @@ impl Task {
             | Command::Cluster(_)
             | Command::GeneratePopulation(_)
             | Command::GenerateDay(_)
+            | Command::Journal(_)
+            | Command::Events(_)
+            | Command::Audit(_)
             | Command::Account(AccountCommand::Get(_) | AccountCommand::List(_))
             | Command::Bank(BankCommand::List)
             | Command::Cash(

@@ -1,17 +1,20 @@
 //! A file per command group.
 
 pub(crate) mod account;
+pub(crate) mod audit;
 pub(crate) mod bank;
 pub(crate) mod books;
 pub(crate) mod cash_flow;
 pub(crate) mod cluster;
 pub(crate) mod control;
 pub(crate) mod day;
+pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod generate;
 pub(crate) mod health;
 pub(crate) mod instructions;
 pub(crate) mod instrument;
+pub(crate) mod journal;
 pub(crate) mod load;
 pub(crate) mod pki;
 pub(crate) mod price;
@@ -37,6 +40,9 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Instrument(command) => Box::pin(command.run(global)).await?,
         Command::Day(command) => Box::pin(command.run(global)).await?,
         Command::Price(command) => Box::pin(command.run(global)).await?,
+        Command::Journal(command) => Box::pin(command.run(global)).await?,
+        Command::Events(command) => Box::pin(command.run(global)).await?,
+        Command::Audit(command) => Box::pin(command.run(global)).await?,
         Command::GeneratePopulation(command) => command.run()?,
         Command::GenerateDay(command) => command.run()?,
         Command::LoadPopulation(command) => Box::pin(command.run(global)).await?,

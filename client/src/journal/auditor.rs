@@ -1,0 +1,309 @@
+//! Takes events in order, adds everything up, and stops at the first that cannot be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::books::{Books, Holder};
+use super::code::Date;
+use super::day::Day;
+use super::day_trades::hashed;
+use super::dues::Dues;
+use super::event::{Event, What};
+use super::finding::{Checked, Finding, Wrong, same};
+use super::postings;
+use super::proposals::Proposals;
+use super::trade::{TradeLine, TradeRange};
+use super::tree::{Tree, leaf_hash};
+use crate::formats::TradeTotals;
+
+/// More accounts or trades in one event than any request may have.
+const IMPOSSIBLE_COUNT: u64 = 1 << 20;
+
+/// How much was looked at and found right.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditCounts {
+    /// Events.
+    pub events: u64,
+    /// Events by the name of their kind.
+    pub kinds: BTreeMap<&'static str, u64>,
+    /// Postings that the events have.
+    pub postings: u64,
+    /// Trades whose content agrees with a hash.
+    pub trades: u64,
+    /// Trades whose two legs moved, each once.
+    pub delivered: u64,
+    /// Days, and how many of them are final.
+    pub days: u64,
+    /// Final days.
+    pub final_days: u64,
+}
+
+/// Books and tree that follow from the events taken so far.
+#[derive(Clone, Debug, Default)]
+pub struct Auditor {
+    pub(crate) books: Books,
+    tree: Tree,
+    log_index: u64,
+    ledger_time_ms: i64,
+    holidays: BTreeSet<Date>,
+    /// Of all days only the last can be other than final.
+    day: Option<Day>,
+    last_date: Option<Date>,
+    /// Loaded accounts and the hash of them, in the order of their numbers.
+    pub(crate) loaded: Vec<Loaded>,
+    counts: AuditCounts,
+    proposals: Proposals,
+    dues: Dues,
+}
+
+/// Accounts of one [`What::AccountsLoaded`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Loaded {
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) sha256: [u8; 32],
+}
+
+impl Event {
+    /// The trades that the event names and that the audit does not have yet.
+    #[must_use]
+    pub fn trades_named(&self) -> Option<TradeRange> {
+        match &self.what {
+            What::TradesAccepted { date, first, count, .. }
+            | What::TradesSettled { date, first, count, .. } => {
+                Some(TradeRange { date: *date, first: *first, count: *count })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Auditor {
+    /// Events taken: the number of the last one.
+    #[must_use]
+    pub fn event_count(&self) -> u64 {
+        self.tree.leaves()
+    }
+
+    /// Root of the tree over the events taken.
+    #[must_use]
+    pub fn root(&self) -> [u8; 32] {
+        self.tree.root()
+    }
+
+    /// What was looked at so far.
+    #[must_use]
+    pub fn counts(&self) -> &AuditCounts {
+        &self.counts
+    }
+
+    /// Reads the next event: its bytes are the only ones that say this, and
+    /// its number is next.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes.
+    pub fn read(&self, bytes: &[u8]) -> Result<Event, Finding> {
+        let next = self.event_count() + 1;
+        let event = Event::from_bytes(bytes)
+            .map_err(|error| Wrong::new("canonical bytes", "an event", error).at(next, ""))?;
+        let kind = event.what.name();
+        self.check_place(&event, bytes).map_err(|wrong| wrong.at(next, kind))?;
+        Ok(event)
+    }
+
+    fn check_place(&self, event: &Event, bytes: &[u8]) -> Checked {
+        same("number of the event", self.event_count() + 1, event.number)?;
+        if event.to_bytes() != bytes {
+            return Err(Wrong::new("canonical bytes", "the only encoding", "another one"));
+        }
+        if event.log_index < self.log_index {
+            let expected = format!("{} or later", self.log_index);
+            return Err(Wrong::new("log index", expected, event.log_index));
+        }
+        if event.ledger_time_ms < self.ledger_time_ms {
+            let expected = format!("{} or later", self.ledger_time_ms);
+            return Err(Wrong::new("ledger time, ms", expected, event.ledger_time_ms));
+        }
+        let founded = matches!(event.what, What::Founded { .. });
+        same("whether the event founds the registry", event.number == 1, founded)?;
+        match event.what {
+            What::AccountsLoaded { count, .. }
+            | What::TradesAccepted { count, .. }
+            | What::TradesSettled { count, .. }
+                if !(1..=IMPOSSIBLE_COUNT).contains(&count) =>
+            {
+                Err(Wrong::new("count", format!("1 to {IMPOSSIBLE_COUNT}"), count))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether these trades are those of a chunk as it was accepted. If not,
+    /// amendments may have changed them since.
+    #[must_use]
+    pub fn trades_match(&self, event: &Event, trades: &[TradeLine]) -> bool {
+        match (&event.what, &self.day) {
+            (What::TradesAccepted { trades_sha256, .. }, Some(day)) => {
+                hashed(day.stream.clone(), trades.iter())
+                    .is_ok_and(|hasher| hasher.finish() == *trades_sha256)
+            }
+            _ => true,
+        }
+    }
+
+    /// Takes the next event, read by [`Auditor::read`] from `bytes`, with the
+    /// trades that it names. After a finding the auditor is of no more use.
+    ///
+    /// # Errors
+    /// The first thing that cannot be.
+    pub fn take(
+        &mut self,
+        bytes: &[u8],
+        event: &Event,
+        trades: &[TradeLine],
+    ) -> Result<(), Finding> {
+        self.check(event, trades).map_err(|wrong| wrong.at(event.number, event.what.name()))?;
+        self.tree.push(leaf_hash(bytes));
+        (self.log_index, self.ledger_time_ms) = (event.log_index, event.ledger_time_ms);
+        self.counts.events += 1;
+        self.counts.postings += event.postings.len() as u64;
+        self.counts.trades += trades.len() as u64;
+        *self.counts.kinds.entry(event.what.name()).or_default() += 1;
+        Ok(())
+    }
+
+    fn check(&mut self, event: &Event, trades: &[TradeLine]) -> Checked {
+        let named = event.trades_named().map_or(0, |range| range.count);
+        same("trades that the event names", named, trades.len() as u64)?;
+        postings::check(event)?;
+        match &event.what {
+            What::Founded { .. } | What::HoldingMoved {} | What::Deposited {} => {}
+            What::Issued { .. } => {}
+            What::AccountOpened { account, uscc, name, holder } => {
+                let (uscc, name) = (uscc.clone(), name.clone());
+                let holder = Holder { uscc, name, kind: *holder };
+                self.books.open_account(*account, Some(holder))?;
+            }
+            What::AccountsLoaded { first, count, accounts_sha256: sha256, .. } => {
+                for account in *first..first.saturating_add(*count) {
+                    self.books.open_account(account, None)?;
+                }
+                self.loaded.push(Loaded { first: *first, count: *count, sha256: *sha256 });
+            }
+            What::BankOpened { bank, name } => self.books.open_bank(*bank, name)?,
+            What::InstrumentRegistered { instrument, reference_price_fen } => {
+                self.books.register(*instrument, *reference_price_fen)?;
+            }
+            What::HolidaysSet { dates } => self.holidays = dates.iter().copied().collect(),
+            What::DayOpened { date, topup_window_ms } => self.open_day(*date, *topup_window_ms)?,
+            What::TradesAccepted { date, chunk, first, trades_sha256, .. } => {
+                self.day(*date)?.accept(*chunk, *first, trades_sha256, trades)?;
+            }
+            What::TradesSettled { date, first, trades_sha256, .. } => {
+                let (day, books) = self.day_and_books(*date)?;
+                day.settle(*first, trades_sha256, trades, books)?;
+                self.counts.delivered += trades.len() as u64;
+            }
+            What::DayClosed { date, trades, tonnes, fen, trades_sha256, closes } => {
+                let totals =
+                    TradeTotals { trade_count: *trades, quantity_tco2e: *tonnes, amount_fen: *fen };
+                self.day(*date)?.close(totals, trades_sha256)?;
+                for (instrument, close_fen) in closes {
+                    self.books.close(*date, *instrument, *close_fen)?;
+                }
+            }
+            What::DayCleared { date, clearing_sha256 } => {
+                self.day(*date)?.clear(clearing_sha256)?
+            }
+            What::ClearingConfirmed { date } => self.day(*date)?.confirmed()?,
+            What::ClearingDisputed { date, clearing_sha256 } => {
+                self.day(*date)?.disputed(clearing_sha256)?;
+            }
+            What::TradeAmended { date, before, after, .. } => {
+                self.day(*date)?.amend(before, after.as_ref())?;
+            }
+            What::TradesDelivered { date, first, count, held } => {
+                let (day, books) = self.day_and_books(*date)?;
+                self.counts.delivered +=
+                    day.deliver(*first, *count, held, event.ledger_time_ms, books)?;
+            }
+            What::HeldTradesTried { date, results } => {
+                let (day, books) = self.day_and_books(*date)?;
+                self.counts.delivered += day.try_held(results, event.ledger_time_ms, books)?;
+            }
+            What::StatementsIssued { date } => self.day(*date)?.issue_statements()?,
+            What::ObjectionRaised { date, account, .. } => self.day(*date)?.object(*account)?,
+            What::ObjectionResolved { date, account, .. } => self.day(*date)?.answer(*account)?,
+            What::DayFinal { date } => {
+                self.day(*date)?.finish()?;
+                self.day = None;
+                self.counts.final_days += 1;
+            }
+            What::DaySuspended { date } => self.day(*date)?.suspend(true)?,
+            What::DayResumed { date } => self.day(*date)?.suspend(false)?,
+            What::Proposed { .. }
+            | What::Approved { .. }
+            | What::Declined { .. }
+            | What::ProposalWithdrawn { .. }
+            | What::ProposalExpired { .. } => self.proposals.take(event)?,
+            What::WithdrawalRequested { .. }
+            | What::WithdrawalConfirmed { .. }
+            | What::WithdrawalRejected { .. }
+            | What::ReserveRepaid { .. } => self.dues.take(event)?,
+            What::ReserveUsed { date, trade, .. } => {
+                let (day, books) = self.day_and_books(*date)?;
+                let covered = day.trade(*trade)?;
+                let shortfall = books.shortfall(&covered);
+                self.dues.lend(event, &covered, shortfall)?;
+                self.books.post_all(&event.postings)?;
+                let (day, books) = self.day_and_books(*date)?;
+                day.cover(*trade, books)?;
+                self.counts.delivered += 1;
+                return Ok(());
+            }
+            What::FeeCharged { .. }
+            | What::SuspenseDeposited { .. }
+            | What::SuspenseAllocated { .. }
+            | What::SuspenseReturned { .. }
+            | What::ReserveFunded { .. } => {}
+            What::BalanceReported { bank, .. } => {
+                same("a settlement bank", true, self.books.banks.contains_key(bank))?;
+            }
+        }
+        self.books.post_all(&event.postings)
+    }
+
+    fn open_day(&mut self, date: Date, topup_window_ms: i64) -> Checked {
+        if let Some(day) = &self.day {
+            return Err(Wrong::new(
+                format!("state of {} when {date} opens", day.date),
+                "FINAL",
+                day.state,
+            ));
+        }
+        if let Some(last) = self.last_date.filter(|last| *last >= date) {
+            return Err(Wrong::new("settlement day", format!("one after {last}"), date));
+        }
+        same(format!("{date} among the holidays"), false, self.holidays.contains(&date))?;
+        self.day = Some(Day::new(date, topup_window_ms)?);
+        self.last_date = Some(date);
+        self.counts.days += 1;
+        self.books.release_pending_in()
+    }
+
+    fn day(&mut self, date: Date) -> Checked<&mut Day> {
+        Ok(self.day_and_books(date)?.0)
+    }
+
+    /// The day that is not final, if it is this one.
+    fn day_and_books(&mut self, date: Date) -> Checked<(&mut Day, &mut Books)> {
+        let what = format!("settlement day {date}");
+        let expected = self.day.as_ref().map(|day| day.date.to_string());
+        let expected = expected.map_or("none, all days are final".to_owned(), |date| {
+            format!("{date}, the only day that is not final")
+        });
+        match self.day.as_mut().filter(|day| day.date == date) {
+            Some(day) => Ok((day, &mut self.books)),
+            None => Err(Wrong::new(what, expected, date)),
+        }
+    }
+}

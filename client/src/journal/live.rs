@@ -1,0 +1,168 @@
+//! The audit of a registry that runs, under load or not.
+
+use registry_proto::registry::{
+    Consistency, Event as WireEvent, GetJournalReply, ListAccountsRequest, ListBanksRequest,
+    ListInstrumentsRequest, Stamp,
+};
+
+use super::auditor::{AuditCounts, Auditor};
+use super::compare::Comparison;
+use super::event::Event;
+use super::feed::Feed;
+use super::finding::{AuditError, Checked, Finding, Wrong, same, same_hash};
+use crate::{ClientError, ReadClient};
+
+const PAGE_SIZE: u32 = 1_000;
+
+/// A registry whose journal adds up to what it holds.
+#[derive(Clone, Debug)]
+pub struct NodeReport {
+    /// What the events had.
+    pub counts: AuditCounts,
+    /// Root of the tree, here and at the node.
+    pub root_sha256: [u8; 32],
+    /// Accounts compared with the node's.
+    pub accounts: u64,
+    /// Holdings compared, each with its six parts.
+    pub holdings: u64,
+    /// Balances compared, each with its two parts.
+    pub cash_balances: u64,
+    /// Banks compared.
+    pub banks: u64,
+    /// Instruments compared.
+    pub instruments: u64,
+    /// Where the last comparison was made.
+    pub stamp: Stamp,
+}
+
+/// Audits the journal of a registry and compares what follows from it with
+/// every account, bank and instrument. Each page of those is compared at its
+/// own log index, so the registry may go on working. `on_progress` is told the
+/// events audited and how many there were at least.
+///
+/// # Errors
+/// [`AuditError::Broken`] with the first thing that cannot be, or why the
+/// registry could not be asked.
+pub async fn audit_node(
+    reads: &ReadClient,
+    on_progress: impl FnMut(u64, u64),
+) -> Result<NodeReport, AuditError> {
+    let mut audit = Audit {
+        feed: Feed::new(reads),
+        auditor: Auditor::default(),
+        on_progress,
+        total: 0,
+        reached: 0,
+    };
+    audit.root().await?;
+    let consistency = Consistency::Linearizable.into();
+
+    let banks = reads.list_banks(ListBanksRequest { consistency }).await?;
+    audit.advance(banks.stamp).await?;
+    audit.check(audit.auditor.compare_banks(&banks.banks))?;
+
+    let instruments = reads.list_instruments(ListInstrumentsRequest { consistency }).await?;
+    audit.advance(instruments.stamp).await?;
+    audit.check(audit.auditor.compare_instruments(&instruments.instruments))?;
+
+    let mut compared = Comparison::default();
+    loop {
+        let request = ListAccountsRequest {
+            after_account_id: compared.accounts,
+            page_size: PAGE_SIZE,
+            consistency,
+        };
+        let page = reads.list_accounts(request).await?;
+        audit.advance(page.stamp).await?;
+        for account in &page.accounts {
+            audit.check(compared.account(&audit.auditor, account))?;
+        }
+        if page.next_after_account_id == 0 || page.accounts.is_empty() {
+            audit.check(compared.finish(&audit.auditor))?;
+            break;
+        }
+    }
+    let journal = audit.root().await?;
+    Ok(NodeReport {
+        counts: audit.auditor.counts().clone(),
+        root_sha256: audit.auditor.root(),
+        accounts: compared.accounts,
+        holdings: compared.holdings,
+        cash_balances: compared.cash_balances,
+        banks: banks.banks.len() as u64,
+        instruments: instruments.instruments.len() as u64,
+        stamp: journal.stamp.unwrap_or_default(),
+    })
+}
+
+struct Audit<'a, P> {
+    feed: Feed<'a>,
+    auditor: Auditor,
+    on_progress: P,
+    /// Events that the node had when it was last asked.
+    total: u64,
+    /// Log index that the audit stands at.
+    reached: u64,
+}
+
+impl<P: FnMut(u64, u64)> Audit<'_, P> {
+    /// Audits up to the journal's end and compares size and root.
+    async fn root(&mut self) -> Result<GetJournalReply, AuditError> {
+        let journal = self.feed.journal().await?;
+        self.total = journal.event_count;
+        self.advance(journal.stamp).await?;
+        let compared = same("events of the node", self.auditor.event_count(), journal.event_count)
+            .and_then(|()| {
+                same_hash("root of the node", &self.auditor.root(), &journal.root_sha256)
+            });
+        self.check(compared)?;
+        Ok(journal)
+    }
+
+    /// Audits every event up to an answer's log index.
+    async fn advance(&mut self, stamp: Option<Stamp>) -> Result<(), AuditError> {
+        let log_index = stamp.unwrap_or_default().log_index;
+        if log_index < self.reached {
+            let text = format!("an answer of log index {log_index} after one of {}", self.reached);
+            return Err(ClientError::Protocol(text).into());
+        }
+        while let Some(wire) = self.feed.next_through(log_index).await? {
+            self.take(&wire).await?;
+        }
+        self.reached = log_index;
+        Ok(())
+    }
+
+    async fn take(&mut self, wire: &WireEvent) -> Result<(), AuditError> {
+        let event = self.auditor.read(&wire.canonical)?;
+        self.check(as_listed(&event, wire))?;
+        let mut trades = Vec::new();
+        if let Some(range) = event.trades_named() {
+            trades = self.feed.trades(range).await?;
+            if !self.auditor.trades_match(&event, &trades) {
+                self.feed.undo_amendments(&event, range, &mut trades).await?;
+            }
+        }
+        self.auditor.take(&wire.canonical, &event, &trades)?;
+        (self.on_progress)(event.number, self.total.max(event.number));
+        Ok(())
+    }
+
+    /// A finding about the node stands at the last event audited.
+    fn check(&self, checked: Checked) -> Result<(), Finding> {
+        checked.map_err(|wrong| wrong.at(self.auditor.event_count(), "as the node has it"))
+    }
+}
+
+/// What the node lists beside the canonical bytes says the same.
+fn as_listed(event: &Event, wire: &WireEvent) -> Checked {
+    same("listed number", event.number, wire.event)?;
+    same("listed log index", event.log_index, wire.log_index)?;
+    same("listed ledger time, ms", event.ledger_time_ms, wire.ledger_time_ms)?;
+    same("listed actor", &event.actor, &wire.actor)?;
+    same("listed postings", event.postings.len(), wire.postings.len())?;
+    match wire.what {
+        Some(_) => Ok(()),
+        None => Err(Wrong::new("listed content", event.what.name(), "none")),
+    }
+}

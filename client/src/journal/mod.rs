@@ -1,0 +1,51 @@
+//! The journal from outside: events read from their bytes, their tree, and an
+//! audit that adds everything up again.
+//!
+//! Written from `docs/formats.md` alone and without the ledger's code, so that
+//! two programs that agree here agree about the page, not about a shared bug.
+//!
+//! - [`Event`] is what an event's canonical bytes say. A kind of event or of
+//!   posting is one line in `event.rs` or `posting.rs`; what it may post and
+//!   what it does to the books are one arm each in `postings.rs` and
+//!   `auditor.rs`, which do not compile without them.
+//! - [`Auditor`] takes events in order and stops at the first that cannot be.
+//! - [`audit_node`] audits a registry that runs, also under load, and compares
+//!   what it holds; [`export`] writes the journal to a file that [`audit_file`]
+//!   audits without a registry.
+
+mod auditor;
+mod books;
+mod bytes;
+mod code;
+mod compare;
+mod day;
+mod day_trades;
+mod dues;
+mod event;
+mod export;
+mod export_file;
+mod feed;
+mod finding;
+mod live;
+mod posting;
+mod postings;
+mod proposals;
+mod trade;
+mod tree;
+
+#[cfg(test)]
+mod tests;
+
+pub use auditor::{AuditCounts, Auditor};
+pub use bytes::{DecodeError, Reader, Wire};
+pub use code::{
+    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark, TradeWay,
+};
+pub use event::{Event, What};
+pub use export::{ExportReport, export};
+pub use export_file::{FileReport, Statement, audit_file};
+pub use finding::{AuditError, Finding};
+pub use live::{NodeReport, audit_node};
+pub use posting::Posting;
+pub use trade::{TradeLine, TradeRange};
+pub use tree::{Tree, leaf_hash};

@@ -1,0 +1,68 @@
+//! What waits for a second person, and who that is.
+
+use std::collections::BTreeMap;
+
+use super::event::{Event, What};
+use super::finding::{Checked, Wrong, same};
+
+/// Open proposals: who made each, and until when it can be approved.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proposals {
+    open: BTreeMap<u64, (String, i64)>,
+    made: u64,
+}
+
+impl Proposals {
+    pub(crate) fn take(&mut self, event: &Event) -> Checked {
+        match &event.what {
+            What::Proposed { proposal, expires_at_ms, .. } => {
+                same("number of a new proposal", self.made + 1, *proposal)?;
+                self.made = *proposal;
+                self.open.insert(*proposal, (event.actor.clone(), *expires_at_ms));
+                Ok(())
+            }
+            What::Approved { proposal, maker } => {
+                let (made_by, expires_at_ms) = self.end(*proposal)?;
+                same(format!("maker of proposal {proposal}"), &made_by, maker)?;
+                other_person(&made_by, event)?;
+                in_time(expires_at_ms, event)
+            }
+            What::Declined { proposal, .. } => {
+                let (made_by, expires_at_ms) = self.end(*proposal)?;
+                other_person(&made_by, event)?;
+                in_time(expires_at_ms, event)
+            }
+            What::ProposalWithdrawn { proposal } => {
+                let (made_by, expires_at_ms) = self.end(*proposal)?;
+                same(format!("who withdraws proposal {proposal}"), &made_by, &event.actor)?;
+                in_time(expires_at_ms, event)
+            }
+            What::ProposalExpired { proposal } => {
+                let (_, expires_at_ms) = self.end(*proposal)?;
+                let over = event.ledger_time_ms >= expires_at_ms;
+                same(format!("time of proposal {proposal} over"), true, over)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&mut self, proposal: u64) -> Checked<(String, i64)> {
+        let not_open = || Wrong::new("proposal", "one that is open", proposal);
+        self.open.remove(&proposal).ok_or_else(not_open)
+    }
+}
+
+fn other_person(maker: &str, event: &Event) -> Checked {
+    match maker == event.actor {
+        false => Ok(()),
+        true => Err(Wrong::new("second person", format!("another than {maker}"), maker)),
+    }
+}
+
+fn in_time(expires_at_ms: i64, event: &Event) -> Checked {
+    let expected = format!("before {expires_at_ms}");
+    match event.ledger_time_ms < expires_at_ms {
+        true => Ok(()),
+        false => Err(Wrong::new("ledger time, ms", expected, event.ledger_time_ms)),
+    }
+}
