@@ -7,6 +7,8 @@ use crate::journal::posting::Posting;
 
 const BANK: u64 = 102;
 
+type Change = (What, Vec<Posting>);
+
 fn avail(fen: i64) -> Posting {
     Posting::Cash { account: BUYER, bank: BANK, part: CashPart::Available, fen }
 }
@@ -24,7 +26,7 @@ fn document() -> String {
 }
 
 /// The life with these events behind it.
-fn then(more: &[(What, Vec<Posting>)]) -> Vec<Step> {
+fn then(more: &[Change]) -> Vec<Step> {
     let mut steps = life();
     for (what, postings) in more.iter().cloned() {
         let last = &steps.last().expect("a life").event;
@@ -36,11 +38,11 @@ fn then(more: &[(What, Vec<Posting>)]) -> Vec<Step> {
     steps
 }
 
-fn asked() -> (What, Vec<Posting>) {
+fn asked() -> Change {
     (What::WithdrawalRequested { withdrawal: 1 }, vec![avail(-100), pending(100)])
 }
 
-fn funded() -> (What, Vec<Posting>) {
+fn funded() -> Change {
     let postings = vec![pot(CashPot::Reserve, 500), pot(CashPot::Deposited, -500)];
     (What::ReserveFunded { document: document() }, postings)
 }
@@ -89,7 +91,7 @@ fn money_in_the_wrong_place_is_caught() {
     let repaid =
         |claim_fen| (What::ReserveRepaid { claim_fen }, vec![avail(-5), pot(CashPot::Reserve, 5)]);
     let allocated = vec![pot(CashPot::Suspense, -1), avail(1)];
-    let rows: [(&str, Vec<(What, Vec<Posting>)>, &str); 10] = [
+    let rows: [(&str, Vec<Change>, &str); 10] = [
         ("paid out and not asked", vec![confirm(1, 100)], "withdrawal"),
         ("paid out twice", vec![asked(), confirm(1, 100), confirm(1, 100)], "withdrawal"),
         ("less paid out than asked", vec![asked(), confirm(1, 99)], "fen of withdrawal 1"),
