@@ -10,7 +10,7 @@
 //!   `auditor.rs`, which do not compile without them.
 //! - [`Auditor`] takes events in order and stops at the first that cannot be.
 //! - [`audit_node`] audits a registry that runs, also under load, and compares
-//!   what it holds; [`export`] writes the journal to a file that [`audit_file`]
+//!   what it holds; [`export()`] writes the journal to a file that [`audit_file`]
 //!   audits without a registry.
 
 mod auditor;
