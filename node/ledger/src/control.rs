@@ -61,6 +61,21 @@ pub(crate) struct Counters {
     pub(crate) proposals: u64,
 }
 
+impl Command {
+    /// Whether it takes effect by an approval alone. Nothing on the wire leads to
+    /// such a command but [`Command::Propose`].
+    fn needs_two_people(&self) -> bool {
+        matches!(
+            self,
+            Self::LoadAccounts { .. }
+                | Self::Issue { .. }
+                | Self::UseReserve { .. }
+                | Self::SuspendDay(_)
+                | Self::ResumeDay(_)
+        )
+    }
+}
+
 impl Ledger {
     pub(crate) fn propose(
         &mut self,
@@ -149,65 +164,17 @@ impl Ledger {
             return Err(Rejection::new(Reason::ContentMismatch, "content_sha256", message));
         };
         let (id, maker) = (proposal.id, proposal.maker.clone());
-        let receipt = self.carry_out_controlled(command)?;
-
-        self.close_proposal(id, What::Approved { proposal: id, maker });
-        Ok(receipt)
-    }
-
-    /// Every command that needs two people.
-    fn carry_out_controlled(&mut self, command: &Command) -> Result<Receipt, Rejection> {
-        match command {
-            Command::LoadAccounts { books, document } => self.load_accounts(books, document),
-            Command::Issue { account, instrument, quantity, document } => {
-                self.issue(*account, *instrument, *quantity, document)
-            }
-            Command::UseReserve { date, number, document } => {
-                self.use_reserve(*date, *number, document)
-            }
-            Command::SuspendDay(date) => self.suspend_day(*date),
-            Command::ResumeDay(date) => self.resume_day(*date),
-            Command::Genesis(_)
-            | Command::OpenAccount { .. }
-            | Command::MoveHolding { .. }
-            | Command::OpenBank { .. }
-            | Command::Deposit { .. }
-            | Command::RegisterInstrument { .. }
-            | Command::SetHolidays(_)
-            | Command::OpenDay { .. }
-            | Command::SubmitTrades(_)
-            | Command::SubmitManifest { .. }
-            | Command::ClearDay(_)
-            | Command::ConfirmClearing { .. }
-            | Command::AmendTrade { .. }
-            | Command::DeliverTrades { .. }
-            | Command::RetryHeld { .. }
-            | Command::FailHeld { .. }
-            | Command::IssueStatements(_)
-            | Command::RaiseObjection { .. }
-            | Command::ResolveObjection { .. }
-            | Command::FinalizeDay(_)
-            | Command::SettleTrade { .. }
-            | Command::RequestWithdrawal { .. }
-            | Command::ConfirmWithdrawal { .. }
-            | Command::RejectWithdrawal { .. }
-            | Command::ChargeFee { .. }
-            | Command::DepositToSuspense { .. }
-            | Command::AllocateSuspense { .. }
-            | Command::ReturnSuspense { .. }
-            | Command::FundReserve { .. }
-            | Command::RepayReserve { .. }
-            | Command::ReportBalance { .. }
-            | Command::Propose { .. }
-            | Command::Approve(_)
-            | Command::Decline { .. }
-            | Command::WithdrawProposal(_)
-            | Command::ExpireDue => Err(Rejection::new(
+        if !command.needs_two_people() {
+            return Err(Rejection::new(
                 Reason::Malformed,
                 "content",
                 "this command needs no second person; send it directly",
-            )),
+            ));
         }
+        let receipt = self.carry_out(entry, command)?;
+
+        self.close_proposal(id, What::Approved { proposal: id, maker });
+        Ok(receipt)
     }
 
     /// A second person says no. The maker withdraws instead.

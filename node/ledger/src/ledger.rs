@@ -106,7 +106,7 @@ impl Ledger {
             // Not remembered: the id belongs to another content, or is no id.
             Err(rejection) => self.answer(entry, Err(rejection)),
             Ok(None) => {
-                let outcome = self.carry_out(entry);
+                let outcome = self.carry_out(entry, &entry.command);
                 let answer = self.answer(entry, outcome);
                 // Before the genesis there is no registry that could remember:
                 // the same request succeeds once there is one.
@@ -254,8 +254,12 @@ impl Ledger {
         Answer { term: entry.term, log_index: entry.log_index, ledger_time: self.now, outcome }
     }
 
-    fn carry_out(&mut self, entry: &Entry) -> Result<Receipt, Rejection> {
-        let command = &entry.command;
+    /// Carries out the entry's command, or the one that it approves.
+    pub(crate) fn carry_out(
+        &mut self,
+        entry: &Entry,
+        command: &Command,
+    ) -> Result<Receipt, Rejection> {
         self.attribute_events(entry);
         if let Command::Genesis(genesis) = command {
             return self.found(genesis);
