@@ -41,6 +41,16 @@ struct Tail {
     handed_over: usize,
 }
 
+impl Tail {
+    /// Number of the first event here, and at most `limit` from a number on:
+    /// numbers have no gaps.
+    fn from(&self, from: u64, limit: usize) -> (u64, Vec<Arc<SealedEvent>>) {
+        let first = self.events.front().map_or(u64::MAX, |event| event.ordinal);
+        let before = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
+        (first, self.events.iter().skip(before).take(limit).cloned().collect())
+    }
+}
+
 /// An event as it lies in the journal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StoredEvent {
@@ -102,8 +112,7 @@ impl Journal {
         bytes: usize,
     ) -> Result<Vec<StoredEvent>, StorageError> {
         // Before the database, so that no event can be missed between the two.
-        let tail: Vec<_> = self.tail.lock().events.iter().cloned().collect();
-        let first_in_tail = tail.first().map_or(u64::MAX, |event| event.ordinal);
+        let (first_in_tail, tail) = self.tail.lock().from(from, limit);
         let mut page = Page { events: Vec::new(), room: bytes, limit };
         if from < first_in_tail {
             self.with_db(|db, family| {
@@ -119,7 +128,7 @@ impl Journal {
                 Ok(())
             })?;
         }
-        for event in tail.iter().filter(|event| event.ordinal >= from) {
+        for event in &tail {
             if !page.take(event.ordinal, event.bytes.clone()) {
                 break;
             }
