@@ -5,13 +5,14 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const PROTOS: [&str; 10] = [
+const PROTOS: &[&str] = &[
     "registry/v1/account.proto",
     "registry/v1/cash.proto",
     "registry/v1/cluster.proto",
     "registry/v1/control.proto",
     "registry/v1/event.proto",
     "registry/v1/instrument.proto",
+    "registry/v1/pledge.proto",
     "registry/v1/price.proto",
     "registry/v1/settlement.proto",
     "peer/v1/raft.proto",

@@ -1,6 +1,8 @@
 //! What the log replicates: who asked for what, and when the leader stamped it.
 
 use crate::control::Approval;
+use crate::freeze::FreezeCommand;
+use crate::pledge::PledgeCommand;
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
     ProposalId, Quantity, Trade, TradeNumber,
@@ -305,6 +307,17 @@ pub enum Command {
         bank: BankId,
         /// How much, > 0.
         amount: Fen,
+    },
+    /// About pledges.
+    Pledge(PledgeCommand),
+    /// About freezes by courts; needs two people.
+    Freeze(FreezeCommand),
+    /// Until when an instrument can meet obligations; `None` when that is open.
+    SetUsableUntil {
+        /// Which.
+        instrument: InstrumentCode,
+        /// The last day.
+        usable_until: Option<Date>,
     },
     /// A bank says what it holds.
     ReportBalance {

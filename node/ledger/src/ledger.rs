@@ -10,8 +10,10 @@ use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
 use crate::control::{Counters, Proposal};
 use crate::digest::{Digest, HashSum};
+use crate::freeze::Freezes;
 use crate::instrument::Instrument;
 use crate::journal::{Journal, What};
+use crate::pledge::Pledges;
 use crate::receipt::{Answer, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
@@ -52,6 +54,10 @@ pub struct Ledger {
     pub(crate) withdrawals: OpenWithdrawals,
     /// What accounts owe the reserve at a bank; nothing is no entry.
     pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,
+    pub(crate) pledges: Pledges,
+    pub(crate) freezes: Freezes,
+    /// Until when an instrument can meet obligations; open is no entry.
+    pub(crate) usable_until: BTreeMap<InstrumentCode, Date>,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -351,6 +357,11 @@ impl Ledger {
             }
             Command::RepayReserve { account, bank, amount } => {
                 self.repay_reserve(*account, *bank, *amount)
+            }
+            Command::Pledge(command) => self.carry_out_pledge(entry, command),
+            Command::Freeze(command) => self.carry_out_freeze(command),
+            Command::SetUsableUntil { instrument, usable_until } => {
+                self.set_usable_until(*instrument, *usable_until)
             }
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)

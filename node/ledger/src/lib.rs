@@ -33,11 +33,13 @@ mod command;
 mod control;
 mod digest;
 pub mod formats;
+mod freeze;
 mod instrument;
 mod invariants;
 pub mod journal;
 mod ledger;
 mod opening;
+mod pledge;
 mod queries;
 mod receipt;
 mod records;
@@ -65,9 +67,14 @@ pub use control::{
     Approval, OPEN_PROPOSALS_BYTES_LIMIT, PROPOSAL_BYTES_LIMIT, PROPOSAL_LIFE_LIMIT_MS, Proposal,
 };
 pub use digest::{Digest, record_hash};
+pub use freeze::{Freeze, FreezeCommand, FreezeTarget};
 pub use invariants::{BrokenInvariant, InvariantReport};
 pub use ledger::{Ledger, Sealed};
 pub use opening::OPENING_ACCOUNTS_LIMIT;
+pub use pledge::{
+    CURE_PERIOD_LIMIT_MS, OFFER_LIFE_LIMIT_MS, Pledge, PledgeCommand, PledgeFilter, PledgeOffer,
+    PledgeRef, PledgeState, PledgeTerms, PledgeView, Substitution, SubstitutionOffer,
+};
 pub use receipt::{
     Answer, BankClearing, CashBalance, Clearing, DaySummary, Holding, Receipt, TradeResult,
 };
@@ -79,8 +86,9 @@ pub use settlement::limits::{
     TRADES_PER_CHUNK_LIMIT,
 };
 pub use types::{
-    AccountId, AccountKind, BankId, Date, DayState, Fen, FreePosition, HeldReason, InstrumentCode,
-    LedgerTime, Price, ProposalId, Quantity, Trade, TradeKind, TradeNumber, TradeStatus,
+    AccountId, AccountKind, BankId, Date, DayState, Fen, FreePosition, FreezeId, HeldReason,
+    InstrumentCode, LedgerTime, PledgeId, Price, ProposalId, Quantity, Trade, TradeKind,
+    TradeNumber, TradeStatus,
 };
 pub use views::{
     AccountView, BankView, DailyPrice, InstrumentView, Statement, StatusFilter, TradeRecord,

@@ -1,10 +1,11 @@
 //! What the ledger answers when a command was carried out.
 
 use crate::cash::{OpenWithdrawal, Pots, ReportedBalance};
+use crate::pledge::PledgeState;
 use crate::rejection::Rejection;
 use crate::types::{
-    AccountId, BankId, Date, DayState, Fen, InstrumentCode, LedgerTime, ProposalId, Quantity,
-    TradeNumber, TradeStatus,
+    AccountId, BankId, Date, DayState, Fen, FreezeId, InstrumentCode, LedgerTime, PledgeId,
+    ProposalId, Quantity, TradeNumber, TradeStatus,
 };
 
 /// Answer to one command, remembered under its request id.
@@ -92,6 +93,35 @@ pub enum Receipt {
         shortfall: Fen,
         /// All that the buyer owes at its bank now.
         claim: Fen,
+    },
+    /// A pledge after the change.
+    Pledge {
+        /// Which.
+        pledge: PledgeId,
+        /// Where it stands.
+        state: PledgeState,
+        /// Its version.
+        version: u32,
+        /// What it holds.
+        quantity: Quantity,
+    },
+    /// A pledgee took proceeds.
+    Proceeds {
+        /// Which bank.
+        bank: BankId,
+        /// What is left there.
+        left: Fen,
+    },
+    /// A freeze began or ended.
+    Freeze {
+        /// Which.
+        freeze: FreezeId,
+        /// Whose.
+        account: AccountId,
+        /// Tonnes in the position `frozen` by it; none once it is lifted.
+        frozen: Quantity,
+        /// Pledges under its stay; none once it is lifted.
+        stayed: Vec<PledgeId>,
     },
     /// A bank's report next to what it must hold.
     Reported {

@@ -179,6 +179,42 @@ reasons! {
     NotMaker = 93, "NOT_MAKER";
     /// Open proposals hold too much already.
     TooManyProposals = 94, "TOO_MANY_PROPOSALS";
+    /// No such pledge.
+    UnknownPledge = 100, "UNKNOWN_PLEDGE";
+    /// The instrument cannot be used any more when the loan is due.
+    VintageExpiring = 101, "VINTAGE_EXPIRING";
+    /// A court froze the account.
+    AccountFrozen = 102, "ACCOUNT_FROZEN";
+    /// Not the last settled close, or too old a one.
+    PriceStale = 103, "PRICE_STALE";
+    /// The loan is more than the contract's share of the value.
+    LtvExceeded = 104, "LTV_EXCEEDED";
+    /// Not the party that may do this.
+    NotCounterparty = 105, "NOT_COUNTERPARTY";
+    /// A pledge is recognised with its reference in the movable-property registration.
+    FilingReferenceMissing = 106, "FILING_REFERENCE_MISSING";
+    /// The pledge has changed since the caller looked at it.
+    StaleVersion = 107, "STALE_VERSION";
+    /// More was to be released than is pledged.
+    ReleaseExceedsPledged = 108, "RELEASE_EXCEEDS_PLEDGED";
+    /// What would be left does not cover the loan as the contract says.
+    CoverBelowContract = 109, "COVER_BELOW_CONTRACT";
+    /// The time to cure is not over.
+    CurePeriodOpen = 110, "CURE_PERIOD_OPEN";
+    /// A court keeps the pledge from being released and disposed of.
+    CourtStay = 111, "COURT_STAY";
+    /// More was sold than the claim needs, or than is pledged.
+    OverDisposal = 112, "OVER_DISPOSAL";
+    /// The pledge's state does not allow this.
+    PledgeNotActive = 113, "PLEDGE_NOT_ACTIVE";
+    /// The tonnes that the seller lacks are pledged.
+    Pledged = 114, "PLEDGED";
+    /// The pledge has other tonnes on offer already.
+    SubstitutionOpen = 115, "SUBSTITUTION_OPEN";
+    /// The pledge has no other tonnes on offer.
+    NoSubstitution = 116, "NO_SUBSTITUTION";
+    /// No such freeze stands.
+    UnknownFreeze = 117, "UNKNOWN_FREEZE";
     /// The account's available money at the bank is too small.
     InsufficientCash = 130, "INSUFFICIENT_CASH";
     /// No such withdrawal at this bank.

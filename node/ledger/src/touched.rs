@@ -131,6 +131,11 @@ impl Touched {
             | RecordKey::Journal
             | RecordKey::Proposal(_)
             | RecordKey::Counters
+            | RecordKey::Pledge(_)
+            | RecordKey::Freeze(_)
+            | RecordKey::UsableUntil(_)
+            | RecordKey::PledgeNumbers
+            | RecordKey::Proceeds(_)
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
             | RecordKey::Claim(..) => self.others.insert(record),

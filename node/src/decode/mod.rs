@@ -11,6 +11,7 @@ mod chunk;
 mod control;
 pub(crate) mod fields;
 mod instrument;
+mod pledge;
 mod settlement;
 mod trade;
 
@@ -102,6 +103,24 @@ pub(crate) fn decode_command(
         }
         Wire::Decline(m) => (request(42, &m.request_id, m)?, control::decline(m)?),
         Wire::WithdrawProposal(m) => (request(43, &m.request_id, m)?, control::withdraw(m)?),
+        Wire::ProposePledge(m) => (request(50, &m.request_id, m)?, pledge::propose(m)?),
+        Wire::AcceptPledge(m) => (request(51, &m.request_id, m)?, pledge::accept(m)?),
+        Wire::DeclinePledge(m) => (request(52, &m.request_id, m)?, pledge::decline(m)?),
+        Wire::AddToPledge(m) => (request(53, &m.request_id, m)?, pledge::add(m)?),
+        Wire::ReleasePledge(m) => (request(54, &m.request_id, m)?, pledge::release(m)?),
+        Wire::OfferSubstitution(m) => {
+            (request(55, &m.request_id, m)?, pledge::offer_substitution(m)?)
+        }
+        Wire::AcceptSubstitution(m) => {
+            (request(56, &m.request_id, m)?, pledge::accept_substitution(m)?)
+        }
+        Wire::DeclineSubstitution(m) => {
+            (request(57, &m.request_id, m)?, pledge::decline_substitution(m)?)
+        }
+        Wire::DeclareDefault(m) => (request(58, &m.request_id, m)?, pledge::declare_default(m)?),
+        Wire::SellPledged(m) => (request(59, &m.request_id, m)?, pledge::sell(m)?),
+        Wire::TakeProceeds(m) => (request(60, &m.request_id, m)?, pledge::take_proceeds(m)?),
+        Wire::SetUsableUntil(m) => (request(61, &m.request_id, m)?, pledge::set_usable_until(m)?),
         Wire::RequestWithdrawal(m) => (request(70, &m.request_id, m)?, cash::withdraw(m)?),
         Wire::ConfirmWithdrawal(m) => (request(71, &m.request_id, m)?, cash::confirm(m)?),
         Wire::RejectWithdrawal(m) => (request(72, &m.request_id, m)?, cash::reject(m)?),

@@ -207,6 +207,22 @@ impl Caller {
         }
     }
 
+    /// The caller of an RPC whose account is known once it was looked up: see
+    /// [`Caller::require_account`].
+    pub(crate) fn of_party(extensions: &Extensions) -> Result<Self, Status> {
+        Self::any(extensions)
+    }
+
+    /// Refuses a firm that the account is not of.
+    pub(crate) fn require_account(&self, account_id: u64) -> Result<(), Status> {
+        match self.scope {
+            Scope::Own if !self.is(Role::Firm, account_id) => {
+                Err(status::access(&self.denied("see what is not its own")))
+            }
+            Scope::Own | Scope::All | Scope::Names => Ok(()),
+        }
+    }
+
     /// The caller of an RPC about an account at a bank: a bank names itself, a
     /// firm its account; 0 names none.
     pub(crate) fn of_account_at_bank(

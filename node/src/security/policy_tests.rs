@@ -104,7 +104,7 @@ fn separation_of_duties() {
             .filter(|r| r.port == Port::Client && r.allowed.iter().any(|(a, _)| *a == role))
             .map(|r| r.rpc.rsplit('/').next().unwrap())
             .filter(|m| {
-                !["Get", "List", "Check", "Watch", "ServerReflection"]
+                !["Get", "List", "Check", "Watch", "Verify", "ServerReflection"]
                     .iter()
                     .any(|p| m.starts_with(p))
             })
@@ -112,7 +112,22 @@ fn separation_of_duties() {
     };
     assert_eq!(writes(Role::Auditor), Vec::<&str>::new());
     // A bank says what it did and what it has, never what an account has.
-    assert_eq!(writes(Role::Bank), ["ConfirmWithdrawal", "RejectWithdrawal", "ReportBalance"]);
+    // As a pledgee it acts on what is pledged to it, which the ledger checks.
+    assert_eq!(
+        writes(Role::Bank),
+        [
+            "ConfirmWithdrawal",
+            "RejectWithdrawal",
+            "ReportBalance",
+            "AcceptPledge",
+            "DeclinePledge",
+            "ReleasePledge",
+            "AcceptSubstitution",
+            "DeclineSubstitution",
+            "DeclareDefault",
+            "TakeProceeds"
+        ]
+    );
     for rpc in ["/ConfirmWithdrawal", "/RejectWithdrawal"] {
         assert!(!allowed(rpc, Role::Registry), "{rpc}");
     }
@@ -120,7 +135,17 @@ fn separation_of_duties() {
     assert_eq!(writes(Role::Operator), ["Bootstrap"]);
     assert_eq!(
         writes(Role::Firm),
-        ["MoveHolding", "RequestWithdrawal", "RepayReserve", "RaiseObjection"]
+        [
+            "MoveHolding",
+            "RequestWithdrawal",
+            "RepayReserve",
+            "RaiseObjection",
+            "ProposePledge",
+            "DeclinePledge",
+            "AddToPledge",
+            "OfferSubstitution",
+            "DeclineSubstitution"
+        ]
     );
     assert!(!allowed("/GetAccount", Role::Operator));
     let firm_scopes = RULES.iter().flat_map(|r| r.allowed.iter().map(move |(a, s)| (r.rpc, a, s)));
@@ -133,6 +158,11 @@ fn separation_of_duties() {
             "Withdrawal",
             "Withdrawals",
             "RepayReserve",
+            "ProposePledge",
+            "VerifyPledge",
+            "VerifyPledges",
+            "ListPledges",
+            "ListFreezes",
         ];
         if *role == Role::Firm && about_accounts.iter().any(|word| rpc.ends_with(word)) {
             assert_eq!(*scope, Scope::Own, "{rpc}");

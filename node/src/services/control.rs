@@ -14,8 +14,8 @@ use registry_proto::storage::log_command::Command;
 use tonic::{Request, Response, Status};
 
 use crate::security::Caller;
-use crate::services::encode;
 use crate::services::gateway::{Gateway, page_size_of, unexpected};
+use crate::services::{encode, encode_pledge};
 
 /// Proposals of a page, at most and when the caller does not say.
 const MOST_PER_PAGE: u32 = 100;
@@ -75,7 +75,13 @@ impl ControlService for Control {
                 shortfall_yuan: format_yuan(shortfall),
                 claim_yuan: format_yuan(claim),
             }),
-            other => return Err(unexpected(&other)),
+            Receipt::Pledge { pledge, state, version, quantity } => {
+                Approved::Pledge(encode_pledge::step(pledge, state, version, quantity))
+            }
+            other => match encode_pledge::freeze_step(&other) {
+                Some(step) => Approved::Freeze(step),
+                None => return Err(unexpected(&other)),
+            },
         };
         Ok(Response::new(ApproveReply { stamp: Some(stamp), result: Some(result) }))
     }

@@ -11,6 +11,7 @@ use registry_proto::registry::event::What;
 use registry_proto::registry::posting::Line;
 
 use crate::services::encode::{account_kind, digest, held_reason, trade, trade_result};
+use crate::services::encode_pledge;
 
 /// The event as everybody sees it who may see all of it.
 pub(super) fn event(event: &Event, canonical: Vec<u8>) -> proto::Event {
@@ -21,12 +22,32 @@ pub(super) fn event(event: &Event, canonical: Vec<u8>) -> proto::Event {
         actor: event.actor.clone(),
         postings: event.postings.iter().map(posting).collect(),
         canonical: Bytes::from(canonical),
-        what: Some(what(&event.what)),
+        what: what(&event.what),
     }
 }
 
-fn what(what: &Ledger) -> What {
-    match what {
+fn what(what: &Ledger) -> Option<What> {
+    Some(match what {
+        Ledger::PledgeProposed { .. }
+        | Ledger::PledgeAccepted { .. }
+        | Ledger::PledgeDeclined { .. }
+        | Ledger::PledgeExpired { .. }
+        | Ledger::PledgeActivated { .. }
+        | Ledger::PledgeAdded { .. }
+        | Ledger::PledgeReleased { .. }
+        | Ledger::MarginCalled { .. }
+        | Ledger::MarginCured { .. }
+        | Ledger::PledgeDefaulted { .. }
+        | Ledger::PledgeEnforcing { .. }
+        | Ledger::PledgedSold { .. }
+        | Ledger::ProceedsPaid { .. }
+        | Ledger::SubstitutionOffered { .. }
+        | Ledger::Substituted { .. }
+        | Ledger::SubstitutionEnded { .. }
+        | Ledger::ProceedsTaken {}
+        | Ledger::Frozen { .. }
+        | Ledger::FreezeLifted { .. }
+        | Ledger::UsableUntilSet { .. } => return encode_pledge::event(what),
         Ledger::AccountOpened { account, uscc, name, kind } => {
             What::AccountOpened(proto::AccountOpened {
                 account_id: account.0.into(),
@@ -226,7 +247,7 @@ fn what(what: &Ledger) -> What {
                 balance_yuan: format_yuan(*balance),
             })
         }
-    }
+    })
 }
 
 fn posting(posting: &Posting) -> proto::Posting {
@@ -266,6 +287,7 @@ fn posting(posting: &Posting) -> proto::Posting {
                 CashPot::Reserve => proto::CashPot::Reserve,
                 CashPot::Suspense => proto::CashPot::Suspense,
                 CashPot::Withdrawn => proto::CashPot::Withdrawn,
+                CashPot::Proceeds => proto::CashPot::Proceeds,
             }
             .into(),
             amount_yuan: format_yuan(amount),

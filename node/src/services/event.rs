@@ -4,8 +4,8 @@ use std::pin::Pin;
 
 use futures::Stream;
 use futures::StreamExt as _;
-use registry_ledger::journal::{Event, Posting, Subject};
-use registry_ledger::{AccountId, BankId, Reason, Rejection};
+use registry_ledger::journal::{Event, Posting, Subject, What};
+use registry_ledger::{AccountId, BankId, PledgeId, Reason, Rejection};
 use registry_proto::registry as proto;
 use registry_proto::registry::event_filter::About;
 use registry_proto::registry::event_service_server::EventService;
@@ -32,10 +32,19 @@ pub(super) struct Events(pub(super) Gateway);
 
 /// Which events, and how much of them.
 #[derive(Clone, Copy)]
-struct Wanted {
+pub(super) struct Wanted {
     about: Option<Subject>,
     /// Only this account's own postings are shown.
     only_own: Option<AccountId>,
+    /// No postings are shown, and no other bank's pledges.
+    only_pledged_to: Option<BankId>,
+}
+
+impl Wanted {
+    /// Everything that happens to the pledges of a bank.
+    pub(super) fn of_pledgee(bank: BankId) -> Self {
+        Self { about: Some(Subject::Pledgee(bank)), only_own: None, only_pledged_to: Some(bank) }
+    }
 }
 
 #[tonic::async_trait]
@@ -67,16 +76,7 @@ impl EventService for Events {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let wanted = wanted(&request, request.get_ref().filter.as_ref())?;
         let after = request.get_ref().after_event;
-        let last = self.0.consensus.journal().last();
-        let watch = Watch { gateway: self.0.clone(), wanted, after, last };
-        let replies = futures::stream::unfold(Some(watch), |watch| async move {
-            let mut watch = watch?;
-            match watch.next().await {
-                Ok(reply) => Some((Ok(reply), Some(watch))),
-                Err(status) => Some((Err(status), None)),
-            }
-        });
-        Ok(Response::new(replies.boxed()))
+        Ok(Response::new(watch(self.0.clone(), wanted, after)))
     }
 
     async fn get_journal(
@@ -94,6 +94,24 @@ impl EventService for Events {
     }
 }
 
+/// The events after one as they come, without an end.
+pub(super) fn watch(
+    gateway: Gateway,
+    wanted: Wanted,
+    after: u64,
+) -> Pin<Box<dyn Stream<Item = Result<WatchEventsReply, Status>> + Send>> {
+    let last = gateway.consensus.journal().last();
+    let watch = Watch { gateway, wanted, after, last };
+    let replies = futures::stream::unfold(Some(watch), |watch| async move {
+        let mut watch = watch?;
+        match watch.next().await {
+            Ok(reply) => Some((Ok(reply), Some(watch))),
+            Err(status) => Some((Err(status), None)),
+        }
+    });
+    replies.boxed()
+}
+
 /// A caller whose right ends at its own account asks for that account.
 fn wanted<T>(request: &Request<T>, filter: Option<&EventFilter>) -> Result<Wanted, Status> {
     let about = match filter.and_then(|filter| filter.about.as_ref()) {
@@ -108,7 +126,7 @@ fn wanted<T>(request: &Request<T>, filter: Option<&EventFilter>) -> Result<Wante
         Some(Subject::Account(id)) if caller.scope == Scope::Own => Some(id),
         _ => None,
     };
-    Ok(Wanted { about, only_own })
+    Ok(Wanted { about, only_own, only_pledged_to: None })
 }
 
 fn subject(about: &About) -> Result<Subject, Rejection> {
@@ -124,6 +142,7 @@ fn subject(about: &About) -> Result<Subject, Rejection> {
             })?;
             Subject::Bank(BankId(id))
         }
+        About::PledgeId(id) => Subject::Pledge(PledgeId(*id)),
         About::Date(date) => Subject::Day(fields::date(date, "filter.date")?),
     })
 }
@@ -189,6 +208,13 @@ fn found(
 
 fn shown(stored: StoredEvent, wanted: Wanted) -> Result<proto::Event, Status> {
     let mut event = Event::from_bytes(&stored.bytes).map_err(|e| status::fault(&e.to_string()))?;
+    if let Some(bank) = wanted.only_pledged_to {
+        event.postings.clear();
+        if let What::Frozen { stayed, .. } | What::FreezeLifted { stayed, .. } = &mut event.what {
+            stayed.retain(|pledge| pledge.pledgee == bank);
+        }
+        return Ok(encode_event::event(&event, Vec::new()));
+    }
     let Some(own) = wanted.only_own else {
         return Ok(encode_event::event(&event, stored.bytes));
     };

@@ -11,10 +11,12 @@ mod control;
 mod deliver_day;
 mod encode;
 mod encode_event;
+mod encode_pledge;
 mod event;
 mod gateway;
 mod health;
 mod instrument;
+mod pledge;
 mod price;
 mod settle_trades;
 mod settlement;
@@ -31,6 +33,7 @@ use registry_proto::registry::cluster_service_server::ClusterServiceServer;
 use registry_proto::registry::control_service_server::ControlServiceServer;
 use registry_proto::registry::event_service_server::EventServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
+use registry_proto::registry::pledge_service_server::PledgeServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
 use tokio::sync::{Notify, watch};
@@ -49,6 +52,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.CashService",
     "registry.v1.InstrumentService",
     "registry.v1.SettlementService",
+    "registry.v1.PledgeService",
     "registry.v1.PriceService",
     "registry.v1.EventService",
     "registry.v1.ControlService",
@@ -152,6 +156,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let cash = CashServiceServer::new(cash::Cash(gateway.clone()));
     let instruments = InstrumentServiceServer::new(instrument::Instruments(gateway.clone()));
     let settlement = SettlementServiceServer::new(settlement::Settlement(gateway.clone()));
+    let pledges = PledgeServiceServer::new(pledge::Pledges(gateway.clone()));
     let prices = PriceServiceServer::new(price::Prices(gateway.clone()));
     let events = EventServiceServer::new(event::Events(gateway.clone()));
     let control = ControlServiceServer::new(control::Control(gateway.clone()));
@@ -160,6 +165,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
         .add_service(cash.max_decoding_message_size(limit))
         .add_service(instruments.max_decoding_message_size(limit))
         .add_service(settlement.max_decoding_message_size(limit))
+        .add_service(pledges.max_decoding_message_size(limit))
         .add_service(prices.max_decoding_message_size(limit))
         .add_service(events.max_decoding_message_size(limit))
         .add_service(control.max_decoding_message_size(limit + PROPOSAL_FRAME_BYTES))

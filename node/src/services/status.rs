@@ -113,7 +113,11 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownObjection
         | Reason::UnknownProposal
         | Reason::UnknownWithdrawal
-        | Reason::UnknownClaim => Code::NotFound,
+        | Reason::UnknownClaim
+        | Reason::UnknownPledge
+        | Reason::UnknownFreeze => Code::NotFound,
+
+        Reason::NotCounterparty => Code::PermissionDenied,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -158,7 +162,22 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ReserveExhausted
         | Reason::ReserveNotNeeded
         | Reason::ClaimExceeded
-        | Reason::ReportOlder => Code::FailedPrecondition,
+        | Reason::ReportOlder
+        | Reason::VintageExpiring
+        | Reason::AccountFrozen
+        | Reason::PriceStale
+        | Reason::LtvExceeded
+        | Reason::FilingReferenceMissing
+        | Reason::StaleVersion
+        | Reason::ReleaseExceedsPledged
+        | Reason::CoverBelowContract
+        | Reason::CurePeriodOpen
+        | Reason::CourtStay
+        | Reason::OverDisposal
+        | Reason::PledgeNotActive
+        | Reason::Pledged
+        | Reason::SubstitutionOpen
+        | Reason::NoSubstitution => Code::FailedPrecondition,
     }
 }
 

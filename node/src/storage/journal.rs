@@ -287,6 +287,14 @@ fn subject_key(subject: Subject, ordinal: Option<u64>) -> Vec<u8> {
             key.push(4);
             key.extend_from_slice(&date.yyyymmdd().to_be_bytes());
         }
+        Subject::Pledge(id) => {
+            key.push(5);
+            key.extend_from_slice(&id.0.to_be_bytes());
+        }
+        Subject::Pledgee(bank) => {
+            key.push(6);
+            key.extend_from_slice(&bank.0.to_be_bytes());
+        }
     }
     key.extend(ordinal.into_iter().flat_map(u64::to_be_bytes));
     key

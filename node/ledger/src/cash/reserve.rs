@@ -9,6 +9,7 @@ use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::settlement::delivery::Help;
 use crate::text;
 use crate::types::{
     AccountId, BankId, Date, DayState, Fen, HeldReason, Trade, TradeNumber, TradeStatus,
@@ -48,7 +49,8 @@ impl Ledger {
         text::check_line(document, "document")?;
         let (account, bank) = (trade.buyer, trade.buyer_bank);
         let (pots, shortfall) = self.reserve_for(&trade)?;
-        let legs = self.legs_with(&trade, shortfall).map_err(|short| cannot(&trade, short))?;
+        let help = Help { credit: shortfall, ..Help::default() };
+        let legs = self.legs_with(&trade, help).map_err(|short| cannot(&trade, short))?;
         let claim = plus(self.claim(account, bank), shortfall)?;
 
         self.set_pots(bank, pots);
@@ -134,6 +136,12 @@ impl Ledger {
                 TradeStatus::Held(HeldReason::GoodsShort) => {
                     refuse(Reason::GoodsShort, "is held for goods, which no money replaces, on")
                 }
+                TradeStatus::Held(HeldReason::Pledged) => {
+                    refuse(Reason::Pledged, "is held for tonnes that are pledged on")
+                }
+                TradeStatus::Held(HeldReason::AccountFrozen) => {
+                    refuse(Reason::AccountFrozen, "is held because of a court's freeze on")
+                }
                 TradeStatus::Accepted
                 | TradeStatus::Delivered
                 | TradeStatus::Failed(_)
@@ -182,10 +190,18 @@ fn cannot(trade: &Trade, short: HeldReason) -> Rejection {
     let reason = match short {
         HeldReason::GoodsShort => Reason::GoodsShort,
         HeldReason::CashShort => Reason::CashShort,
+        HeldReason::AccountFrozen => Reason::AccountFrozen,
+        HeldReason::Pledged => Reason::Pledged,
     };
-    let message = format!(
-        "trade {}: account {} has less than {} t of {} to trade",
-        trade.number.0, trade.seller.0, trade.quantity.0, trade.instrument
-    );
+    let message = match short {
+        HeldReason::AccountFrozen => format!(
+            "trade {}: a court froze account {} or {}, or the tonnes",
+            trade.number.0, trade.seller.0, trade.buyer.0
+        ),
+        HeldReason::GoodsShort | HeldReason::CashShort | HeldReason::Pledged => format!(
+            "trade {}: account {} has less than {} t of {} to trade",
+            trade.number.0, trade.seller.0, trade.quantity.0, trade.instrument
+        ),
+    };
     Rejection::new(reason, "trade_number", message)
 }

@@ -121,6 +121,11 @@ impl Loader {
             }
             RecordKey::Counters => ledger.counters = standing::read_counters(value)?,
             RecordKey::Journal => ledger.journal = Journal::read(value)?,
+            RecordKey::Pledge(id) => ledger.load_pledge(id, value)?,
+            RecordKey::Freeze(id) => ledger.load_freeze(id, value)?,
+            RecordKey::UsableUntil(code) => ledger.load_usable_until(code, value)?,
+            RecordKey::PledgeNumbers => ledger.load_pledge_numbers(value)?,
+            RecordKey::Proceeds(bank) => ledger.load_proceeds(bank, value)?,
             RecordKey::Pots(bank) => ledger.load_pots(bank, value)?,
             RecordKey::Withdrawal(number) => ledger.load_withdrawal(number, value)?,
             RecordKey::Claim(account, bank) => ledger.load_claim(account, bank, value)?,

@@ -13,7 +13,7 @@ use crate::codec::{Problem, Reader, Writer, known};
 use crate::digest::hash_of;
 use crate::ledger::Ledger;
 use crate::settlement::chunk::place_number;
-use crate::types::{AccountId, BankId, Date, InstrumentCode, ProposalId};
+use crate::types::{AccountId, BankId, Date, FreezeId, InstrumentCode, PledgeId, ProposalId};
 
 /// First byte of every value written here.
 pub(crate) const FORMAT: u8 = 1;
@@ -48,6 +48,13 @@ pub(crate) enum RecordKey {
     Proposal(ProposalId),
     /// Numbers given out so far.
     Counters,
+    Pledge(PledgeId),
+    Freeze(FreezeId),
+    UsableUntil(InstrumentCode),
+    /// Last numbers of pledges and freezes.
+    PledgeNumbers,
+    /// What sales have brought a bank as pledgee.
+    Proceeds(BankId),
     /// A bank's pots and its report.
     Pots(BankId),
     /// An open withdrawal, by its number.
@@ -76,11 +83,19 @@ impl RecordKey {
     /// Bytes of the key.
     fn length(self) -> u32 {
         match self {
-            Self::Genesis | Self::Clock | Self::Holidays | Self::Journal | Self::Counters => 1,
-            Self::Bank(_) | Self::Pots(_) => 3,
+            Self::Genesis
+            | Self::Clock
+            | Self::Holidays
+            | Self::Journal
+            | Self::Counters
+            | Self::PledgeNumbers => 1,
+            Self::Bank(_) | Self::Pots(_) | Self::Proceeds(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
             Self::Claim(..) => 7,
             Self::Instrument(_)
+            | Self::UsableUntil(_)
+            | Self::Pledge(_)
+            | Self::Freeze(_)
             | Self::Batch(..)
             | Self::Statuses(..)
             | Self::Answer(_)
@@ -150,6 +165,23 @@ impl RecordKey {
                 writer.u64(id.0);
             }
             Self::Counters => writer.u8(17),
+            Self::Pledge(id) => {
+                writer.u8(20);
+                writer.u64(id.0);
+            }
+            Self::Freeze(id) => {
+                writer.u8(21);
+                writer.u64(id.0);
+            }
+            Self::UsableUntil(code) => {
+                writer.u8(22);
+                writer.raw(&code.to_bytes());
+            }
+            Self::PledgeNumbers => writer.u8(23),
+            Self::Proceeds(bank) => {
+                writer.u8(24);
+                writer.u16(bank.0);
+            }
             Self::Pots(bank) => {
                 writer.u8(25);
                 writer.u16(bank.0);
@@ -186,6 +218,11 @@ impl RecordKey {
             15 => Self::Journal,
             16 => Self::Proposal(ProposalId(reader.u64()?)),
             17 => Self::Counters,
+            20 => Self::Pledge(PledgeId(reader.u64()?)),
+            21 => Self::Freeze(FreezeId(reader.u64()?)),
+            22 => Self::UsableUntil(reader.instrument()?),
+            23 => Self::PledgeNumbers,
+            24 => Self::Proceeds(BankId(reader.u16()?)),
             25 => Self::Pots(BankId(reader.u16()?)),
             26 => Self::Withdrawal(reader.u64()?),
             27 => Self::Claim(AccountId(reader.u32()?), BankId(reader.u16()?)),
@@ -262,6 +299,7 @@ impl Ledger {
                 self.proposals.get(&id).map(|proposal| proposal.content.len())
             }
             RecordKey::Balances(_) => return USUAL / 2,
+            RecordKey::Pledge(_) => Some(USUAL),
             RecordKey::Genesis
             | RecordKey::Clock
             | RecordKey::Holidays
@@ -275,6 +313,10 @@ impl Ledger {
             | RecordKey::Objection(..)
             | RecordKey::Journal
             | RecordKey::Counters
+            | RecordKey::Freeze(_)
+            | RecordKey::UsableUntil(_)
+            | RecordKey::PledgeNumbers
+            | RecordKey::Proceeds(_)
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
             | RecordKey::Claim(..) => None,
@@ -309,6 +351,11 @@ impl Ledger {
             RecordKey::Journal => return self.write_journal(writer),
             RecordKey::Counters => return standing::counters(writer, &self.counters),
             RecordKey::Proposal(id) => standing::proposal(writer, self.proposals.get(&id)?),
+            RecordKey::Pledge(id) => return self.write_pledge(id, writer),
+            RecordKey::Freeze(id) => return self.write_freeze(id, writer),
+            RecordKey::UsableUntil(code) => return self.write_usable_until(code, writer),
+            RecordKey::PledgeNumbers => return self.write_pledge_numbers(writer),
+            RecordKey::Proceeds(bank) => return self.write_proceeds(bank, writer),
             RecordKey::Pots(bank) => return self.write_pots(bank, writer),
             RecordKey::Withdrawal(number) => return self.write_withdrawal(number, writer),
             RecordKey::Claim(account, bank) => return self.write_claim(account, bank, writer),
@@ -345,6 +392,11 @@ impl Ledger {
             .chain([RecordKey::Journal])
             .chain(self.proposals.keys().map(|id| RecordKey::Proposal(*id)))
             .chain([RecordKey::Counters])
+            .chain(self.pledges.ids().map(RecordKey::Pledge))
+            .chain(self.freezes.by_id.keys().map(|id| RecordKey::Freeze(*id)))
+            .chain(self.usable_until.keys().map(|code| RecordKey::UsableUntil(*code)))
+            .chain([RecordKey::PledgeNumbers])
+            .chain(self.banks.iter().map(|(bank, _)| RecordKey::Proceeds(bank)))
             .chain(self.banks.iter().map(|(bank, _)| RecordKey::Pots(bank)))
             .chain(self.withdrawals.numbers().map(RecordKey::Withdrawal))
             .chain(self.claims.keys().map(|(account, bank)| RecordKey::Claim(*account, *bank)))

@@ -4,9 +4,12 @@
 mod cash;
 mod control;
 mod delivery;
+mod freeze;
 mod journal;
 mod model;
 mod opening;
+mod pledge;
+mod pledge_steps;
 mod properties;
 mod published_days;
 mod records;
