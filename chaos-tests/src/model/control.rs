@@ -1,6 +1,6 @@
 //! Two people: one list of what waits.
 
-use registry_ledger::{Approval, Command, LedgerTime, ProposalId, Reason, Receipt};
+use registry_ledger::{Approval, Command, LedgerTime, PledgeCommand, ProposalId, Reason, Receipt};
 use sha2::{Digest as _, Sha256};
 
 use super::{Model, Outcome, Planted, Refused, check_text, refuse};
@@ -79,6 +79,12 @@ impl Model {
                 | Command::UseReserve { .. }
                 | Command::SuspendDay(_)
                 | Command::ResumeDay(_)
+                | Command::Freeze(_)
+                | Command::Pledge(
+                    PledgeCommand::Activate { .. }
+                        | PledgeCommand::ReleaseByCourt { .. }
+                        | PledgeCommand::Enforce { .. }
+                )
         );
         if !needs_two {
             return refuse(Reason::Malformed, "content");
@@ -107,6 +113,7 @@ impl Model {
     pub(super) fn expire_due(&mut self) -> Outcome {
         let now = self.now;
         self.waiting.retain(|waiting| waiting.expires_at > now);
+        self.expire_offers();
         Ok(Receipt::Done)
     }
 }

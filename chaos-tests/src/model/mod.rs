@@ -14,8 +14,13 @@ mod compare;
 mod control;
 mod day;
 mod delivery;
+mod disposal;
+mod encumbered;
+mod freezes;
 mod officers;
 mod planted;
+mod pledge_steps;
+mod pledges;
 mod positions;
 mod registration;
 mod rng;
@@ -34,6 +39,8 @@ use registry_ledger::{
 use cash::CashBook;
 use control::Waiting;
 use day::Day;
+use freezes::Order;
+use pledges::PledgeBook;
 use positions::Positions;
 
 pub use compare::{Difference, compare_state, without_sentence};
@@ -75,6 +82,11 @@ pub struct Model {
     proposals_made: u64,
     waiting: Vec<Waiting>,
     cash: CashBook,
+    pledges: PledgeBook,
+    /// Every order of a court, lifted or not.
+    orders: Vec<Order>,
+    /// Of the entry being applied.
+    log_index: u64,
 }
 
 /// An account without its positions; its number is its place, from 1.
@@ -110,6 +122,7 @@ impl Model {
     /// What the ledger has to answer. The message of a rejection stays empty.
     pub fn apply(&mut self, entry: &Entry) -> Answer {
         self.now = self.now.max(entry.proposed_at);
+        self.log_index = entry.log_index;
         let Some(request) = &entry.request else {
             let outcome = self.decide(&entry.actor, &entry.command);
             return self.answer(entry, outcome);
@@ -237,6 +250,11 @@ impl Model {
             }
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
+            }
+            Command::Pledge(command) => self.decide_pledge(actor, command),
+            Command::Freeze(command) => self.decide_freeze(command),
+            Command::SetUsableUntil { instrument, usable_until } => {
+                self.set_usable_until(*instrument, *usable_until)
             }
         }
     }

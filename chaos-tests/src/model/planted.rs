@@ -37,6 +37,28 @@ pub enum Planted {
     RepaymentForgotten,
     /// Payment instructions leave covered trades out.
     CoveredTradeNotPaid,
+    /// A settled close below the warning line calls for nothing.
+    MarginCallMissed,
+    /// A pledge is changed by who has seen an older version of it.
+    OldVersionTaken,
+    /// An offer is accepted after its time.
+    LateAcceptanceTaken,
+    /// A pledge is released although a court keeps it.
+    StayForgotten,
+    /// A part is released although the rest does not cover the loan.
+    ReleasedBelowCover,
+    /// Other tonnes come under the lines of the first ones.
+    OldLinesKept,
+    /// A default is declared while it can still be cured.
+    DefaultBeforeCure,
+    /// The pledgee keeps all that a sale brings.
+    PledgeeTakesAll,
+    /// A freeze takes from trading before it takes from registered.
+    TradingFrozenFirst,
+    /// A frozen account's trades deliver.
+    FrozenAccountTrades,
+    /// Tonnes that are pledged are lacking like any others.
+    PledgedIsGoodsShort,
 }
 
 impl Planted {
@@ -59,5 +81,16 @@ impl Planted {
         Self::ReservePaysWholeTrade,
         Self::RepaymentForgotten,
         Self::CoveredTradeNotPaid,
+        Self::MarginCallMissed,
+        Self::OldVersionTaken,
+        Self::LateAcceptanceTaken,
+        Self::StayForgotten,
+        Self::ReleasedBelowCover,
+        Self::OldLinesKept,
+        Self::DefaultBeforeCure,
+        Self::PledgeeTakesAll,
+        Self::TradingFrozenFirst,
+        Self::FrozenAccountTrades,
+        Self::PledgedIsGoodsShort,
     ];
 }

@@ -10,6 +10,8 @@ pub(super) enum Position {
     Registered,
     Trading,
     PendingIn,
+    Pledged,
+    Frozen,
 }
 
 /// Every posting ever made.
@@ -54,6 +56,8 @@ impl Positions {
             registered: quantity(Position::Registered),
             trading: quantity(Position::Trading),
             pending_in: quantity(Position::PendingIn),
+            pledged: quantity(Position::Pledged),
+            frozen: quantity(Position::Frozen),
             ..Holding::default()
         }
     }
