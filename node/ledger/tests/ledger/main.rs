@@ -9,6 +9,7 @@ mod journal;
 mod model;
 mod opening;
 mod pledge;
+mod pledge_golden;
 mod pledge_steps;
 mod properties;
 mod published_days;

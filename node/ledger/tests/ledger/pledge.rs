@@ -116,7 +116,7 @@ pub(crate) fn active() -> World {
 }
 
 /// The next day, settled at this price.
-fn close_at(world: &mut World, price: i64) {
+pub(crate) fn close_at(world: &mut World, price: i64) {
     world.now.0 += DAY_MS;
     let next = date("2021-12-17");
     world.ok(open_day(next));
@@ -416,7 +416,7 @@ fn enforcing() -> World {
 }
 
 /// So many tonnes at 43.06, paid at the pledgee.
-fn sale(number: u64, tonnes: i64) -> Trade {
+pub(crate) fn sale(number: u64, tonnes: i64) -> Trade {
     let midnight = registry_ledger::calendar::beijing_midnight(date("2022-10-12"));
     Trade {
         seller_bank: ICBC,
@@ -427,7 +427,7 @@ fn sale(number: u64, tonnes: i64) -> Trade {
     }
 }
 
-fn sell(trade: Trade) -> Command {
+pub(crate) fn sell(trade: Trade) -> Command {
     command(PledgeCommand::Sell { pledge: PledgeId(1), date: date("2022-10-12"), trade })
 }
 
@@ -496,7 +496,7 @@ fn a_sale_is_of_what_is_pledged_and_no_more_than_is_claimed() {
     assert_eq!(world.refused_as("exchange/sh", sell(sale(1, 1))).reason, Reason::CourtStay);
 }
 
-fn other_tonnes(tonnes: i64) -> SubstitutionOffer {
+pub(crate) fn other_tonnes(tonnes: i64) -> SubstitutionOffer {
     SubstitutionOffer {
         instrument: cea(),
         quantity: Quantity(tonnes),
@@ -509,15 +509,15 @@ fn other_tonnes(tonnes: i64) -> SubstitutionOffer {
     }
 }
 
-fn substitute(version: u32, offer: SubstitutionOffer) -> Command {
+pub(crate) fn substitute(version: u32, offer: SubstitutionOffer) -> Command {
     command(PledgeCommand::Substitute { pledge: PledgeId(1), version, offer: Box::new(offer) })
 }
 
-fn take_others(version: u32) -> Command {
+pub(crate) fn take_others(version: u32) -> Command {
     command(PledgeCommand::AcceptSubstitution { pledge: PledgeId(1), version })
 }
 
-fn leave_others(version: u32) -> Command {
+pub(crate) fn leave_others(version: u32) -> Command {
     command(PledgeCommand::DeclineSubstitution { pledge: PledgeId(1), version })
 }
 
