@@ -16,6 +16,7 @@ pub mod latency;
 pub mod link;
 pub mod market;
 pub mod model;
+pub mod pledging;
 pub mod sample_day;
 pub mod scratch;
 pub mod wait;

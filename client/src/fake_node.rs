@@ -267,6 +267,8 @@ impl InstrumentService for Service {
                     false => Ok(RegisterInstrumentReply::default()),
                 }
             };
+        set_usable_until(SetUsableUntilRequest) -> SetUsableUntilReply =
+            |_, _| Ok(SetUsableUntilReply::default());
         list_instruments(ListInstrumentsRequest) -> ListInstrumentsReply = |script, _| {
             Ok(ListInstrumentsReply { stamp: script.stamp, instruments: script.instruments.clone() })
         };

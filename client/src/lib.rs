@@ -3,7 +3,7 @@
 //! [`Cluster`] says where the nodes are and who calls; a [`Connector`] made of
 //! it finds the leader, follows it and repeats writes with the same request id
 //! until the call's deadline. On top of it sit a client per role
-//! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`OperatorClient`])
+//! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`FirmClient`], [`OperatorClient`])
 //! and whole jobs in [`workflow`].
 //!
 //! A write with an empty `request_id` gets a random one. Give your own, kept
@@ -54,6 +54,7 @@ mod events;
 mod exchange;
 #[cfg(test)]
 mod fake_node;
+mod firm;
 pub mod formats;
 mod identity;
 mod instructions;
@@ -77,6 +78,7 @@ mod submit;
 #[cfg(test)]
 mod tls_tests;
 mod two_officers;
+mod verify;
 mod watch;
 #[cfg(test)]
 mod watch_tests;
@@ -90,6 +92,7 @@ pub use deliver::DeliveryReport;
 pub use error::{ClientError, RejectedError};
 pub use events::EventPages;
 pub use exchange::ExchangeClient;
+pub use firm::FirmClient;
 pub use identity::Identity;
 pub use instructions::PaymentInstructions;
 pub use operator::{NodeStatus, OperatorClient};

@@ -5,6 +5,7 @@ use registry_proto::registry::cash_service_client::CashServiceClient;
 use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::event_service_client::EventServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
+use registry_proto::registry::pledge_service_client::PledgeServiceClient;
 use registry_proto::registry::price_service_client::PriceServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
@@ -13,9 +14,11 @@ use registry_proto::registry::{
     GetPaymentInstructionsRequest, GetReconciliationReply, GetReconciliationRequest,
     GetStatementReply, GetStatementRequest, ListAccountsReply, ListAccountsRequest, ListBanksReply,
     ListBanksRequest, ListDailyPricesReply, ListDailyPricesRequest, ListEventsReply,
-    ListEventsRequest, ListInstrumentsReply, ListInstrumentsRequest, ListProposalsReply,
+    ListEventsRequest, ListFreezesReply, ListFreezesRequest, ListInstrumentsReply,
+    ListInstrumentsRequest, ListPledgesReply, ListPledgesRequest, ListProposalsReply,
     ListProposalsRequest, ListTradesReply, ListTradesRequest, ListWithdrawalsReply,
-    ListWithdrawalsRequest, TradeRecord, TradeStatus, WatchEventsReply, Withdrawal,
+    ListWithdrawalsRequest, TradeRecord, TradeStatus, VerifyPledgeReply, VerifyPledgeRequest,
+    WatchEventsReply, Withdrawal, verify_pledges_reply,
 };
 
 use crate::calls::read_calls;
@@ -23,7 +26,8 @@ use crate::connect::Connector;
 use crate::error::ClientError;
 use crate::events::EventPages;
 use crate::instructions::{self, PaymentInstructions};
-use crate::watch::{self, WatchReport};
+use crate::verify;
+use crate::watch::{self, WatchReport, Watched};
 
 const PAGE_SIZE: u32 = 1_000;
 
@@ -72,6 +76,15 @@ impl ReadClient {
         list_trades(ListTradesRequest) -> ListTradesReply;
     }
 
+    read_calls! { PledgeServiceClient:
+        /// What a pledge is and is worth now.
+        verify_pledge(VerifyPledgeRequest) -> VerifyPledgeReply;
+        /// One page of pledges.
+        list_pledges(ListPledgesRequest) -> ListPledgesReply;
+        /// One page of freezes that stand.
+        list_freezes(ListFreezesRequest) -> ListFreezesReply;
+    }
+
     read_calls! { ControlServiceClient:
         /// One page of the commands that wait for a second person.
         list_proposals(ListProposalsRequest) -> ListProposalsReply;
@@ -115,7 +128,37 @@ impl ReadClient {
         filter: Option<EventFilter>,
         on_reply: impl FnMut(&WatchEventsReply) -> std::ops::ControlFlow<()>,
     ) -> Result<WatchReport, ClientError> {
-        Box::pin(watch::watch_events(&self.connector, after_event, filter, on_reply)).await
+        let watched = Watched::Events(filter);
+        Box::pin(watch::watch(&self.connector, after_event, watched, on_reply)).await
+    }
+
+    /// Verifies many pledges over one stream: one outcome per number, in their
+    /// order.
+    ///
+    /// # Errors
+    /// Any [`ClientError`] but `Unknown`. That one pledge is unknown or may not be
+    /// seen is its outcome.
+    pub async fn verify_pledges(
+        &self,
+        pledge_ids: &[u64],
+        consistency: Consistency,
+    ) -> Result<Vec<verify_pledges_reply::Outcome>, ClientError> {
+        verify::verify_pledges(&self.connector, pledge_ids, consistency).await
+    }
+
+    /// Hands over everything that happens to the pledges of a bank, as
+    /// [`ReadClient::watch_events`] does.
+    ///
+    /// # Errors
+    /// As [`ReadClient::watch_events`].
+    pub async fn watch_pledges(
+        &self,
+        pledgee_bank: u32,
+        after_event: u64,
+        on_reply: impl FnMut(&WatchEventsReply) -> std::ops::ControlFlow<()>,
+    ) -> Result<WatchReport, ClientError> {
+        let watched = Watched::Pledges(pledgee_bank);
+        Box::pin(watch::watch(&self.connector, after_event, watched, on_reply)).await
     }
 
     /// All accounts, page by page.

@@ -230,6 +230,7 @@ fn reconciled(bank: BankView) -> proto::Reconciliation {
         fees_yuan: format_yuan(bank.pots.fees),
         reserve_yuan: format_yuan(bank.pots.reserve),
         suspense_yuan: format_yuan(bank.pots.suspense),
+        proceeds_yuan: format_yuan(bank.proceeds),
         expected_yuan: format_yuan(bank.balance),
         reported_yuan: reported.map(|said| format_yuan(said.balance)).unwrap_or_default(),
         reported_as_of_date: reported.map(|said| said.as_of.to_string()).unwrap_or_default(),

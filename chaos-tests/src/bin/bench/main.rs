@@ -17,6 +17,7 @@ mod size;
 mod stream;
 mod sweep;
 mod target;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +30,8 @@ use cases::{CASES, Case};
 use report::{Report, say};
 use size::Size;
 
+/// Verifications of pledges.
+const VERIFY: &str = "verify";
 /// Throughput and latency against load.
 const SWEEP: &str = "sweep";
 /// Cost of a trade against the size of the day and the number of accounts: a
@@ -65,6 +68,7 @@ struct Args {
 struct Plan {
     size: Size,
     cases: Vec<&'static Case>,
+    verify: bool,
     sweep: bool,
     /// The national day, or the share of it that shows growth.
     day: Option<(&'static str, f64)>,
@@ -92,8 +96,11 @@ impl Plan {
         let size = if args.quick { Size::smoke() } else { Size::full(args.trades) };
         let chosen = |name: &str| args.cases.iter().any(|case| case == name);
         let all = args.cases.is_empty();
-        let known: Vec<&str> =
-            CASES.iter().map(|case| case.name).chain([SWEEP, GROWTH, NATIONAL_DAY]).collect();
+        let known: Vec<&str> = CASES
+            .iter()
+            .map(|case| case.name)
+            .chain([VERIFY, SWEEP, GROWTH, NATIONAL_DAY])
+            .collect();
         for name in &args.cases {
             let found = known.contains(&name.as_str());
             anyhow::ensure!(found, "no case {name:?}; there are {}", known.join(", "));
@@ -104,7 +111,8 @@ impl Plan {
             (all || chosen(GROWTH)).then_some((GROWTH, size.growth_scale))
         };
         let cases = CASES.iter().filter(|case| all || chosen(case.name)).collect();
-        Ok(Self { size, cases, sweep: all || chosen(SWEEP), day })
+        let (verify, sweep) = (all || chosen(VERIFY), all || chosen(SWEEP));
+        Ok(Self { size, cases, verify, sweep, day })
     }
 }
 
@@ -123,6 +131,11 @@ async fn run(plan: &Plan, out: &Path) -> anyhow::Result<()> {
         let measured = Box::pin(case.run(out, size, report.fsync_ms, &report.cases));
         let measured = measured.await.with_context(|| format!("case {}", case.name))?;
         report.cases.push(measured);
+        report.write(&path)?;
+    }
+    if plan.verify {
+        say(&format!("{VERIFY} ..."))?;
+        report.verify = Box::pin(verify::run(out, size)).await.context(VERIFY)?;
         report.write(&path)?;
     }
     for place in sweep::PLACES.into_iter().filter(|_| plan.sweep) {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::cases::Measured;
 use crate::national::{Growth, National};
 use crate::sweep::{self, Kind, Point};
+use crate::verify::Verified;
 
 /// More than this of the processors, taken by others, is worth a word.
 const OTHERS_PERCENT: f64 = 5.0;
@@ -25,6 +26,7 @@ pub(crate) struct Report {
     /// The counts were too small to judge anything.
     pub(crate) smoke: bool,
     pub(crate) cases: Vec<Measured>,
+    pub(crate) verify: Vec<Verified>,
     pub(crate) sweep: Vec<Point>,
     pub(crate) growth: Vec<Growth>,
     pub(crate) national: Option<National>,
@@ -50,6 +52,12 @@ impl Report {
             )?;
             say(
                 "The load generator reaches every node without emulated distance, as in the leader's city.",
+            )?;
+        }
+        if !self.verify.is_empty() {
+            say(&format!("\n{}", verified(&self.verify)))?;
+            say(
+                "Of pledges, linearizable, asked of the leader; a stream's call is 1,000 of them.",
             )?;
         }
         if !self.sweep.is_empty() {
@@ -130,6 +138,36 @@ fn cases(cases: &[Measured]) -> Table {
     }
     right_from(&mut table, 1);
     left(&mut table, &[9, 10]);
+    table
+}
+
+fn verified(lines: &[Verified]) -> Table {
+    let mut table = table([
+        "verifications",
+        "count",
+        "per s",
+        "CPU us",
+        "client",
+        "p50 ms",
+        "p99 ms",
+        "target",
+        "met",
+    ]);
+    for line in lines {
+        table.add_row([
+            line.name.clone(),
+            grouped(line.verifications),
+            whole(line.per_s),
+            tenths(line.cpu_us_each),
+            tenths(line.client_cpu_us_each),
+            tenths(line.p50_ms),
+            tenths(line.p99_ms),
+            line.target.target.clone(),
+            line.target.met_in_words().to_owned(),
+        ]);
+    }
+    right_from(&mut table, 1);
+    left(&mut table, &[7, 8]);
     table
 }
 

@@ -81,6 +81,17 @@ pub(crate) fn light(place: Place, fsync_ms: f64, p50_ms: f64, p99_ms: f64) -> Ta
     limit("p50", p50_limit_ms, p50_ms).and(limit("p99", p99_limit_ms, p99_ms))
 }
 
+/// Of one verification at a time: a quorum round and 1.5 ms.
+pub(crate) fn verification(place: Place, p50_ms: f64) -> Target {
+    let limit_ms = place.rtt_ms as f64 + 1.5;
+    Target::new(format!("p50 <= {limit_ms:.1}"), p50_ms <= limit_ms)
+}
+
+/// Of verifications by many at once.
+pub(crate) fn verifications(per_s: f64) -> Target {
+    Target::new(">= 20,000/s", per_s >= 20_000.0)
+}
+
 /// Of the whole national day.
 pub(crate) fn national_day(seconds: f64) -> Target {
     Target::new("< 3 min", seconds < NATIONAL_DAY_S)

@@ -151,6 +151,24 @@ fn for_reason(reason: &str, asked: &Asked) -> &'static str {
             "see what stands: `cash reconciliation`",
             ASK_REGISTRY,
         ),
+        "UNKNOWN_PLEDGE" => "see which there are: `pledge list`",
+        "STALE_VERSION"
+        | "PLEDGE_NOT_ACTIVE"
+        | "COVER_BELOW_CONTRACT"
+        | "RELEASE_EXCEEDS_PLEDGED"
+        | "SUBSTITUTION_OPEN"
+        | "NO_SUBSTITUTION"
+        | "OVER_DISPOSAL" => "see where it stands, with its version: `pledge verify`",
+        "PRICE_STALE" => asked.either(
+            DAYS,
+            "see the last settled close: `instrument list`",
+            "see the last settled close: `price list`",
+        ),
+        "COURT_STAY" | "ACCOUNT_FROZEN" | "UNKNOWN_FREEZE" => asked.either(
+            &["registry", "auditor", "firm"],
+            "see what a court froze: `freeze list`",
+            ASK_REGISTRY,
+        ),
         "RESERVE_EXHAUSTED" => "fill the reserve up: `cash reserve fund`",
         "RESERVE_NOT_NEEDED" => "the money is there: `day retry-held`",
         "MESSAGE_TOO_LARGE" => match asked.task {

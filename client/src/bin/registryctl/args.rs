@@ -8,8 +8,8 @@ use crate::commands::{
     account::AccountCommand, audit::Audit, bank::BankCommand, bank::CashCommand,
     cluster::ClusterCommand, control::ControlCommand, day::DayCommand, events::EventsCommand,
     generate::GenerateDay, generate::GeneratePopulation, instrument::InstrumentCommand,
-    journal::JournalCommand, load::LoadPopulation, pki::PkiCommand, price::PriceCommand,
-    settle_day::SettleDay,
+    journal::JournalCommand, load::LoadPopulation, pki::PkiCommand, pledge::FreezeCommand,
+    pledge::PledgeCommand, price::PriceCommand, settle_day::SettleDay,
 };
 use crate::output::Format;
 
@@ -93,6 +93,12 @@ pub(crate) enum Command {
     /// Commands that need two people: list, approve, decline (registry).
     #[command(subcommand)]
     Control(ControlCommand),
+    /// Pledges to banks, recognised in both cities (firm, bank, registry, exchange).
+    #[command(subcommand)]
+    Pledge(PledgeCommand),
+    /// Freezes by courts (registry).
+    #[command(subcommand)]
+    Freeze(FreezeCommand),
     /// Instruments and issuance (registry).
     #[command(subcommand)]
     Instrument(InstrumentCommand),

@@ -6,6 +6,7 @@ use crate::commands::bank::{BankCommand, CashCommand};
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
 use crate::commands::instrument::InstrumentCommand;
+use crate::commands::pledge::FreezeCommand;
 use crate::exit::Usage;
 
 /// A job as far as errors are concerned.
@@ -47,12 +48,16 @@ impl Task {
                 | CashCommand::Instructions(_),
             )
             | Command::Instrument(InstrumentCommand::List) => Self::Read,
+            Command::Pledge(pledge) if pledge.is_read() => Self::Read,
+            Command::Freeze(FreezeCommand::List(_)) => Self::Read,
             Command::Account(AccountCommand::Load(_)) | Command::LoadPopulation(_) => Self::Load,
             Command::Control(ControlCommand::List(_) | ControlCommand::Show(_)) => Self::Read,
             Command::Account(_)
             | Command::Bank(_)
             | Command::Cash(_)
             | Command::Control(_)
+            | Command::Pledge(_)
+            | Command::Freeze(_)
             | Command::Instrument(_) => Self::Write,
             Command::Price(_) => Self::Prices,
             Command::SettleDay(_) => Self::SettleDay,

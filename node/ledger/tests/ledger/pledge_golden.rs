@@ -168,8 +168,4 @@ const GOLDEN_RECORDS: [&str; 10] = [
     "17 010100",
     "180066 01a6d89d01",
 ];
-const GOLDEN_RECEIPTS: [&str; 3] = [
-    "14010605d00f",
-    "1566a6d89d01",
-    "1602010000",
-];
+const GOLDEN_RECEIPTS: [&str; 3] = ["14010605d00f", "1566a6d89d01", "1602010000"];

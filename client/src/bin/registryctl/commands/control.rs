@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::args::Global;
 use crate::exit::Usage;
 use crate::output::{Page, Record};
-use crate::views::{account, day, proposal, stamp};
+use crate::views::{account, day, pledge, proposal, stamp};
 
 /// Fewest hexadecimal digits of a hash that say which content was looked at.
 const FEWEST_DIGITS: usize = 16;
@@ -189,6 +189,14 @@ impl Approve {
                     .with("trade_number", covered.trade_number)
                     .with("shortfall_yuan", covered.shortfall_yuan.as_str())
                     .with("claim_yuan", covered.claim_yuan.as_str()),
+            ),
+            Some(approve_reply::Result::Pledge(step)) => page.one(pledge::step(step)),
+            Some(approve_reply::Result::Freeze(step)) => page.one(
+                Record::default()
+                    .with("freeze_id", step.freeze_id)
+                    .with("account_id", step.account_id)
+                    .with("frozen_tco2e", step.frozen_tco2e.to_string())
+                    .with("stayed_pledge_ids", step.stayed_pledge_ids.clone()),
             ),
             None => page,
         };

@@ -58,6 +58,9 @@ pub(crate) struct AboutWhat {
     /// Only events of this settlement day, YYYY-MM-DD.
     #[arg(long)]
     date: Option<String>,
+    /// Only events about this pledge.
+    #[arg(long)]
+    pledge: Option<u64>,
 }
 
 impl AboutWhat {
@@ -65,7 +68,8 @@ impl AboutWhat {
         let about = (self.account.map(About::AccountId))
             .or_else(|| self.instrument.clone().map(About::Instrument))
             .or_else(|| self.bank.map(About::BankId))
-            .or_else(|| self.date.clone().map(About::Date))?;
+            .or_else(|| self.date.clone().map(About::Date))
+            .or_else(|| self.pledge.map(About::PledgeId))?;
         Some(EventFilter { about: Some(about) })
     }
 }
@@ -117,7 +121,7 @@ impl Watch {
     }
 }
 
-fn print_all(events: &[Event], global: &Global) -> io::Result<ControlFlow<()>> {
+pub(super) fn print_all(events: &[Event], global: &Global) -> io::Result<ControlFlow<()>> {
     for event in events {
         if print(event, global)?.is_break() {
             return Ok(ControlFlow::Break(()));

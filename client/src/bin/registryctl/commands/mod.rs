@@ -17,6 +17,7 @@ pub(crate) mod instrument;
 pub(crate) mod journal;
 pub(crate) mod load;
 pub(crate) mod pki;
+pub(crate) mod pledge;
 pub(crate) mod price;
 pub(crate) mod progress;
 pub(crate) mod row;
@@ -37,6 +38,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Bank(command) => Box::pin(command.run(global)).await?,
         Command::Cash(command) => Box::pin(command.run(global)).await?,
         Command::Control(command) => Box::pin(command.run(global)).await?,
+        Command::Pledge(command) => Box::pin(command.run(global)).await?,
+        Command::Freeze(command) => Box::pin(command.run(global)).await?,
         Command::Instrument(command) => Box::pin(command.run(global)).await?,
         Command::Day(command) => Box::pin(command.run(global)).await?,
         Command::Price(command) => Box::pin(command.run(global)).await?,

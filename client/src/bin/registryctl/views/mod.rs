@@ -5,6 +5,7 @@ pub(crate) mod cash;
 pub(crate) mod day;
 pub(crate) mod event;
 pub(crate) mod market;
+pub(crate) mod pledge;
 pub(crate) mod proposal;
 
 use registry_client::proto::Stamp;
