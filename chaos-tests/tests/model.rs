@@ -78,6 +78,22 @@ fn assert_everything_was_seen(seen: &Seen) {
         "Repaid",
         "Covered",
         "Reported",
+        "Pledge",
+        "Proceeds",
+        "Freeze",
+        "pledge PROPOSED",
+        "pledge ACCEPTED",
+        "pledge ACTIVE",
+        "pledge MARGIN_CALL",
+        "pledge DEFAULTED",
+        "pledge ENFORCING",
+        "pledge DISPOSED",
+        "pledge RELEASED",
+        "pledge DECLINED",
+        "pledge EXPIRED",
+        "freeze of an account",
+        "freeze of tonnes",
+        "freeze of a pledge",
     ];
     let wanted = reasons.map(|reason| reason.code()).chain(receipts);
     let missing: Vec<_> = wanted.filter(|name| !seen.contains_key(*name)).collect();

@@ -9,10 +9,23 @@ use registry_ledger::{
 
 use super::Model;
 use super::compare::{Difference, same};
+use super::freezes::Order;
 use super::pledges::Contract;
 use super::positions::Position;
 
 impl Model {
+    /// Where every pledge stands and what every order is of.
+    pub(super) fn encumbrances(&self) -> Vec<String> {
+        let pledge = |contract: &Contract| format!("pledge {}", contract.state.name());
+        let target = |order: &Order| match order.target {
+            FreezeTarget::Account { .. } => "freeze of an account",
+            FreezeTarget::Tonnes { .. } => "freeze of tonnes",
+            FreezeTarget::Pledge { .. } => "freeze of a pledge",
+        };
+        let orders = self.orders.iter().map(|order| target(order).to_owned());
+        self.pledges.contracts.iter().map(pledge).chain(orders).collect()
+    }
+
     /// When an offer ends next.
     pub(super) fn next_offer_end(&self) -> Option<LedgerTime> {
         self.pledges.contracts.iter().filter_map(Contract::offer_ends).min()

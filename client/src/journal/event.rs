@@ -1,8 +1,9 @@
 //! What an event says: the table of `docs/formats.md`, line by line.
 
 use super::bytes::{DecodeError, Reader, Wire};
-use super::code::{Date, HolderKind, Instrument, TradeMark};
+use super::code::{Date, FreePart, HolderKind, Instrument, TradeMark};
 use super::posting::Posting;
+use super::terms::{FreezeTarget, OtherTonnes, PledgeParties, PledgeTerms};
 use super::trade::TradeLine;
 
 /// The only format there is.
@@ -164,6 +165,52 @@ kinds! {
     33 ProposalWithdrawn { proposal: u64, }
     /// Nobody approved it in time.
     34 ProposalExpired { proposal: u64, }
+    /// A pledgor offered tonnes.
+    40 PledgeProposed {
+        pledge: u64, pledgor: u64, pledgee: u64, instrument: Instrument, tonnes: i64,
+        from: FreePart, terms: PledgeTerms, expires_at_ms: i64,
+    }
+    /// The pledgee agreed.
+    41 PledgeAccepted { parties: PledgeParties, }
+    /// One of the two said no, or a court came first.
+    42 PledgeDeclined { parties: PledgeParties, }
+    /// Nobody accepted it in time.
+    43 PledgeExpired { parties: PledgeParties, }
+    /// It is recognised.
+    44 PledgeActivated { parties: PledgeParties, filing_reference: String, }
+    /// The pledgor pledged more.
+    45 PledgeAdded { parties: PledgeParties, tonnes: i64, }
+    /// Tonnes went back.
+    46 PledgeReleased { parties: PledgeParties, tonnes: i64, left: i64, document: String, }
+    /// The settled close is below the warning line.
+    47 MarginCalled { parties: PledgeParties, price_fen: i64, date: Date, cure_deadline_ms: i64, }
+    /// Price or tonnes cured it.
+    48 MarginCured { parties: PledgeParties, price_fen: i64, date: Date, }
+    /// The pledgee declared the default.
+    49 PledgeDefaulted { parties: PledgeParties, claim_fen: i64, evidence_sha256: [u8; 32], }
+    /// The tonnes may be sold.
+    50 PledgeEnforcing { parties: PledgeParties, document: String, }
+    /// They were: the next event settles the trade.
+    51 PledgedSold { parties: PledgeParties, date: Date, trade: u64, tonnes: i64, left: i64, }
+    /// The pledgee got its part.
+    52 ProceedsPaid { parties: PledgeParties, fen: i64, disposed: bool, }
+    /// The pledgor offered other tonnes.
+    53 SubstitutionOffered { parties: PledgeParties, other: OtherTonnes, }
+    /// The pledgee took them.
+    54 Substituted { parties: PledgeParties, instrument: Instrument, tonnes: i64, }
+    /// They went back.
+    55 SubstitutionEnded { parties: PledgeParties, }
+    /// A pledgee took proceeds out of the market.
+    56 ProceedsTaken {}
+    /// A court froze something.
+    57 Frozen {
+        freeze: u64, target: FreezeTarget, account: u64, court: String, document: String,
+        stayed: Vec<PledgeParties>,
+    }
+    /// A court lifted its freeze.
+    58 FreezeLifted { freeze: u64, account: u64, document: String, stayed: Vec<PledgeParties>, }
+    /// How long an instrument can meet obligations.
+    59 UsableUntilSet { instrument: Instrument, usable_until: Option<Date>, }
     /// An account's money waits to leave the market.
     60 WithdrawalRequested { withdrawal: u64, }
     /// The bank has paid it out.

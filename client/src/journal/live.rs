@@ -114,7 +114,8 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
         let compared = same("events of the node", self.auditor.event_count(), journal.event_count)
             .and_then(|()| {
                 same_hash("root of the node", &self.auditor.root(), &journal.root_sha256)
-            });
+            })
+            .and_then(|()| self.auditor.check_complete());
         self.check(compared)?;
         Ok(journal)
     }

@@ -14,6 +14,7 @@
 //!   audits without a registry.
 
 mod auditor;
+mod awaited;
 mod books;
 mod bytes;
 mod code;
@@ -26,10 +27,13 @@ mod export;
 mod export_file;
 mod feed;
 mod finding;
+mod freezes;
 mod live;
+mod pledges;
 mod posting;
 mod postings;
 mod proposals;
+mod terms;
 mod trade;
 mod tree;
 
@@ -39,7 +43,8 @@ mod tests;
 pub use auditor::{AuditCounts, Auditor};
 pub use bytes::{DecodeError, Reader, Wire};
 pub use code::{
-    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark, TradeWay,
+    CashPart, CashPot, Date, FreePart, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark,
+    TradeWay,
 };
 pub use event::{Event, What};
 pub use export::{ExportReport, export};
@@ -47,5 +52,6 @@ pub use export_file::{FileReport, Statement, audit_file};
 pub use finding::{AuditError, Finding};
 pub use live::{NodeReport, audit_node};
 pub use posting::Posting;
+pub use terms::{FreezeTarget, OtherTonnes, PledgeParties, PledgeTerms};
 pub use trade::{TradeLine, TradeRange};
 pub use tree::{Tree, leaf_hash};

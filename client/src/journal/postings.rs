@@ -97,6 +97,29 @@ fn fits(event: &Event) -> bool {
         | What::ProposalWithdrawn { .. }
         | What::ProposalExpired { .. }
         | What::BalanceReported { .. } => postings.is_empty(),
+        // Which exactly, `pledges.rs` and `freezes.rs` say.
+        What::PledgeProposed { .. }
+        | What::PledgeAccepted { .. }
+        | What::PledgeDeclined { .. }
+        | What::PledgeExpired { .. }
+        | What::PledgeActivated { .. }
+        | What::PledgeAdded { .. }
+        | What::PledgeReleased { .. }
+        | What::MarginCalled { .. }
+        | What::MarginCured { .. }
+        | What::PledgeDefaulted { .. }
+        | What::PledgeEnforcing { .. }
+        | What::PledgedSold { .. }
+        | What::ProceedsPaid { .. }
+        | What::SubstitutionOffered { .. }
+        | What::Substituted { .. }
+        | What::SubstitutionEnded { .. }
+        | What::Frozen { .. }
+        | What::FreezeLifted { .. }
+        | What::UsableUntilSet { .. } => true,
+        What::ProceedsTaken {} => {
+            moves(postings, Place::Pot(CashPot::Proceeds), Place::Pot(CashPot::Withdrawn))
+        }
         What::WithdrawalRequested { .. } => moves(postings, AVAILABLE, PENDING_OUT),
         What::WithdrawalConfirmed { .. } => {
             moves(postings, PENDING_OUT, Place::Pot(CashPot::Withdrawn))

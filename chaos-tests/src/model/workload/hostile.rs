@@ -1,9 +1,9 @@
 //! Commands at the ends of every range, with as many faults as come along.
 
 use registry_ledger::{
-    AccountId, AccountKind, BankId, Chunk, Command, Date, Fen, FreePosition, InstrumentCode,
-    LedgerTime, Manifest, OpeningBooks, OpeningHolding, Price, Quantity, Trade, TradeKind,
-    TradeNumber,
+    AccountId, AccountKind, BankId, Chunk, Command, Date, Fen, FreePosition, FreezeCommand,
+    FreezeId, FreezeTarget, InstrumentCode, LedgerTime, Manifest, OpeningBooks, OpeningHolding,
+    PledgeCommand, PledgeId, Price, Quantity, Trade, TradeKind, TradeNumber,
 };
 
 use crate::model::registration::uscc_check_character;
@@ -27,7 +27,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         some.extend(some.clone());
         some
     };
-    match rng.below(24) {
+    match rng.below(32) {
         0 => Command::MoveHolding {
             account: account(rng, model),
             instrument: instrument(rng),
@@ -86,7 +86,8 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         },
         15 => Command::RetryHeld { date, numbers: numbers(rng) },
         16 => Command::FailHeld { date, numbers: numbers(rng) },
-        _ => hostile_cash(rng, model, date),
+        17..24 => hostile_cash(rng, model, date),
+        _ => hostile_encumbrance(rng, model, date),
     }
 }
 
@@ -110,6 +111,48 @@ fn hostile_cash(rng: &mut Rng, model: &Model, date: Date) -> Command {
         }
         9 => Command::RepayReserve { account, bank, amount },
         _ => Command::ReportBalance { bank, as_of: date, balance: amount },
+    }
+}
+
+fn hostile_encumbrance(rng: &mut Rng, model: &Model, date: Date) -> Command {
+    let contracts = &model.pledges.contracts;
+    let known = rng.pick(contracts).cloned();
+    let (pledge, version) = known.as_ref().map_or((PledgeId(0), 0), |c| (c.id, c.version));
+    let document = if rng.chance(80) { "x" } else { "" }.to_owned();
+    let (account, instrument) = (account(rng, model), instrument(rng));
+    let quantity = Quantity(extreme(rng));
+    match rng.below(9) {
+        0 => {
+            Command::Pledge(PledgeCommand::Activate { pledge, version, filing_reference: document })
+        }
+        1 => Command::Pledge(PledgeCommand::Enforce { pledge, version, document }),
+        2 => Command::Pledge(PledgeCommand::ReleaseByCourt { pledge, version, document }),
+        3 => {
+            let mut trade = trade(rng, model);
+            if let Some(contract) = known {
+                (trade.seller, trade.seller_bank) = (contract.pledgor, contract.pledgee);
+                trade.instrument = contract.instrument;
+            }
+            Command::Pledge(PledgeCommand::Sell { pledge, date, trade })
+        }
+        4 => {
+            let amount = Fen(extreme(rng));
+            Command::Pledge(PledgeCommand::TakeProceeds { bank: bank(rng), amount })
+        }
+        5 => Command::SetUsableUntil { instrument, usable_until: Some(date) },
+        6 => {
+            let freeze = FreezeId(rng.below(model.orders.len() as u64 + 3));
+            Command::Freeze(FreezeCommand::Lift { freeze, document })
+        }
+        roll => {
+            let target = match (roll, rng.below(3)) {
+                (7, 0) => FreezeTarget::Account { account },
+                (7, _) => FreezeTarget::Pledge { pledge },
+                _ => FreezeTarget::Tonnes { account, instrument, quantity },
+            };
+            let court = "x".to_owned();
+            Command::Freeze(FreezeCommand::Impose { target, court, document })
+        }
     }
 }
 

@@ -9,9 +9,12 @@ mod control;
 mod day_faults;
 mod day_steps;
 mod faults;
+mod freezes;
 mod hostile;
 mod market;
 mod market_faults;
+mod pledge_faults;
+mod pledges;
 mod trade_faults;
 mod trades;
 
@@ -99,7 +102,11 @@ impl Workload {
             return self.market_call(model);
         }
         let roll = self.rng.below(100);
-        let fault = if roll < 18 { self.fault(model) } else { None };
+        let fault = match roll {
+            0..4 => self.pledge_fault(model),
+            4..18 => self.fault(model),
+            _ => None,
+        };
         match fault {
             Some(asked) => asked,
             None if (18..23).contains(&roll) => self.control_call(model),
@@ -109,6 +116,10 @@ impl Workload {
                 None => self.day_call(model),
             },
             None if roll < 61 => match self.cover(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
+            None if roll < 76 => match self.pledge_call(model) {
                 Some(asked) => asked,
                 None => self.day_call(model),
             },

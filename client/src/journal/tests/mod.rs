@@ -6,6 +6,7 @@ mod file;
 mod life;
 mod money;
 mod node;
+mod pledges;
 mod states;
 mod story;
 mod trades;

@@ -57,6 +57,7 @@ fn held() -> Held {
         deposited_yuan: format_fen(deposited),
         interbank_yuan: format_fen(interbank),
         withdrawn_yuan: format_fen(0),
+        proceeds_yuan: format_fen(0),
     };
     let paid = 430_000 + 3 * 430_600;
     let instrument = wire::Instrument {
@@ -65,6 +66,7 @@ fn held() -> Held {
         held_tco2e: 2_500,
         last_close_yuan: "43.10".to_owned(),
         last_close_date: "2021-12-16".to_owned(),
+        usable_until_date: String::new(),
     };
     let mut trades: Vec<TradeLine> = steps.iter().flat_map(|step| step.trades.clone()).collect();
     trades[0].price_fen = 4_300;

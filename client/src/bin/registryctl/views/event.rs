@@ -8,7 +8,7 @@ use registry_client::proto::{
 };
 use serde_json::{Map, Value, json};
 
-use super::word;
+use super::{event_pledge, word};
 use crate::output::Record;
 use crate::views::day;
 
@@ -215,6 +215,34 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
         Some(What::ProposalExpired(of)) => {
             ("proposal_expired", json!({ "proposal_id": of.proposal_id }))
         }
+        Some(What::PledgeProposed(of)) => ("pledge_proposed", event_pledge::proposed(of)),
+        Some(What::PledgeAccepted(of)) => {
+            ("pledge_accepted", event_pledge::of(of.pledge.as_ref(), json!({})))
+        }
+        Some(What::PledgeDeclined(of)) => {
+            ("pledge_declined", event_pledge::of(of.pledge.as_ref(), json!({})))
+        }
+        Some(What::PledgeExpired(of)) => {
+            ("pledge_expired", event_pledge::of(of.pledge.as_ref(), json!({})))
+        }
+        Some(What::PledgeActivated(of)) => ("pledge_activated", event_pledge::activated(of)),
+        Some(What::PledgeAdded(of)) => ("pledge_added", event_pledge::added(of)),
+        Some(What::PledgeReleased(of)) => ("pledge_released", event_pledge::released(of)),
+        Some(What::MarginCalled(of)) => ("margin_called", event_pledge::called(of)),
+        Some(What::MarginCured(of)) => ("margin_cured", event_pledge::cured(of)),
+        Some(What::PledgeDefaulted(of)) => ("pledge_defaulted", event_pledge::defaulted(of)),
+        Some(What::PledgeEnforcing(of)) => ("pledge_enforcing", event_pledge::enforcing(of)),
+        Some(What::PledgedSold(of)) => ("pledged_sold", event_pledge::sold(of)),
+        Some(What::ProceedsPaid(of)) => ("proceeds_paid", event_pledge::paid(of)),
+        Some(What::SubstitutionOffered(of)) => ("substitution_offered", event_pledge::offered(of)),
+        Some(What::Substituted(of)) => ("substituted", event_pledge::substituted(of)),
+        Some(What::SubstitutionEnded(of)) => {
+            ("substitution_ended", event_pledge::of(of.pledge.as_ref(), json!({})))
+        }
+        Some(What::ProceedsTaken(_)) => ("proceeds_taken", json!({})),
+        Some(What::Frozen(of)) => ("frozen", event_pledge::frozen(of)),
+        Some(What::FreezeLifted(of)) => ("freeze_lifted", event_pledge::lifted(of)),
+        Some(What::UsableUntilSet(of)) => ("usable_until_set", event_pledge::usable_until(of)),
         Some(What::WithdrawalRequested(of)) => {
             ("withdrawal_requested", json!({ "withdrawal_id": of.withdrawal_id }))
         }

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod cash;
 pub(crate) mod day;
 pub(crate) mod event;
+mod event_pledge;
 pub(crate) mod market;
 pub(crate) mod pledge;
 pub(crate) mod proposal;
