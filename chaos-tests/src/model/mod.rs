@@ -14,6 +14,7 @@ mod compare;
 mod control;
 mod day;
 mod delivery;
+mod history;
 mod officers;
 mod planted;
 mod positions;
@@ -37,6 +38,7 @@ use day::Day;
 use positions::Positions;
 
 pub use compare::{Difference, compare_state, without_sentence};
+pub use history::Played;
 pub use planted::Planted;
 pub use rng::Rng;
 pub use run::{Failure, Run, Seen};

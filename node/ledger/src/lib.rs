@@ -33,6 +33,7 @@ mod command;
 mod control;
 mod digest;
 pub mod formats;
+pub mod history;
 mod instrument;
 mod invariants;
 pub mod journal;

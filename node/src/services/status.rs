@@ -103,7 +103,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::Tick
         | Reason::TradeSize
         | Reason::SelfTrade
-        | Reason::TradeTime => Code::InvalidArgument,
+        | Reason::TradeTime
+        | Reason::PeriodReversed
+        | Reason::CursorMismatch => Code::InvalidArgument,
 
         Reason::UnknownAccount
         | Reason::UnknownBank
@@ -158,7 +160,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ReserveExhausted
         | Reason::ReserveNotNeeded
         | Reason::ClaimExceeded
-        | Reason::ReportOlder => Code::FailedPrecondition,
+        | Reason::ReportOlder
+        | Reason::PositionAhead
+        | Reason::PositionBeforeRecords => Code::FailedPrecondition,
     }
 }
 

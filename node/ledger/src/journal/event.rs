@@ -339,6 +339,14 @@ pub enum Subject {
     Bank(BankId),
     /// One settlement day.
     Day(Date),
+    /// Trades of a day that were taken together, from this place on.
+    PlacesTaken(Date, u64),
+    /// Trades of a day that were tried together, from this place on.
+    PlacesTried(Date, u64),
+    /// Single trades of one account.
+    TradesOf(AccountId),
+    /// One trade.
+    Trade(Date, TradeNumber),
 }
 
 impl Event {
