@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const PROTOS: [&str; 10] = [
+const PROTOS: [&str; 11] = [
     "registry/v1/account.proto",
     "registry/v1/cash.proto",
     "registry/v1/cluster.proto",
@@ -13,6 +13,7 @@ const PROTOS: [&str; 10] = [
     "registry/v1/event.proto",
     "registry/v1/instrument.proto",
     "registry/v1/price.proto",
+    "registry/v1/query.proto",
     "registry/v1/settlement.proto",
     "peer/v1/raft.proto",
     "storage/v1/log.proto",

@@ -25,6 +25,7 @@ mod account;
 pub mod amount;
 mod bank;
 pub mod calendar;
+mod candles;
 mod cash;
 mod changes;
 mod code_index;
@@ -39,6 +40,7 @@ mod invariants;
 pub mod journal;
 mod ledger;
 mod opening;
+mod overview;
 mod queries;
 mod receipt;
 mod records;
@@ -48,11 +50,13 @@ mod segmented;
 mod settlement;
 mod stored;
 mod text;
+mod totals;
 mod touched;
 mod types;
 pub mod uscc;
 mod views;
 
+pub use candles::Candle;
 pub use cash::{
     OPEN_WITHDRAWALS_LIMIT, OpenWithdrawal, PaymentInstructions, PaymentLine, Pots,
     ReportedBalance, WithdrawalFilter,
@@ -69,6 +73,7 @@ pub use digest::{Digest, record_hash};
 pub use invariants::{BrokenInvariant, InvariantReport};
 pub use ledger::{Ledger, Sealed};
 pub use opening::OPENING_ACCOUNTS_LIMIT;
+pub use overview::{AccountOverview, HoldingValue};
 pub use receipt::{
     Answer, BankClearing, CashBalance, Clearing, DaySummary, Holding, Receipt, TradeResult,
 };
@@ -79,6 +84,7 @@ pub use settlement::limits::{
     DELIVERY_STEP_LIMIT, HELD_TRADES_LIMIT, HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS,
     TRADES_PER_CHUNK_LIMIT,
 };
+pub use totals::{HoldersPage, InstrumentTotals};
 pub use types::{
     AccountId, AccountKind, BankId, Date, DayState, Fen, FreePosition, HeldReason, InstrumentCode,
     LedgerTime, Price, ProposalId, Quantity, Trade, TradeKind, TradeNumber, TradeStatus,

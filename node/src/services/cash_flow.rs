@@ -202,7 +202,7 @@ fn part(
     }
 }
 
-fn withdrawal(withdrawal: &OpenWithdrawal) -> proto::Withdrawal {
+pub(super) fn withdrawal(withdrawal: &OpenWithdrawal) -> proto::Withdrawal {
     proto::Withdrawal {
         withdrawal_id: withdrawal.number,
         account_id: withdrawal.account.0.into(),

@@ -229,7 +229,7 @@ fn what(what: &Ledger) -> What {
     }
 }
 
-fn posting(posting: &Posting) -> proto::Posting {
+pub(super) fn posting(posting: &Posting) -> proto::Posting {
     let line = match *posting {
         Posting::Goods { account, instrument, position, quantity } => {
             Line::Goods(proto::GoodsPosting {

@@ -409,6 +409,9 @@ impl Event {
                 }
             }
         }
+        if let What::DayClosed { closes, .. } = &self.what {
+            subjects.extend(closes.iter().map(|(instrument, _)| Subject::Instrument(*instrument)));
+        }
         subjects.sort_unstable();
         subjects.dedup();
         subjects
