@@ -87,11 +87,8 @@ impl Played {
     #[must_use]
     pub fn new(seed: u64, commands: u64) -> Self {
         let (mut model, mut workload) = (Model::new(), Workload::new(seed));
-        let mut played = Self {
-            ledger: Ledger::new(),
-            events: Events::default(),
-            positions: Vec::new(),
-        };
+        let mut played =
+            Self { ledger: Ledger::new(), events: Events::default(), positions: Vec::new() };
         let mut open = None;
         for _ in 0..commands {
             let entry = workload.next_entry(&model);
@@ -185,8 +182,7 @@ impl Played {
     ) -> Result<Vec<AccountEntry>, Difference> {
         let (mut entries, mut after) = (Vec::new(), EntryPlace::behind(from));
         loop {
-            let found =
-                history::entries_after(self, account, after, to, page).map_err(broken)?;
+            let found = history::entries_after(self, account, after, to, page).map_err(broken)?;
             entries.extend(found.entries);
             if !found.more {
                 return Ok(entries);

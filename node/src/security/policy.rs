@@ -125,10 +125,7 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.QueryService/GetOverview", HOLDERS),
     client("registry.v1.QueryService/GetBalancesAt", HOLDERS),
     client("registry.v1.QueryService/GetPeriodStatement", HOLDERS),
-    client(
-        "registry.v1.QueryService/GetTradeHistory",
-        &[REGISTRY, EXCHANGE, AUDITOR, FIRM_OWN],
-    ),
+    client("registry.v1.QueryService/GetTradeHistory", &[REGISTRY, EXCHANGE, AUDITOR, FIRM_OWN]),
     client("registry.v1.QueryService/ListHolders", &[REGISTRY, AUDITOR]),
     client("registry.v1.QueryService/ListInstrumentTotals", PUBLIC),
     client("registry.v1.QueryService/ListCandles", PUBLIC),

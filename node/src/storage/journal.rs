@@ -184,9 +184,8 @@ impl Journal {
             let subjects = tail.events.iter().flat_map(|event| {
                 event.subjects.iter().filter_map(|of| Some((places(*of)?, event.ordinal)))
             });
-            let fitting = subjects.filter(|((of, on, first), _)| {
-                (*of, *on) == (kind, date) && *first <= place
-            });
+            let fitting = subjects
+                .filter(|((of, on, first), _)| (*of, *on) == (kind, date) && *first <= place);
             fitting.map(|((.., first), event)| (first, event)).max()
         };
         let stored = self.with_db(|db, family| {

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Source;
 use super::days::{Days, Pending, Settled, every};
 use super::legs::{legs, own};
-use super::Source;
 use crate::account::overflow;
 use crate::journal::{CashPosition, Position, Posting, Subject};
 use crate::ledger::Ledger;
@@ -204,4 +204,3 @@ pub fn balances_at<S: Source>(
         at = Some(next);
     }
 }
-

@@ -107,18 +107,16 @@ struct Places {
 impl Places {
     fn new(event: Event) -> Option<Self> {
         let number = event.ordinal;
-        let (first, count, held) = if let What::TradesDelivered {
-            first_sequence, count, held, ..
-        } = event.what
-        {
-            (first_sequence, count, held)
-        } else if let What::TradesAccepted { first_sequence, count, .. }
-        | What::TradesSettled { first_sequence, count, .. } = event.what
-        {
-            (first_sequence, count, Vec::new())
-        } else {
-            return None;
-        };
+        let (first, count, held) =
+            if let What::TradesDelivered { first_sequence, count, held, .. } = event.what {
+                (first_sequence, count, held)
+            } else if let What::TradesAccepted { first_sequence, count, .. }
+            | What::TradesSettled { first_sequence, count, .. } = event.what
+            {
+                (first_sequence, count, Vec::new())
+            } else {
+                return None;
+            };
         Some(Self { first, count: count.into(), event: number, held })
     }
 

@@ -87,11 +87,7 @@ fn before(event: &Event) -> Option<Trade> {
     if let What::TradeAmended { before, .. } = &event.what { Some(*before) } else { None }
 }
 
-fn known<S: Source>(
-    source: &S,
-    date: Date,
-    number: TradeNumber,
-) -> Result<TradeRecord, S::Error> {
+fn known<S: Source>(source: &S, date: Date, number: TradeNumber) -> Result<TradeRecord, S::Error> {
     let found = source.ledger(|ledger| {
         ledger.known_day(date)?;
         ledger.trade(date, number).ok_or_else(|| {

@@ -40,8 +40,7 @@ impl Cursor {
         bytes.extend_from_slice(&self.account.0.to_be_bytes());
         bytes.extend_from_slice(&self.bank.map_or(0, |bank| bank.0).to_be_bytes());
         bytes.extend_from_slice(&self.period);
-        for number in
-            [self.after_event, self.through_event, self.place.event, self.place.sequence]
+        for number in [self.after_event, self.through_event, self.place.event, self.place.sequence]
         {
             bytes.extend_from_slice(&number.to_be_bytes());
         }

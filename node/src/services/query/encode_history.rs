@@ -23,10 +23,7 @@ pub(super) fn balances(found: &AccountBalances, bank: Option<BankId>) -> proto::
 }
 
 /// An entry; to a bank only what it moved there, and nothing when that is nothing.
-pub(super) fn entry(
-    entry: &AccountEntry,
-    bank: Option<BankId>,
-) -> Option<proto::StatementEntry> {
+pub(super) fn entry(entry: &AccountEntry, bank: Option<BankId>) -> Option<proto::StatementEntry> {
     let there = |posting: &&Posting| match (bank, posting) {
         (None, _) => true,
         (Some(bank), Posting::Cash { bank: of, .. }) => *of == bank,
@@ -34,8 +31,7 @@ pub(super) fn entry(
             false
         }
     };
-    let postings: Vec<_> =
-        entry.postings.iter().filter(there).map(encode_event::posting).collect();
+    let postings: Vec<_> = entry.postings.iter().filter(there).map(encode_event::posting).collect();
     if bank.is_some() && postings.is_empty() {
         return None;
     }
@@ -92,10 +88,7 @@ pub(super) fn step(step: &TradeStep) -> proto::TradeStep {
 }
 
 /// An overview without proposals; to a bank only the money there.
-pub(super) fn overview(
-    found: &AccountOverview,
-    bank: Option<BankId>,
-) -> proto::GetOverviewReply {
+pub(super) fn overview(found: &AccountOverview, bank: Option<BankId>) -> proto::GetOverviewReply {
     let there = |of: BankId| bank.is_none_or(|bank| of == bank);
     let mut account = encode::account(&found.account);
     let withdrawals = found.withdrawals.iter().filter(|open| there(open.bank));
@@ -127,10 +120,10 @@ pub(super) fn overview(
     });
     reply.held_trades = held.collect();
     reply.held_trade_count = found.held_count;
-    let objections = found.objections.iter().map(|(date, text)| proto::OpenObjection {
-        date: date.to_string(),
-        text: text.clone(),
-    });
+    let objections = found
+        .objections
+        .iter()
+        .map(|(date, text)| proto::OpenObjection { date: date.to_string(), text: text.clone() });
     reply.objections = objections.collect();
     reply
 }
@@ -150,10 +143,8 @@ fn value(value: &HoldingValue) -> proto::HoldingValue {
 
 /// Fen of more than one number's width; never negative here.
 fn yuan(fen: i128) -> String {
-    i64::try_from(fen).map_or_else(
-        |_| format!("{}.{:02}", fen / 100, fen % 100),
-        |fen| format_yuan(Fen(fen)),
-    )
+    i64::try_from(fen)
+        .map_or_else(|_| format!("{}.{:02}", fen / 100, fen % 100), |fen| format_yuan(Fen(fen)))
 }
 
 pub(super) fn totals(totals: &InstrumentTotals) -> proto::InstrumentTotals {
@@ -161,10 +152,9 @@ pub(super) fn totals(totals: &InstrumentTotals) -> proto::InstrumentTotals {
     let pots = totals.pots.iter().filter_map(|(pot, quantity)| {
         let line = Posting::GoodsPot { instrument, pot: *pot, quantity: *quantity };
         match encode_event::posting(&line).line? {
-            Line::GoodsPot(pot) => Some(proto::GoodsPotTotal {
-                pot: pot.pot,
-                quantity_tco2e: pot.quantity_tco2e,
-            }),
+            Line::GoodsPot(pot) => {
+                Some(proto::GoodsPotTotal { pot: pot.pot, quantity_tco2e: pot.quantity_tco2e })
+            }
             Line::Goods(_) | Line::Cash(_) | Line::CashPot(_) => None,
         }
     });

@@ -19,6 +19,7 @@ pub(crate) mod load;
 pub(crate) mod pki;
 pub(crate) mod price;
 pub(crate) mod progress;
+pub(crate) mod query;
 pub(crate) mod row;
 pub(crate) mod settle_day;
 
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Instrument(command) => Box::pin(command.run(global)).await?,
         Command::Day(command) => Box::pin(command.run(global)).await?,
         Command::Price(command) => Box::pin(command.run(global)).await?,
+        Command::Query(command) => Box::pin(command.run(global)).await?,
         Command::Journal(command) => Box::pin(command.run(global)).await?,
         Command::Events(command) => Box::pin(command.run(global)).await?,
         Command::Audit(command) => Box::pin(command.run(global)).await?,

@@ -6,6 +6,7 @@ pub(crate) mod day;
 pub(crate) mod event;
 pub(crate) mod market;
 pub(crate) mod proposal;
+pub(crate) mod query;
 
 use registry_client::proto::Stamp;
 
