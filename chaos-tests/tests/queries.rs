@@ -23,7 +23,7 @@ use registry_client::{ClientError, ExchangeClient, ReadClient, RegistryClient};
 
 const DAYS: [&str; 2] = ["2021-12-16", "2021-12-17"];
 const FIRMS: u64 = 16;
-const TRADES: u64 = 300;
+const TRADES: u64 = 400;
 const RTT: Duration = Duration::from_millis(2);
 const DENIED: &str = "NOT_AUTHORISED";
 
