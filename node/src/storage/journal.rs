@@ -341,13 +341,7 @@ fn places(subject: Subject) -> Option<(u8, Date, u64)> {
     match subject {
         Subject::PlacesTaken(date, first) => Some((30, date, first)),
         Subject::PlacesTried(date, first) => Some((31, date, first)),
-        Subject::Account(_)
-        | Subject::Accounts(..)
-        | Subject::Instrument(_)
-        | Subject::Bank(_)
-        | Subject::Day(_)
-        | Subject::TradesOf(_)
-        | Subject::Trade(..) => None,
+        _ => None,
     }
 }
 

@@ -9,6 +9,7 @@ mod model;
 mod opening;
 mod properties;
 mod published_days;
+mod queries;
 mod records;
 mod rejections;
 mod requests;

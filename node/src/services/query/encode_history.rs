@@ -155,7 +155,7 @@ pub(super) fn totals(totals: &InstrumentTotals) -> proto::InstrumentTotals {
             Line::GoodsPot(pot) => {
                 Some(proto::GoodsPotTotal { pot: pot.pot, quantity_tco2e: pot.quantity_tco2e })
             }
-            Line::Goods(_) | Line::Cash(_) | Line::CashPot(_) => None,
+            _ => None,
         }
     });
     proto::InstrumentTotals {
