@@ -210,6 +210,29 @@ impl ReadClient {
         instructions::read(&self.connector, request).await
     }
 
+    /// What banks must hold and what they reported, with every claim: the
+    /// claims come page by page, the rest is of the last page. The request's
+    /// cursor is not looked at.
+    ///
+    /// # Errors
+    /// As [`ReadClient::get_reconciliation`].
+    pub async fn whole_reconciliation(
+        &self,
+        request: GetReconciliationRequest,
+    ) -> Result<GetReconciliationReply, ClientError> {
+        let first = GetReconciliationRequest { after_account_id: 0, after_bank_id: 0, ..request };
+        let mut reply = self.get_reconciliation(first).await?;
+        let mut claims = std::mem::take(&mut reply.claims);
+        while reply.next_after_account_id != 0 {
+            let (after_account_id, after_bank_id) =
+                (reply.next_after_account_id, reply.next_after_bank_id);
+            let next = GetReconciliationRequest { after_account_id, after_bank_id, ..request };
+            reply = self.get_reconciliation(next).await?;
+            claims.append(&mut reply.claims);
+        }
+        Ok(GetReconciliationReply { claims, ..reply })
+    }
+
     /// An account's statement over a period, all pages, added up again from the
     /// opening to the closing balances. The request's cursor is not looked at.
     ///

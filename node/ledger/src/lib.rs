@@ -58,7 +58,7 @@ mod views;
 
 pub use candles::Candle;
 pub use cash::{
-    OPEN_WITHDRAWALS_LIMIT, OpenWithdrawal, PaymentInstructions, PaymentLine, Pots,
+    OPEN_WITHDRAWALS_LIMIT, OpenWithdrawal, PaymentDay, PaymentInstructions, PaymentLine, Pots,
     ReportedBalance, WithdrawalFilter,
 };
 pub use changes::Changes;

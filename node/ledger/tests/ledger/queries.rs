@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use registry_ledger::journal::GoodsPot;
 use registry_ledger::{
-    AccountId, Command, DayState, Fen, Ledger, LedgerTime, Price, Quantity, Trade, TradeKind,
-    calendar,
+    AccountId, BankId, Command, DayState, Fen, Ledger, LedgerTime, PaymentInstructions, Price,
+    Quantity, Trade, TradeKind, calendar,
 };
 
 use crate::cash::{cover, fund, withdraw};
@@ -50,6 +50,35 @@ fn an_overview_names_everything_that_waits_for_the_account() {
     world.ok(Command::FinalizeDay(today()));
     let found = overview(&world, POOR);
     assert_eq!((found.objections.len(), found.held_count), (0, 0));
+}
+
+#[test]
+fn claims_and_payments_are_the_same_in_parts() {
+    let poor = |number, buyer_bank| Trade { buyer: POOR, buyer_bank, ..trade(number) };
+    let trades = [poor(1, ICBC), trade(2), poor(3, ABC), trade(4)];
+    let mut world = World::with_trades(&trades, DayState::Delivered);
+    let before = world.ledger.payment_day(today(), ICBC).unwrap();
+    for (bank, number) in [(ICBC, 1), (ABC, 3)] {
+        world.ok(fund(bank, Fen(1_000_000)));
+        world.ok(cover(number));
+    }
+    let claims = |account, bank| {
+        let found = world.ledger.claims_after(account, bank);
+        found.map(|(account, bank, _)| (account, bank)).collect::<Vec<_>>()
+    };
+    assert_eq!(claims(AccountId(0), BankId(0)), [(POOR, ICBC), (POOR, ABC)]);
+    assert_eq!(claims(POOR, ICBC), [(POOR, ABC)]);
+    assert_eq!(claims(POOR, ABC), []);
+
+    let day = world.ledger.payment_day(today(), ICBC).unwrap();
+    assert_ne!(day, before, "a held trade that settles changes the payments");
+    let whole = world.ledger.payment_instructions(today(), ICBC).unwrap();
+    for part in 1..5 {
+        let parts = (0..day.trades).step_by(part);
+        let sides = parts.flat_map(|after| world.ledger.payment_sides(day, after, part as u64));
+        assert_eq!(PaymentInstructions::of(day, sides.collect()), whole, "{part} at a time");
+    }
+    assert_eq!(whole.interbank, Fen(-3 * 430_600));
 }
 
 #[test]
