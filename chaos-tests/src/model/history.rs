@@ -126,7 +126,9 @@ impl Played {
             let moment = Moment::LogIndex(*log_index);
             let resolved = history::through(self, self.end(), moment, Edge::Closing, "at");
             same(|| format!("event of log index {log_index}"), &Ok(*event), &resolved)?;
-            for view in views.iter().filter(|view| (view.id.0 as usize + turn) % every == 0) {
+            for view in
+                views.iter().filter(|view| (view.id.0 as usize + turn).is_multiple_of(every))
+            {
                 let found = history::balances_at(self, view.id, *event);
                 let what = || format!("account {} after event {event}", view.id.0);
                 same(what, &Ok(balances_of(view)), &found)?;
@@ -197,7 +199,7 @@ impl Played {
     /// The first difference.
     pub fn check_trades(&self) -> Result<u64, Difference> {
         let mut steps = 0;
-        let dates = (2020_01_01..2023_12_31).filter_map(registry_ledger::Date::from_yyyymmdd);
+        let dates = (20_200_101..20_231_231).filter_map(registry_ledger::Date::from_yyyymmdd);
         for date in dates.filter(|date| self.ledger.day(*date).is_some()) {
             for record in self.ledger.trades_after(date, None, 0, usize::MAX).unwrap_or_default() {
                 let number = record.trade.number;

@@ -1,6 +1,8 @@
 //! Overviews, holders, totals and candles. What was is compared with the naive
 //! model in `chaos-tests/tests/history.rs`.
 
+#![allow(clippy::disallowed_types, reason = "a measurement takes time")]
+
 use std::time::{Duration, Instant};
 
 use registry_ledger::journal::GoodsPot;

@@ -125,7 +125,7 @@ impl QueryService for Queries {
         let last = |ledger: &Ledger| Ok(ledger.journal().leaves());
         let (stamp, last) = self.0.read(message.consistency, last).await?;
         let steps = LiveHistory::of(&self.0)
-            .read(move |source| Ok(history::trade_steps(source, date, number)?))
+            .read(move |source| history::trade_steps(source, date, number))
             .await?;
         let steps: Vec<_> = steps.iter().filter(|step| step.event <= last).collect();
         let own = |step: &&history::TradeStep| {
