@@ -14,6 +14,7 @@ const PROTOS: &[&str] = &[
     "registry/v1/instrument.proto",
     "registry/v1/pledge.proto",
     "registry/v1/price.proto",
+    "registry/v1/query.proto",
     "registry/v1/settlement.proto",
     "peer/v1/raft.proto",
     "storage/v1/log.proto",

@@ -58,6 +58,11 @@ fn assert_everything_was_seen(seen: &Seen) {
         Reason::ClearingImbalance,
         // Take a quarter of a gigabyte to reach: the ledger's own tests.
         Reason::TooManyProposals,
+        // Said of questions.
+        Reason::PeriodReversed,
+        Reason::PositionAhead,
+        Reason::PositionBeforeRecords,
+        Reason::CursorMismatch,
     ];
     let reasons = Reason::ALL.iter().filter(|reason| !elsewhere.contains(reason));
     let receipts = [

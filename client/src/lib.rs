@@ -72,6 +72,7 @@ pub mod sample;
 mod settle;
 #[cfg(test)]
 mod settle_tests;
+mod statement;
 #[cfg(test)]
 mod stream_tests;
 mod submit;
@@ -99,6 +100,7 @@ pub use operator::{NodeStatus, OperatorClient};
 pub use reads::ReadClient;
 pub use registry::RegistryClient;
 pub use request_id::{MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id};
+pub use statement::PeriodStatement;
 pub use submit::{SubmitOptions, SubmitReport};
 pub use two_officers::{MAX_SHARED_ID_BYTES, TwoOfficers};
 pub use watch::WatchReport;

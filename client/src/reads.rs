@@ -7,18 +7,23 @@ use registry_proto::registry::event_service_client::EventServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
 use registry_proto::registry::pledge_service_client::PledgeServiceClient;
 use registry_proto::registry::price_service_client::PriceServiceClient;
+use registry_proto::registry::query_service_client::QueryServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
-    Account, ClearingReply, Consistency, DayReply, EventFilter, GetAccountReply, GetAccountRequest,
-    GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetJournalReply, GetJournalRequest,
-    GetPaymentInstructionsRequest, GetReconciliationReply, GetReconciliationRequest,
-    GetStatementReply, GetStatementRequest, ListAccountsReply, ListAccountsRequest, ListBanksReply,
-    ListBanksRequest, ListDailyPricesReply, ListDailyPricesRequest, ListEventsReply,
-    ListEventsRequest, ListFreezesReply, ListFreezesRequest, ListInstrumentsReply,
+    Account, Candle, ClearingReply, Consistency, DayReply, EventFilter, GetAccountReply,
+    GetAccountRequest, GetBalancesAtReply, GetBalancesAtRequest, GetDailyPriceReply,
+    GetDailyPriceRequest, GetDayRequest, GetJournalReply, GetJournalRequest, GetOverviewReply,
+    GetOverviewRequest, GetPaymentInstructionsRequest, GetPeriodStatementReply,
+    GetPeriodStatementRequest, GetReconciliationReply, GetReconciliationRequest, GetStatementReply,
+    GetStatementRequest, GetTradeHistoryReply, GetTradeHistoryRequest, Holder, ListAccountsReply,
+    ListAccountsRequest, ListBanksReply, ListBanksRequest, ListCandlesReply, ListCandlesRequest,
+    ListDailyPricesReply, ListDailyPricesRequest, ListEventsReply, ListEventsRequest,
+    ListFreezesReply, ListFreezesRequest, ListHoldersReply, ListHoldersRequest,
+    ListInstrumentTotalsReply, ListInstrumentTotalsRequest, ListInstrumentsReply,
     ListInstrumentsRequest, ListPledgesReply, ListPledgesRequest, ListProposalsReply,
     ListProposalsRequest, ListTradesReply, ListTradesRequest, ListWithdrawalsReply,
-    ListWithdrawalsRequest, TradeRecord, TradeStatus, VerifyPledgeReply, VerifyPledgeRequest,
-    WatchEventsReply, Withdrawal, verify_pledges_reply,
+    ListWithdrawalsRequest, Stamp, TradeRecord, TradeStatus, VerifyPledgeReply,
+    VerifyPledgeRequest, WatchEventsReply, Withdrawal, verify_pledges_reply,
 };
 
 use crate::calls::read_calls;
@@ -26,6 +31,7 @@ use crate::connect::Connector;
 use crate::error::ClientError;
 use crate::events::EventPages;
 use crate::instructions::{self, PaymentInstructions};
+use crate::statement::{self, PeriodStatement};
 use crate::verify;
 use crate::watch::{self, WatchReport, Watched};
 
@@ -95,6 +101,23 @@ impl ReadClient {
         get_daily_price(GetDailyPriceRequest) -> GetDailyPriceReply;
         /// One page of the price board.
         list_daily_prices(ListDailyPricesRequest) -> ListDailyPricesReply;
+    }
+
+    read_calls! { QueryServiceClient:
+        /// Everything that concerns one account now.
+        get_overview(GetOverviewRequest) -> GetOverviewReply;
+        /// What an account had at an earlier position.
+        get_balances_at(GetBalancesAtRequest) -> GetBalancesAtReply;
+        /// One page of an account's statement: [`ReadClient::period_statement`] reads all.
+        get_period_statement(GetPeriodStatementRequest) -> GetPeriodStatementReply;
+        /// One trade from its acceptance on.
+        get_trade_history(GetTradeHistoryRequest) -> GetTradeHistoryReply;
+        /// One page of an instrument's holders.
+        list_holders(ListHoldersRequest) -> ListHoldersReply;
+        /// Public figures of every instrument.
+        list_instrument_totals(ListInstrumentTotalsRequest) -> ListInstrumentTotalsReply;
+        /// One page of daily candles.
+        list_candles(ListCandlesRequest) -> ListCandlesReply;
     }
 
     read_calls! { EventServiceClient:
@@ -228,6 +251,86 @@ impl ReadClient {
         request: GetPaymentInstructionsRequest,
     ) -> Result<PaymentInstructions, ClientError> {
         instructions::read(&self.connector, request).await
+    }
+
+    /// What banks must hold and what they reported, with every claim: the
+    /// claims come page by page, the rest is of the last page. The request's
+    /// cursor is not looked at.
+    ///
+    /// # Errors
+    /// As [`ReadClient::get_reconciliation`].
+    pub async fn whole_reconciliation(
+        &self,
+        request: GetReconciliationRequest,
+    ) -> Result<GetReconciliationReply, ClientError> {
+        let first = GetReconciliationRequest { after_account_id: 0, after_bank_id: 0, ..request };
+        let mut reply = self.get_reconciliation(first).await?;
+        let mut claims = std::mem::take(&mut reply.claims);
+        while reply.next_after_account_id != 0 {
+            let (after_account_id, after_bank_id) =
+                (reply.next_after_account_id, reply.next_after_bank_id);
+            let next = GetReconciliationRequest { after_account_id, after_bank_id, ..request };
+            reply = self.get_reconciliation(next).await?;
+            claims.append(&mut reply.claims);
+        }
+        Ok(GetReconciliationReply { claims, ..reply })
+    }
+
+    /// An account's statement over a period, all pages, added up again from the
+    /// opening to the closing balances. The request's cursor is not looked at.
+    ///
+    /// # Errors
+    /// Any [`ClientError`] but `Unknown`; `Protocol` when it does not add up.
+    pub async fn period_statement(
+        &self,
+        request: GetPeriodStatementRequest,
+    ) -> Result<PeriodStatement, ClientError> {
+        let request = GetPeriodStatementRequest { cursor: String::new(), ..request };
+        statement::read(self, request).await
+    }
+
+    /// All holders of an instrument, page by page; each page holds at its own
+    /// position.
+    ///
+    /// # Errors
+    /// As [`ReadClient::list_holders`].
+    pub async fn all_holders(&self, instrument: &str) -> Result<Vec<Holder>, ClientError> {
+        let (mut holders, mut after_account_id) = (Vec::new(), 0);
+        loop {
+            let request = ListHoldersRequest {
+                instrument: instrument.to_owned(),
+                after_account_id,
+                page_size: PAGE_SIZE,
+                ..Default::default()
+            };
+            let page = self.list_holders(request).await?;
+            holders.extend(page.holders);
+            if page.next_after_account_id <= after_account_id {
+                return Ok(holders);
+            }
+            after_account_id = page.next_after_account_id;
+        }
+    }
+
+    /// All candles of a range of dates, page by page; the request's page size
+    /// is not looked at.
+    ///
+    /// # Errors
+    /// As [`ReadClient::list_candles`].
+    pub async fn all_candles(
+        &self,
+        request: ListCandlesRequest,
+    ) -> Result<(Stamp, Vec<Candle>), ClientError> {
+        let mut candles = Vec::new();
+        let mut request = ListCandlesRequest { page_size: PAGE_SIZE, ..request };
+        loop {
+            let page = self.list_candles(request.clone()).await?;
+            candles.extend(page.candles);
+            if page.next_from_date <= request.from_date {
+                return Ok((page.stamp.unwrap_or_default(), candles));
+            }
+            request.from_date = page.next_from_date;
+        }
     }
 
     /// All of a day's trades with one status; `Unspecified` for all.

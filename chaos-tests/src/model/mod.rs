@@ -17,6 +17,7 @@ mod delivery;
 mod disposal;
 mod encumbered;
 mod freezes;
+mod history;
 mod officers;
 mod planted;
 mod pledge_steps;
@@ -44,6 +45,7 @@ use pledges::PledgeBook;
 use positions::Positions;
 
 pub use compare::{Difference, compare_state, without_sentence};
+pub use history::Played;
 pub use planted::Planted;
 pub use rng::Rng;
 pub use run::{Failure, Run, Seen};

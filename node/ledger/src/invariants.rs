@@ -9,6 +9,7 @@ use crate::requests::request_key;
 use crate::settlement::clearing::check_balance;
 use crate::settlement::day::{Day, Totals, state_name};
 use crate::settlement::price::PriceLine;
+use crate::totals::PositionTotals;
 use crate::touched::DenseSet;
 use crate::types::{DayState, TradeStatus};
 
@@ -90,6 +91,7 @@ impl Ledger {
                 *sum = sum.saturating_add(i128::from(total.unwrap_or_default().0));
             }
         }
+        self.check_totals()?;
         for (code, instrument) in &self.instruments {
             count(&mut report.instruments);
             let sum = held.remove(code).unwrap_or_default();
@@ -101,6 +103,17 @@ impl Ledger {
             })?;
         }
         ensure(held.is_empty(), || format!("unregistered instruments are held: {held:?}"))
+    }
+
+    /// The kept sums by position are those of all accounts.
+    fn check_totals(&self) -> Result<(), BrokenInvariant> {
+        let mut sums = PositionTotals::default();
+        self.balances.iter().for_each(|balances| sums.add(&balances.holdings));
+        let same = self.instruments.keys().all(|code| sums.of(*code) == self.totals.of(*code));
+        // What is touched comes back into the sums when it is sealed.
+        ensure(same || !self.is_sealed(), || {
+            format!("positions add up to {sums:?}, kept are {:?}", self.totals)
+        })
     }
 
     /// Deposited + interbank - withdrawn = sub-ledgers + fees + reserve +

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::account::{Account, Balances};
+use crate::account::{Account, Balances, place};
 use crate::bank::Banks;
 use crate::cash::OpenWithdrawals;
 use crate::code_index::CodeIndex;
@@ -21,6 +21,7 @@ use crate::requests::Answers;
 use crate::segmented::Segmented;
 use crate::settlement::day::Day;
 use crate::text;
+use crate::totals::PositionTotals;
 use crate::touched::Touched;
 use crate::types::{AccountId, BankId, Date, Fen, InstrumentCode, LedgerTime, ProposalId};
 
@@ -63,6 +64,8 @@ pub struct Ledger {
     pub(crate) by_uscc: CodeIndex,
     /// Index: accounts with something in `pending_in`, some of them repeatedly.
     pub(crate) pending_in: Vec<AccountId>,
+    /// Index: what all accounts hold together.
+    pub(crate) totals: PositionTotals,
 
     /// Records changed since the last seal; their old hashes are out of the sums.
     touched: Touched,
@@ -197,14 +200,20 @@ impl Ledger {
     }
 
     fn touch_balances(&mut self, id: AccountId) {
-        if let Some(balances) = self.balances_mut(id) {
+        if let Some(balances) = place(id).and_then(|at| self.balances.get_mut(at)) {
             if balances.summed == [0; 32] {
                 return;
             }
             let old = std::mem::take(&mut balances.summed);
+            self.totals.subtract(&balances.holdings);
             self.sums.of(RecordKey::Balances(id)).subtract(&old);
         }
         self.touched.insert(RecordKey::Balances(id));
+    }
+
+    /// Whether all balances are in the sums.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.touched.balances() == 0
     }
 
     /// Brings balances into the sums before so many of them are touched that
@@ -225,8 +234,9 @@ impl Ledger {
                 let record = RecordKey::Balances(*id);
                 let Some(hash) = self.hash(record) else { continue };
                 self.sums.of(record).add(&hash);
-                if let Some(balances) = self.balances_mut(*id) {
+                if let Some(balances) = place(*id).and_then(|at| self.balances.get_mut(at)) {
                     balances.summed = hash;
+                    self.totals.add(&balances.holdings);
                 }
                 self.changed.insert(record);
             }

@@ -25,6 +25,7 @@ mod account;
 pub mod amount;
 mod bank;
 pub mod calendar;
+mod candles;
 mod cash;
 mod changes;
 mod code_index;
@@ -34,11 +35,13 @@ mod control;
 mod digest;
 pub mod formats;
 mod freeze;
+pub mod history;
 mod instrument;
 mod invariants;
 pub mod journal;
 mod ledger;
 mod opening;
+mod overview;
 mod pledge;
 mod queries;
 mod receipt;
@@ -49,13 +52,15 @@ mod segmented;
 mod settlement;
 mod stored;
 mod text;
+mod totals;
 mod touched;
 mod types;
 pub mod uscc;
 mod views;
 
+pub use candles::Candle;
 pub use cash::{
-    OPEN_WITHDRAWALS_LIMIT, OpenWithdrawal, PaymentInstructions, PaymentLine, Pots,
+    OPEN_WITHDRAWALS_LIMIT, OpenWithdrawal, PaymentDay, PaymentInstructions, PaymentLine, Pots,
     ReportedBalance, WithdrawalFilter,
 };
 pub use changes::Changes;
@@ -71,6 +76,7 @@ pub use freeze::{Freeze, FreezeCommand, FreezeTarget};
 pub use invariants::{BrokenInvariant, InvariantReport};
 pub use ledger::{Ledger, Sealed};
 pub use opening::OPENING_ACCOUNTS_LIMIT;
+pub use overview::{AccountOverview, HoldingValue};
 pub use pledge::{
     CURE_PERIOD_LIMIT_MS, OFFER_LIFE_LIMIT_MS, Pledge, PledgeCommand, PledgeFilter, PledgeOffer,
     PledgeRef, PledgeState, PledgeTerms, PledgeView, Substitution, SubstitutionOffer,
@@ -85,6 +91,7 @@ pub use settlement::limits::{
     DELIVERY_STEP_LIMIT, HELD_TRADES_LIMIT, HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS,
     TRADES_PER_CHUNK_LIMIT,
 };
+pub use totals::{HoldersPage, InstrumentTotals};
 pub use types::{
     AccountId, AccountKind, BankId, Date, DayState, Fen, FreePosition, FreezeId, HeldReason,
     InstrumentCode, LedgerTime, PledgeId, Price, ProposalId, Quantity, Trade, TradeKind,

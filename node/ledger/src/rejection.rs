@@ -235,4 +235,13 @@ reasons! {
     ClaimExceeded = 138, "CLAIM_EXCEEDED";
     /// The bank reported a later day's balance already.
     ReportOlder = 139, "REPORT_OLDER";
+
+    /// The period ends before it begins.
+    PeriodReversed = 210, "PERIOD_REVERSED";
+    /// The position lies beyond what has happened.
+    PositionAhead = 211, "POSITION_AHEAD";
+    /// The position lies before the registry's records begin.
+    PositionBeforeRecords = 212, "POSITION_BEFORE_RECORDS";
+    /// The cursor is of another question, or none at all.
+    CursorMismatch = 213, "CURSOR_MISMATCH";
 }

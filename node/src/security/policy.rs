@@ -54,6 +54,8 @@ const NODE: (Role, Scope) = (Role::Node, Scope::All);
 
 const EVERY_ROLE: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, NODE];
 const MARKET: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR];
+const HOLDERS: &[(Role, Scope)] = &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN];
+const PUBLIC: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR];
 const DAY_READERS: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, AUDITOR];
 const STAFF: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, OPERATOR, AUDITOR];
 
@@ -136,14 +138,21 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.PledgeService/ListFreezes", &[REGISTRY, AUDITOR, FIRM_OWN]),
     client("registry.v1.PriceService/GetDailyPrice", MARKET),
     client("registry.v1.PriceService/ListDailyPrices", MARKET),
-    client("registry.v1.EventService/ListEvents", &[REGISTRY, AUDITOR, FIRM_OWN]),
-    client("registry.v1.EventService/WatchEvents", &[REGISTRY, AUDITOR, FIRM_OWN]),
+    client("registry.v1.EventService/ListEvents", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
+    client("registry.v1.EventService/WatchEvents", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
     client("registry.v1.EventService/GetJournal", MARKET),
     client("registry.v1.ControlService/Propose", &[REGISTRY]),
     client("registry.v1.ControlService/Approve", &[REGISTRY]),
     client("registry.v1.ControlService/Decline", &[REGISTRY]),
     client("registry.v1.ControlService/Withdraw", &[REGISTRY]),
     client("registry.v1.ControlService/ListProposals", &[REGISTRY, AUDITOR]),
+    client("registry.v1.QueryService/GetOverview", HOLDERS),
+    client("registry.v1.QueryService/GetBalancesAt", HOLDERS),
+    client("registry.v1.QueryService/GetPeriodStatement", HOLDERS),
+    client("registry.v1.QueryService/GetTradeHistory", &[REGISTRY, EXCHANGE, AUDITOR, FIRM_OWN]),
+    client("registry.v1.QueryService/ListHolders", &[REGISTRY, AUDITOR]),
+    client("registry.v1.QueryService/ListInstrumentTotals", PUBLIC),
+    client("registry.v1.QueryService/ListCandles", PUBLIC),
     client("registry.v1.ClusterService/GetStatus", STAFF),
     client("registry.v1.ClusterService/Bootstrap", &[OPERATOR]),
     client("grpc.health.v1.Health/Check", EVERY_ROLE),

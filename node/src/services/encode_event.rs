@@ -250,7 +250,7 @@ fn what(what: &Ledger) -> Option<What> {
     })
 }
 
-fn posting(posting: &Posting) -> proto::Posting {
+pub(super) fn posting(posting: &Posting) -> proto::Posting {
     let line = match *posting {
         Posting::Goods { account, instrument, position, quantity } => {
             Line::Goods(proto::GoodsPosting {

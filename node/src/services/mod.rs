@@ -18,6 +18,7 @@ mod health;
 mod instrument;
 mod pledge;
 mod price;
+mod query;
 mod settle_trades;
 mod settlement;
 pub(crate) mod status;
@@ -35,6 +36,7 @@ use registry_proto::registry::event_service_server::EventServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
 use registry_proto::registry::pledge_service_server::PledgeServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
+use registry_proto::registry::query_service_server::QueryServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
 use tokio::sync::{Notify, watch};
 use tonic::service::Routes;
@@ -56,6 +58,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.PriceService",
     "registry.v1.EventService",
     "registry.v1.ControlService",
+    "registry.v1.QueryService",
     "registry.v1.ClusterService",
 ];
 
@@ -160,6 +163,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let prices = PriceServiceServer::new(price::Prices(gateway.clone()));
     let events = EventServiceServer::new(event::Events(gateway.clone()));
     let control = ControlServiceServer::new(control::Control(gateway.clone()));
+    let queries = QueryServiceServer::new(query::Queries(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
     Ok(Routes::new(accounts.max_decoding_message_size(limit))
         .add_service(cash.max_decoding_message_size(limit))
@@ -169,6 +173,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
         .add_service(prices.max_decoding_message_size(limit))
         .add_service(events.max_decoding_message_size(limit))
         .add_service(control.max_decoding_message_size(limit + PROPOSAL_FRAME_BYTES))
+        .add_service(queries.max_decoding_message_size(limit))
         .add_service(cluster.max_decoding_message_size(limit))
         .add_service(reflection.build_v1()?))
 }

@@ -103,7 +103,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::Tick
         | Reason::TradeSize
         | Reason::SelfTrade
-        | Reason::TradeTime => Code::InvalidArgument,
+        | Reason::TradeTime
+        | Reason::PeriodReversed
+        | Reason::CursorMismatch => Code::InvalidArgument,
 
         Reason::UnknownAccount
         | Reason::UnknownBank
@@ -177,7 +179,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::PledgeNotActive
         | Reason::Pledged
         | Reason::SubstitutionOpen
-        | Reason::NoSubstitution => Code::FailedPrecondition,
+        | Reason::NoSubstitution
+        | Reason::PositionAhead
+        | Reason::PositionBeforeRecords => Code::FailedPrecondition,
     }
 }
 

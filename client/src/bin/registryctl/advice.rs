@@ -171,6 +171,10 @@ fn for_reason(reason: &str, asked: &Asked) -> &'static str {
         ),
         "RESERVE_EXHAUSTED" => "fill the reserve up: `cash reserve fund`",
         "RESERVE_NOT_NEEDED" => "the money is there: `day retry-held`",
+        "PERIOD_REVERSED" => "exchange the two ends of the period",
+        "POSITION_AHEAD" | "POSITION_BEFORE_RECORDS" => {
+            "choose a position between the registry's first event and now"
+        }
         "MESSAGE_TOO_LARGE" => match asked.task {
             Task::Submit | Task::SettleDay => "send smaller chunks: --chunk-trades",
             _ => "send less at once",

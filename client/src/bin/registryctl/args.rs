@@ -9,7 +9,7 @@ use crate::commands::{
     cluster::ClusterCommand, control::ControlCommand, day::DayCommand, events::EventsCommand,
     generate::GenerateDay, generate::GeneratePopulation, instrument::InstrumentCommand,
     journal::JournalCommand, load::LoadPopulation, pki::PkiCommand, pledge::FreezeCommand,
-    pledge::PledgeCommand, price::PriceCommand, settle_day::SettleDay,
+    pledge::PledgeCommand, price::PriceCommand, query::QueryCommand, settle_day::SettleDay,
 };
 use crate::output::Format;
 
@@ -108,6 +108,9 @@ pub(crate) enum Command {
     /// The price board.
     #[command(subcommand)]
     Price(PriceCommand),
+    /// Overviews, statements, what was, who holds what (each role its own).
+    #[command(subcommand)]
+    Query(QueryCommand),
     /// The journal: every change, its size and root, and all of it in a file (registry, auditor).
     #[command(subcommand)]
     Journal(JournalCommand),

@@ -40,6 +40,7 @@ impl Task {
             | Command::Journal(_)
             | Command::Events(_)
             | Command::Audit(_)
+            | Command::Query(_)
             | Command::Account(AccountCommand::Get(_) | AccountCommand::List(_))
             | Command::Bank(BankCommand::List)
             | Command::Cash(

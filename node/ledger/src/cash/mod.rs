@@ -18,7 +18,7 @@ use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
 use crate::types::{AccountId, BankId, Date, Fen, LedgerTime};
 
-pub use instructions::{PaymentInstructions, PaymentLine};
+pub use instructions::{PaymentDay, PaymentInstructions, PaymentLine};
 pub(crate) use withdrawal::OpenWithdrawals;
 pub use withdrawal::{OPEN_WITHDRAWALS_LIMIT, WithdrawalFilter};
 

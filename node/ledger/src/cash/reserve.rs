@@ -1,6 +1,8 @@
 //! The settlement risk reserve (结算风险准备金): it pays what the buyer of a held
 //! trade lacks, so that the seller need not wait, and the buyer owes it.
 
+use std::ops::Bound;
+
 use super::{AMOUNT, Pots, into_pot, less_in, minus, more_in, out_of_pot, plus};
 use crate::amount::format_yuan;
 use crate::bank::from_outside;
@@ -19,6 +21,16 @@ impl Ledger {
     /// What accounts owe the reserve, by account and bank.
     pub fn claims(&self) -> impl Iterator<Item = (AccountId, BankId, Fen)> {
         self.claims.iter().map(|((account, bank), claim)| (*account, *bank, *claim))
+    }
+
+    /// The same from the one behind an account and a bank.
+    pub fn claims_after(
+        &self,
+        account: AccountId,
+        bank: BankId,
+    ) -> impl Iterator<Item = (AccountId, BankId, Fen)> {
+        let behind = (Bound::Excluded((account, bank)), Bound::Unbounded);
+        self.claims.range(behind).map(|((account, bank), claim)| (*account, *bank, *claim))
     }
 
     pub(crate) fn fund_reserve(

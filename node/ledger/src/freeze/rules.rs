@@ -130,7 +130,7 @@ impl Ledger {
         let free = held.registered.checked_add(held.trading).unwrap_or_default();
         let mut within_reach = free;
         let more = |reach: Quantity, tonnes| reach.checked_add(tonnes).unwrap_or(quantity);
-        let own = || self.pledges.of_pledgor(account, PledgeId(0));
+        let own = || self.pledges.of_pledgor(account, true, PledgeId(0));
         for pledge in own() {
             if within_reach >= quantity {
                 break;

@@ -518,6 +518,14 @@ pub enum Subject {
     Pledge(PledgeId),
     /// Everything pledged to one bank.
     Pledgee(BankId),
+    /// Trades of a day that were taken together, from this place on.
+    PlacesTaken(Date, u64),
+    /// Trades of a day that were tried together, from this place on.
+    PlacesTried(Date, u64),
+    /// Single trades of one account.
+    TradesOf(AccountId),
+    /// One trade.
+    Trade(Date, TradeNumber),
 }
 
 impl Event {
@@ -579,6 +587,9 @@ impl Event {
                     Posting::CashPot { bank, .. } => subjects.push(Subject::Bank(bank)),
                 }
             }
+        }
+        if let What::DayClosed { closes, .. } = &self.what {
+            subjects.extend(closes.iter().map(|(instrument, _)| Subject::Instrument(*instrument)));
         }
         subjects.sort_unstable();
         subjects.dedup();

@@ -188,6 +188,8 @@ pub(crate) struct Pledges {
     offered: BTreeSet<(LedgerTime, PledgeId)>,
     /// Index.
     by_pledgor: BTreeSet<(AccountId, PledgeId)>,
+    /// Index: those that hold tonnes.
+    open_by_pledgor: BTreeSet<(AccountId, PledgeId)>,
     /// Index.
     by_pledgee: BTreeSet<(BankId, PledgeId)>,
 }
@@ -249,6 +251,11 @@ impl Pledges {
             self.offered.insert((ends, id));
         }
         self.by_pledgor.insert((pledge.pledgor, id));
+        if pledge.state.is_open() {
+            self.open_by_pledgor.insert((pledge.pledgor, id));
+        } else {
+            self.open_by_pledgor.remove(&(pledge.pledgor, id));
+        }
         self.by_pledgee.insert((pledge.pledgee, id));
         self.by_id.insert(id, pledge);
     }
@@ -263,14 +270,17 @@ impl Pledges {
         ended.map(|(_, id)| *id).take(most).collect()
     }
 
-    /// An account's, in order.
+    /// An account's, in order; those that hold tonnes are found whatever there was
+    /// before.
     pub(crate) fn of_pledgor(
         &self,
         pledgor: AccountId,
+        open_only: bool,
         after: PledgeId,
     ) -> impl Iterator<Item = &Pledge> {
         let range = (Excluded((pledgor, after)), Unbounded);
-        let own = self.by_pledgor.range(range).take_while(move |(of, _)| *of == pledgor);
+        let index = if open_only { &self.open_by_pledgor } else { &self.by_pledgor };
+        let own = index.range(range).take_while(move |(of, _)| *of == pledgor);
         own.filter_map(|(_, id)| self.by_id.get(id))
     }
 }
@@ -295,7 +305,7 @@ impl Ledger {
         let wanted = |pledge: &&Pledge| filter.accepts(pledge);
         match (filter.pledgor, filter.pledgee) {
             (Some(pledgor), _) => {
-                let own = self.pledges.of_pledgor(pledgor, after);
+                let own = self.pledges.of_pledgor(pledgor, filter.open_only, after);
                 own.filter(wanted).take(limit).collect()
             }
             (None, Some(pledgee)) => {

@@ -188,6 +188,7 @@ impl Ledger {
 
     fn rebuild_indexes(&mut self) {
         for (number, balances) in (1..).zip(self.balances.iter()) {
+            self.totals.add(&balances.holdings);
             if balances.has_pending_in() {
                 self.pending_in.push(AccountId(number));
             }

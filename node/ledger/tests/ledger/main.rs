@@ -13,6 +13,7 @@ mod pledge_golden;
 mod pledge_steps;
 mod properties;
 mod published_days;
+mod queries;
 mod records;
 mod rejections;
 mod requests;

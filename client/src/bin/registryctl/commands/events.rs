@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use registry_client::proto::event_filter::About;
-use registry_client::proto::{Consistency, Event, EventFilter};
+use registry_client::proto::{Consistency, Event, EventFilter, TradeKey};
 
 use crate::args::Global;
 use crate::output::{self, Page};
@@ -61,6 +61,16 @@ pub(crate) struct AboutWhat {
     /// Only events about this pledge.
     #[arg(long)]
     pledge: Option<u64>,
+    /// Only events about this trade: YYYY-MM-DD:NUMBER.
+    #[arg(long, value_parser = trade_key)]
+    trade: Option<TradeKey>,
+}
+
+/// The date is the node's to refuse.
+fn trade_key(text: &str) -> Result<TradeKey, String> {
+    let parts = text.split_once(':').and_then(|(date, number)| Some((date, number.parse().ok()?)));
+    let (date, trade_number) = parts.ok_or("must be a date, a colon and the trade's number")?;
+    Ok(TradeKey { date: date.to_owned(), trade_number })
 }
 
 impl AboutWhat {
@@ -69,7 +79,8 @@ impl AboutWhat {
             .or_else(|| self.instrument.clone().map(About::Instrument))
             .or_else(|| self.bank.map(About::BankId))
             .or_else(|| self.date.clone().map(About::Date))
-            .or_else(|| self.pledge.map(About::PledgeId))?;
+            .or_else(|| self.pledge.map(About::PledgeId))
+            .or_else(|| self.trade.clone().map(About::Trade))?;
         Some(EventFilter { about: Some(about) })
     }
 }

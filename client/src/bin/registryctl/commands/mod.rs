@@ -20,6 +20,7 @@ pub(crate) mod pki;
 pub(crate) mod pledge;
 pub(crate) mod price;
 pub(crate) mod progress;
+pub(crate) mod query;
 pub(crate) mod row;
 pub(crate) mod settle_day;
 
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Instrument(command) => Box::pin(command.run(global)).await?,
         Command::Day(command) => Box::pin(command.run(global)).await?,
         Command::Price(command) => Box::pin(command.run(global)).await?,
+        Command::Query(command) => Box::pin(command.run(global)).await?,
         Command::Journal(command) => Box::pin(command.run(global)).await?,
         Command::Events(command) => Box::pin(command.run(global)).await?,
         Command::Audit(command) => Box::pin(command.run(global)).await?,

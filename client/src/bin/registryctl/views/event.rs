@@ -40,12 +40,35 @@ fn one(key: &str, value: &Value) -> String {
     }
 }
 
+/// One posting of an account in few words.
+pub(crate) fn posting_line(of: &Posting) -> String {
+    let value = posting(of);
+    let get = |key: &str| value.get(key).map(|v| v.as_str().map_or(v.to_string(), str::to_owned));
+    match (get("quantity_tco2e"), get("amount_yuan")) {
+        (Some(tonnes), _) => {
+            let (what, part) = (get("instrument"), get("position"));
+            format!("{} {} {tonnes} t", what.unwrap_or_default(), part.unwrap_or_default())
+        }
+        (None, amount) => {
+            let (bank, part) = (get("bank_id"), get("part"));
+            let amount = amount.unwrap_or_default();
+            format!("{} {} {amount} yuan", bank.unwrap_or_default(), part.unwrap_or_default())
+        }
+    }
+}
+
+/// Kind and content of an event that came without its number.
+pub(crate) fn what(event: &Event) -> (&'static str, Map<String, Value>) {
+    content(event.what.as_ref())
+}
+
 fn in_words(posting: &Value) -> String {
     let Value::Object(fields) = posting else { return String::new() };
     fields.iter().map(|(key, value)| one(key, value)).collect::<Vec<String>>().join(" ")
 }
 
-fn posting(posting: &Posting) -> Value {
+/// One posting for programs.
+pub(crate) fn posting(posting: &Posting) -> Value {
     match &posting.line {
         Some(Line::Goods(line)) => json!({
             "account_id": line.account_id,

@@ -8,6 +8,7 @@ mod event_pledge;
 pub(crate) mod market;
 pub(crate) mod pledge;
 pub(crate) mod proposal;
+pub(crate) mod query;
 
 use registry_client::proto::Stamp;
 
