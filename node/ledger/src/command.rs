@@ -1,6 +1,7 @@
 //! What the log replicates: who asked for what, and when the leader stamped it.
 
 use crate::control::Approval;
+use crate::inclusive::InclusiveCommand;
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
     ProposalId, Quantity, Trade, TradeNumber,
@@ -315,6 +316,8 @@ pub enum Command {
         /// How much, >= 0.
         balance: Fen,
     },
+    /// About the inclusive-platform instrument.
+    Inclusive(InclusiveCommand),
 }
 
 /// What a cluster is, fixed for its life.

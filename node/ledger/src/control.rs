@@ -65,6 +65,9 @@ impl Command {
     /// Whether it takes effect by an approval alone. Nothing on the wire leads to
     /// such a command but [`Command::Propose`].
     fn needs_two_people(&self) -> bool {
+        if let Self::Inclusive(command) = self {
+            return command.needs_two_people();
+        }
         matches!(
             self,
             Self::LoadAccounts { .. }
@@ -242,13 +245,15 @@ impl Ledger {
         for id in due {
             self.close_proposal(id, What::ProposalExpired { proposal: id });
         }
+        self.expire_vouchers();
         Ok(Receipt::Done)
     }
 
     /// When [`Command::ExpireDue`] has something to do next.
     #[must_use]
     pub fn next_due(&self) -> Option<LedgerTime> {
-        self.proposals.values().map(|proposal| proposal.expires_at).min()
+        let proposals = self.proposals.values().map(|proposal| proposal.expires_at).min();
+        [proposals, self.next_voucher_due()].into_iter().flatten().min()
     }
 
     /// Open proposals in order, from the one after `after`.

@@ -45,6 +45,7 @@ impl Ledger {
         self.check_holdings(&mut report)?;
         self.check_money(&mut report)?;
         self.check_withdrawals()?;
+        self.check_inclusive()?;
         for day in self.days.values() {
             check_day(day)?;
             count(&mut report.days);

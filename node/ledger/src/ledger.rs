@@ -10,6 +10,7 @@ use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
 use crate::control::{Counters, Proposal};
 use crate::digest::{Digest, HashSum};
+use crate::inclusive::Inclusive;
 use crate::instrument::Instrument;
 use crate::journal::{Journal, What};
 use crate::receipt::{Answer, Receipt};
@@ -52,6 +53,7 @@ pub struct Ledger {
     pub(crate) withdrawals: OpenWithdrawals,
     /// What accounts owe the reserve at a bank; nothing is no entry.
     pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,
+    pub(crate) inclusive: Inclusive,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -355,6 +357,7 @@ impl Ledger {
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
             }
+            Command::Inclusive(command) => self.carry_out_inclusive(command),
         }
     }
 

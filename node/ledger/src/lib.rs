@@ -33,6 +33,7 @@ mod command;
 mod control;
 mod digest;
 pub mod formats;
+mod inclusive;
 mod instrument;
 mod invariants;
 pub mod journal;
@@ -65,6 +66,12 @@ pub use control::{
     Approval, OPEN_PROPOSALS_BYTES_LIMIT, PROPOSAL_BYTES_LIMIT, PROPOSAL_LIFE_LIMIT_MS, Proposal,
 };
 pub use digest::{Digest, record_hash};
+pub use inclusive::{
+    CreditBatch, CreditLine, Grams, INCLUSIVE_LINES_LIMIT, InclusiveAccountId,
+    InclusiveAccountView, InclusiveCommand, InclusiveReceipt, OwnerId, PLATFORM_NAME_LIMIT,
+    PlatformId, PlatformView, VOUCHER_LIFE_LIMIT_MS, Voucher, VoucherFilter, VoucherId,
+    VoucherStatus, credit_sha256,
+};
 pub use invariants::{BrokenInvariant, InvariantReport};
 pub use ledger::{Ledger, Sealed};
 pub use opening::OPENING_ACCOUNTS_LIMIT;

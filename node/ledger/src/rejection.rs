@@ -199,4 +199,27 @@ reasons! {
     ClaimExceeded = 138, "CLAIM_EXCEEDED";
     /// The bank reported a later day's balance already.
     ReportOlder = 139, "REPORT_OLDER";
+
+    /// No such platform.
+    UnknownPlatform = 180, "UNKNOWN_PLATFORM";
+    /// The platform has no account of this person.
+    UnknownInclusiveAccount = 181, "UNKNOWN_INCLUSIVE_ACCOUNT";
+    /// The person has an account already.
+    InclusiveAccountExists = 182, "INCLUSIVE_ACCOUNT_EXISTS";
+    /// The platform may not credit so much.
+    QuotaExceeded = 183, "QUOTA_EXCEEDED";
+    /// The batch is not the next one.
+    BatchOutOfOrder = 184, "BATCH_OUT_OF_ORDER";
+    /// The batch's lines do not come to what it says of them.
+    BatchMismatch = 185, "BATCH_MISMATCH";
+    /// The person has fewer grams than asked.
+    InsufficientGrams = 186, "INSUFFICIENT_GRAMS";
+    /// The grams are not worth whole fen.
+    NotWholeFen = 187, "NOT_WHOLE_FEN";
+    /// No such voucher at this bank.
+    UnknownVoucher = 188, "UNKNOWN_VOUCHER";
+    /// The voucher was redeemed already.
+    VoucherRedeemed = 189, "VOUCHER_REDEEMED";
+    /// The voucher's time is over.
+    VoucherExpired = 190, "VOUCHER_EXPIRED";
 }

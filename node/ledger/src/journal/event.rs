@@ -1,6 +1,7 @@
 //! What happened: one event for everything that changed the registry.
 
 use crate::codec::{CorruptRecord, Problem, Reader, Writer};
+use crate::inclusive::{Grams, InclusiveAccountId, PlatformId, VoucherId};
 use crate::journal::posting::Posting;
 use crate::stored::{Stored, stored_enum};
 use crate::types::{
@@ -323,6 +324,70 @@ stored_enum! {
             /// How much.
             balance: Fen,
         }
+        /// A platform may credit more to its persons.
+        InclusiveQuotaGranted = 120 {
+            /// Which; its first quota admits it.
+            platform: PlatformId,
+            /// Its name in certificates.
+            name: String,
+            /// How much more.
+            grams: Grams,
+            /// Reference of the decision.
+            document: String,
+        }
+        /// Persons got accounts.
+        InclusiveAccountsOpened = 121 {
+            /// Whose persons.
+            platform: PlatformId,
+            /// Number of the first account; the others follow.
+            first: InclusiveAccountId,
+            /// How many.
+            count: u32,
+            /// SHA-256 over the persons' ids, 16 bytes each.
+            owners_sha256: [u8; 32],
+        }
+        /// Persons were credited.
+        InclusiveCredited = 122 {
+            /// Whose persons.
+            platform: PlatformId,
+            /// Number of the batch.
+            batch: u64,
+            /// How many lines.
+            count: u32,
+            /// Their sum.
+            grams: Grams,
+            /// Over the lines, see `docs/formats.md`.
+            lines_sha256: [u8; 32],
+        }
+        /// A person's grams were burned for good into a voucher.
+        VoucherIssued = 123 {
+            /// Its number.
+            voucher: VoucherId,
+            /// Whose grams.
+            account: InclusiveAccountId,
+            /// Whose person.
+            platform: PlatformId,
+            /// Where it counts.
+            bank: BankId,
+            /// What was burned.
+            grams: Grams,
+            /// What it is worth.
+            amount: Fen,
+            /// From then on it cannot be redeemed.
+            expires_at: LedgerTime,
+        }
+        /// Its bank took a voucher.
+        VoucherRedeemed = 124 {
+            /// Which.
+            voucher: VoucherId,
+            /// Where.
+            bank: BankId,
+        }
+        /// Vouchers had their time.
+        VouchersExpired = 125 {
+            /// In the order of their ends.
+            vouchers: Vec<VoucherId>,
+        }
     }
 }
 
@@ -339,6 +404,8 @@ pub enum Subject {
     Bank(BankId),
     /// One settlement day.
     Day(Date),
+    /// One platform of the inclusive-platform instrument.
+    Platform(PlatformId),
 }
 
 impl Event {
@@ -453,6 +520,14 @@ impl What {
             | Self::ReserveRepaid { .. } => Vec::new(),
             Self::ReserveUsed { date, .. } => vec![Subject::Day(date)],
             Self::BalanceReported { bank, .. } => vec![Subject::Bank(bank)],
+            Self::InclusiveQuotaGranted { platform, .. }
+            | Self::InclusiveAccountsOpened { platform, .. }
+            | Self::InclusiveCredited { platform, .. } => vec![Subject::Platform(platform)],
+            Self::VoucherIssued { platform, bank, .. } => {
+                vec![Subject::Bank(bank), Subject::Platform(platform)]
+            }
+            Self::VoucherRedeemed { bank, .. } => vec![Subject::Bank(bank)],
+            Self::VouchersExpired { .. } => Vec::new(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::command::Request;
+use crate::inclusive::InclusiveReceipt;
 use crate::receipt::{Answer, DaySummary, Receipt, TradeResult};
 use crate::records::FORMAT;
 use crate::records::days::{
@@ -153,6 +154,7 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             expected.write(writer);
             reported.write(writer);
         }
+        Receipt::Inclusive(receipt) => receipt.write(writer),
     }
 }
 
@@ -195,6 +197,7 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             expected: Stored::read(reader)?,
             reported: Stored::read(reader)?,
         },
+        60..=62 => Receipt::Inclusive(InclusiveReceipt::read(reader, tag)?),
         _ => return known(None, "receipt"),
     })
 }

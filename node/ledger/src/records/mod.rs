@@ -11,6 +11,7 @@ pub use load::Loader;
 
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::digest::hash_of;
+use crate::inclusive::{InclusiveAccountId, PlatformId, VoucherId};
 use crate::ledger::Ledger;
 use crate::settlement::chunk::place_number;
 use crate::types::{AccountId, BankId, Date, InstrumentCode, ProposalId};
@@ -54,6 +55,10 @@ pub(crate) enum RecordKey {
     Withdrawal(u64),
     /// What an account owes the reserve at a bank.
     Claim(AccountId, BankId),
+    /// A person's account.
+    InclusiveAccount(InclusiveAccountId),
+    Voucher(VoucherId),
+    InclusivePlatform(PlatformId),
 }
 
 impl RecordKey {
@@ -77,8 +82,9 @@ impl RecordKey {
     fn length(self) -> u32 {
         match self {
             Self::Genesis | Self::Clock | Self::Holidays | Self::Journal | Self::Counters => 1,
-            Self::Bank(_) | Self::Pots(_) => 3,
+            Self::Bank(_) | Self::Pots(_) | Self::InclusivePlatform(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
+            Self::InclusiveAccount(_) | Self::Voucher(_) => 5,
             Self::Claim(..) => 7,
             Self::Instrument(_)
             | Self::Batch(..)
@@ -163,6 +169,18 @@ impl RecordKey {
                 writer.u32(account.0);
                 writer.u16(bank.0);
             }
+            Self::InclusiveAccount(id) => {
+                writer.u8(36);
+                writer.u32(id.0);
+            }
+            Self::Voucher(id) => {
+                writer.u8(37);
+                writer.u32(id.0);
+            }
+            Self::InclusivePlatform(id) => {
+                writer.u8(38);
+                writer.u16(id.0);
+            }
         }
     }
 
@@ -189,6 +207,9 @@ impl RecordKey {
             25 => Self::Pots(BankId(reader.u16()?)),
             26 => Self::Withdrawal(reader.u64()?),
             27 => Self::Claim(AccountId(reader.u32()?), BankId(reader.u16()?)),
+            36 => Self::InclusiveAccount(InclusiveAccountId(reader.u32()?)),
+            37 => Self::Voucher(VoucherId(reader.u32()?)),
+            38 => Self::InclusivePlatform(PlatformId(reader.u16()?)),
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -202,7 +223,11 @@ impl RecordKey {
 pub fn is_dense(key: &[u8]) -> bool {
     matches!(
         RecordKey::from_bytes(key),
-        Ok(RecordKey::Account(_) | RecordKey::Balances(_) | RecordKey::Statuses(..))
+        Ok(RecordKey::Account(_)
+            | RecordKey::Balances(_)
+            | RecordKey::Statuses(..)
+            | RecordKey::InclusiveAccount(_)
+            | RecordKey::Voucher(_))
     )
 }
 
@@ -261,7 +286,7 @@ impl Ledger {
             RecordKey::Proposal(id) => {
                 self.proposals.get(&id).map(|proposal| proposal.content.len())
             }
-            RecordKey::Balances(_) => return USUAL / 2,
+            RecordKey::Balances(_) | RecordKey::InclusiveAccount(_) => return USUAL / 2,
             RecordKey::Genesis
             | RecordKey::Clock
             | RecordKey::Holidays
@@ -277,7 +302,9 @@ impl Ledger {
             | RecordKey::Counters
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
-            | RecordKey::Claim(..) => None,
+            | RecordKey::Claim(..)
+            | RecordKey::Voucher(_)
+            | RecordKey::InclusivePlatform(_) => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -312,6 +339,9 @@ impl Ledger {
             RecordKey::Pots(bank) => return self.write_pots(bank, writer),
             RecordKey::Withdrawal(number) => return self.write_withdrawal(number, writer),
             RecordKey::Claim(account, bank) => return self.write_claim(account, bank, writer),
+            RecordKey::InclusiveAccount(id) => return self.write_inclusive_account(id, writer),
+            RecordKey::Voucher(id) => return self.write_voucher(id, writer),
+            RecordKey::InclusivePlatform(id) => return self.write_platform(id, writer),
         }
         Some(())
     }
@@ -348,5 +378,17 @@ impl Ledger {
             .chain(self.banks.iter().map(|(bank, _)| RecordKey::Pots(bank)))
             .chain(self.withdrawals.numbers().map(RecordKey::Withdrawal))
             .chain(self.claims.keys().map(|(account, bank)| RecordKey::Claim(*account, *bank)))
+            .chain(
+                (1..=self.inclusive.account_count())
+                    .map(|number| RecordKey::InclusiveAccount(InclusiveAccountId(number))),
+            )
+            .chain(
+                (1..=self.inclusive.voucher_count())
+                    .map(|number| RecordKey::Voucher(VoucherId(number))),
+            )
+            .chain(
+                (1..=self.inclusive.platform_count())
+                    .map(|number| RecordKey::InclusivePlatform(PlatformId(number))),
+            )
     }
 }

@@ -4,6 +4,7 @@
 mod cash;
 mod control;
 mod delivery;
+mod inclusive;
 mod journal;
 mod model;
 mod opening;
