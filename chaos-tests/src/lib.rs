@@ -6,7 +6,8 @@
 //! to wait; [`market`] makes loads of any size, [`day`] takes them through a
 //! settlement day step by step, [`books`] works out what a day must leave
 //! behind, [`sample_day`] does so for a published day; [`latency`] makes figures of
-//! waiting times, [`scratch`] says where a test's files go; [`model`] is the naive
+//! waiting times, [`scratch`] says where a test's files go; [`persons`] makes those of an
+//! inclusive platform; [`model`] is the naive
 //! ledger that the real one is compared with.
 
 pub mod books;
@@ -16,6 +17,7 @@ pub mod latency;
 pub mod link;
 pub mod market;
 pub mod model;
+pub mod persons;
 pub mod sample_day;
 pub mod scratch;
 pub mod wait;

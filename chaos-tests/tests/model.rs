@@ -78,6 +78,7 @@ fn assert_everything_was_seen(seen: &Seen) {
         "Repaid",
         "Covered",
         "Reported",
+        "Inclusive",
     ];
     let wanted = reasons.map(|reason| reason.code()).chain(receipts);
     let missing: Vec<_> = wanted.filter(|name| !seen.contains_key(*name)).collect();

@@ -1,10 +1,11 @@
 //! A settlement bank's side: what it needs to see, and what only it can say.
 
 use registry_proto::registry::cash_service_client::CashServiceClient;
+use registry_proto::registry::inclusive_service_client::InclusiveServiceClient;
 use registry_proto::registry::{
     Bank, ConfirmWithdrawalRequest, Consistency, DailyPrice, GetDailyPriceRequest,
-    ListBanksRequest, RejectWithdrawalRequest, ReportBalanceReply, ReportBalanceRequest,
-    WithdrawalReply,
+    ListBanksRequest, RedeemVoucherRequest, RejectWithdrawalRequest, ReportBalanceReply,
+    ReportBalanceRequest, VoucherReply, WithdrawalReply,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -29,6 +30,11 @@ impl BankClient {
         reject_withdrawal(RejectWithdrawalRequest) -> WithdrawalReply;
         /// Says what the bank holds at the end of a day.
         report_balance(ReportBalanceRequest) -> ReportBalanceReply;
+    }
+
+    write_calls! { InclusiveServiceClient:
+        /// Says that the bank took a voucher.
+        redeem_voucher(RedeemVoucherRequest) -> VoucherReply;
     }
 
     /// All settlement banks; figures only of the caller's own.

@@ -4,17 +4,20 @@ use registry_proto::registry::account_service_client::AccountServiceClient;
 use registry_proto::registry::cash_service_client::CashServiceClient;
 use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::event_service_client::EventServiceClient;
+use registry_proto::registry::inclusive_service_client::InclusiveServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
 use registry_proto::registry::price_service_client::PriceServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
     Account, ClearingReply, Consistency, DayReply, EventFilter, GetAccountReply, GetAccountRequest,
-    GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetJournalReply, GetJournalRequest,
-    GetPaymentInstructionsRequest, GetReconciliationReply, GetReconciliationRequest,
-    GetStatementReply, GetStatementRequest, ListAccountsReply, ListAccountsRequest, ListBanksReply,
-    ListBanksRequest, ListDailyPricesReply, ListDailyPricesRequest, ListEventsReply,
-    ListEventsRequest, ListInstrumentsReply, ListInstrumentsRequest, ListProposalsReply,
-    ListProposalsRequest, ListTradesReply, ListTradesRequest, ListWithdrawalsReply,
+    GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetInclusiveAccountReply,
+    GetInclusiveAccountRequest, GetJournalReply, GetJournalRequest, GetPaymentInstructionsRequest,
+    GetReconciliationReply, GetReconciliationRequest, GetStatementReply, GetStatementRequest,
+    ListAccountsReply, ListAccountsRequest, ListBanksReply, ListBanksRequest, ListDailyPricesReply,
+    ListDailyPricesRequest, ListEventsReply, ListEventsRequest, ListInclusiveAccountsReply,
+    ListInclusiveAccountsRequest, ListInstrumentsReply, ListInstrumentsRequest, ListPlatformsReply,
+    ListPlatformsRequest, ListProposalsReply, ListProposalsRequest, ListTradesReply,
+    ListTradesRequest, ListVouchersReply, ListVouchersRequest, ListWithdrawalsReply,
     ListWithdrawalsRequest, TradeRecord, TradeStatus, WatchEventsReply, Withdrawal,
 };
 
@@ -82,6 +85,17 @@ impl ReadClient {
         get_daily_price(GetDailyPriceRequest) -> GetDailyPriceReply;
         /// One page of the price board.
         list_daily_prices(ListDailyPricesRequest) -> ListDailyPricesReply;
+    }
+
+    read_calls! { InclusiveServiceClient:
+        /// One person's account.
+        get_inclusive_account(GetInclusiveAccountRequest) -> GetInclusiveAccountReply;
+        /// One page of persons' accounts.
+        list_inclusive_accounts(ListInclusiveAccountsRequest) -> ListInclusiveAccountsReply;
+        /// Platforms with their quotas.
+        list_platforms(ListPlatformsRequest) -> ListPlatformsReply;
+        /// One page of vouchers.
+        list_vouchers(ListVouchersRequest) -> ListVouchersReply;
     }
 
     read_calls! { EventServiceClient:

@@ -5,7 +5,7 @@ use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::controlled_command::Command;
 use registry_proto::registry::{
     AccountsOpened, ApproveReply, ApproveRequest, BookLoading, ControlledCommand, Day, Holding,
-    Issuance, ProposeRequest, Resumption, Suspension,
+    InclusiveQuota, Issuance, Platform, ProposeRequest, Resumption, Suspension,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -102,6 +102,21 @@ impl TwoOfficers {
     ) -> Result<AccountsOpened, ClientError> {
         match self.carry_out(request_id, Command::BookLoading(books)).await?.result {
             Some(Approved::Accounts(opened)) => Ok(opened),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Lets a platform credit more; its first quota admits it.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn grant_quota(
+        &self,
+        request_id: &str,
+        quota: InclusiveQuota,
+    ) -> Result<Platform, ClientError> {
+        match self.carry_out(request_id, Command::InclusiveQuota(quota)).await?.result {
+            Some(Approved::Platform(platform)) => Ok(platform),
             other => Err(unexpected(&other)),
         }
     }

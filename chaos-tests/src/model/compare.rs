@@ -59,6 +59,7 @@ pub fn compare_state(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     compare_proposals(model, ledger)?;
     compare_days(model, ledger)?;
     compare_prices(model, ledger)?;
+    super::inclusive::compare_persons(model, ledger)?;
     super::cash::compare_cash(model, ledger)
 }
 
@@ -71,7 +72,8 @@ fn compare_proposals(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     let open = ledger.proposals_after(ProposalId(0));
     let found: Vec<_> =
         open.map(|p| (p.id, p.maker.clone(), p.content.clone(), p.expires_at)).collect();
-    let due = expected.iter().map(|(.., expires_at)| *expires_at).min();
+    let due = expected.iter().map(|(.., expires_at)| *expires_at);
+    let due = due.chain(model.next_voucher_due()).min();
     same(|| "next that is due".to_owned(), &due, &ledger.next_due())?;
     same(|| "open proposals".to_owned(), &expected, &found)
 }

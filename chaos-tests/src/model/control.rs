@@ -1,6 +1,8 @@
 //! Two people: one list of what waits.
 
-use registry_ledger::{Approval, Command, LedgerTime, ProposalId, Reason, Receipt};
+use registry_ledger::{
+    Approval, Command, InclusiveCommand, LedgerTime, ProposalId, Reason, Receipt,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{Model, Outcome, Planted, Refused, check_text, refuse};
@@ -79,6 +81,7 @@ impl Model {
                 | Command::UseReserve { .. }
                 | Command::SuspendDay(_)
                 | Command::ResumeDay(_)
+                | Command::Inclusive(InclusiveCommand::GrantQuota { .. })
         );
         if !needs_two {
             return refuse(Reason::Malformed, "content");
@@ -107,6 +110,7 @@ impl Model {
     pub(super) fn expire_due(&mut self) -> Outcome {
         let now = self.now;
         self.waiting.retain(|waiting| waiting.expires_at > now);
+        self.expire_vouchers();
         Ok(Receipt::Done)
     }
 }

@@ -14,6 +14,7 @@ mod compare;
 mod control;
 mod day;
 mod delivery;
+mod inclusive;
 mod officers;
 mod planted;
 mod positions;
@@ -34,6 +35,7 @@ use registry_ledger::{
 use cash::CashBook;
 use control::Waiting;
 use day::Day;
+use inclusive::PersonsBook;
 use positions::Positions;
 
 pub use compare::{Difference, compare_state, without_sentence};
@@ -75,6 +77,7 @@ pub struct Model {
     proposals_made: u64,
     waiting: Vec<Waiting>,
     cash: CashBook,
+    persons: PersonsBook,
 }
 
 /// An account without its positions; its number is its place, from 1.
@@ -238,6 +241,7 @@ impl Model {
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
             }
+            Command::Inclusive(command) => self.inclusive(command),
         }
     }
 

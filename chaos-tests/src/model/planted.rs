@@ -37,6 +37,10 @@ pub enum Planted {
     RepaymentForgotten,
     /// Payment instructions leave covered trades out.
     CoveredTradeNotPaid,
+    /// A platform credits more than its quota.
+    QuotaIgnored,
+    /// A bank takes a voucher whose time is over.
+    ExpiredVoucherRedeemed,
 }
 
 impl Planted {
@@ -59,5 +63,7 @@ impl Planted {
         Self::ReservePaysWholeTrade,
         Self::RepaymentForgotten,
         Self::CoveredTradeNotPaid,
+        Self::QuotaIgnored,
+        Self::ExpiredVoucherRedeemed,
     ];
 }

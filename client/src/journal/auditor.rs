@@ -9,6 +9,7 @@ use super::day_trades::hashed;
 use super::dues::Dues;
 use super::event::{Event, What};
 use super::finding::{Checked, Finding, Wrong, same};
+use super::inclusive::Persons;
 use super::postings;
 use super::proposals::Proposals;
 use super::trade::{TradeLine, TradeRange};
@@ -53,6 +54,7 @@ pub struct Auditor {
     counts: AuditCounts,
     proposals: Proposals,
     dues: Dues,
+    pub(crate) persons: Persons,
 }
 
 /// Accounts of one [`What::AccountsLoaded`].
@@ -127,6 +129,8 @@ impl Auditor {
         same("whether the event founds the registry", event.number == 1, founded)?;
         match event.what {
             What::AccountsLoaded { count, .. }
+            | What::InclusiveAccountsOpened { count, .. }
+            | What::InclusiveCredited { count, .. }
             | What::TradesAccepted { count, .. }
             | What::TradesSettled { count, .. }
                 if !(1..=IMPOSSIBLE_COUNT).contains(&count) =>
@@ -267,6 +271,15 @@ impl Auditor {
             | What::ReserveFunded { .. } => {}
             What::BalanceReported { bank, .. } => {
                 same("a settlement bank", true, self.books.banks.contains_key(bank))?;
+            }
+            What::InclusiveQuotaGranted { .. }
+            | What::InclusiveAccountsOpened { .. }
+            | What::InclusiveCredited { .. }
+            | What::VoucherIssued { .. }
+            | What::VoucherRedeemed { .. }
+            | What::VouchersExpired { .. } => {
+                let banks = &self.books.banks;
+                self.persons.take(event, |bank| banks.contains_key(&bank))?;
             }
         }
         self.books.post_all(&event.postings)

@@ -104,6 +104,15 @@ codes! {
         /// Provincial authority.
         Province = 3 "province";
     }
+    /// Where a voucher stands.
+    VoucherMark {
+        /// Its bank may take it.
+        Issued = 1 "issued";
+        /// Its bank took it.
+        Redeemed = 2 "redeemed";
+        /// Its time was over first.
+        Expired = 3 "expired";
+    }
     /// How a trade was made.
     TradeWay {
         /// 挂牌

@@ -186,4 +186,21 @@ kinds! {
     69 ReserveRepaid { claim_fen: i64, }
     /// A bank said what it holds.
     70 BalanceReported { bank: u64, as_of: Date, balance_fen: i64, }
+    /// A platform may credit more.
+    120 InclusiveQuotaGranted { platform: u64, name: String, grams: i64, document: String, }
+    /// Persons got accounts.
+    121 InclusiveAccountsOpened { platform: u64, first: u64, count: u64, owners_sha256: [u8; 32], }
+    /// Persons were credited.
+    122 InclusiveCredited {
+        platform: u64, batch: u64, count: u64, grams: i64, lines_sha256: [u8; 32],
+    }
+    /// Grams were burned into a voucher.
+    123 VoucherIssued {
+        voucher: u64, account: u64, platform: u64, bank: u64, grams: i64, fen: i64,
+        expires_at_ms: i64,
+    }
+    /// Its bank took a voucher.
+    124 VoucherRedeemed { voucher: u64, bank: u64, }
+    /// Vouchers had their time.
+    125 VouchersExpired { vouchers: Vec<u64>, }
 }

@@ -26,6 +26,7 @@ mod export;
 mod export_file;
 mod feed;
 mod finding;
+mod inclusive;
 mod live;
 mod posting;
 mod postings;
@@ -40,6 +41,7 @@ pub use auditor::{AuditCounts, Auditor};
 pub use bytes::{DecodeError, Reader, Wire};
 pub use code::{
     CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark, TradeWay,
+    VoucherMark,
 };
 pub use event::{Event, What};
 pub use export::{ExportReport, export};

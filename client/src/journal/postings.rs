@@ -96,7 +96,13 @@ fn fits(event: &Event) -> bool {
         | What::Declined { .. }
         | What::ProposalWithdrawn { .. }
         | What::ProposalExpired { .. }
-        | What::BalanceReported { .. } => postings.is_empty(),
+        | What::BalanceReported { .. }
+        | What::InclusiveQuotaGranted { .. }
+        | What::InclusiveAccountsOpened { .. }
+        | What::InclusiveCredited { .. }
+        | What::VoucherIssued { .. }
+        | What::VoucherRedeemed { .. }
+        | What::VouchersExpired { .. } => postings.is_empty(),
         What::WithdrawalRequested { .. } => moves(postings, AVAILABLE, PENDING_OUT),
         What::WithdrawalConfirmed { .. } => {
             moves(postings, PENDING_OUT, Place::Pot(CashPot::Withdrawn))

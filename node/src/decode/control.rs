@@ -8,7 +8,7 @@ use registry_proto::registry::{
 };
 use registry_proto::storage::Approve;
 
-use super::{account, cash, fields, instrument};
+use super::{account, cash, fields, inclusive, instrument};
 
 /// A day, when the request leaves the time open.
 const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
@@ -74,6 +74,7 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         Some(Content::BookLoading(loading)) => account::book_loading(loading),
         Some(Content::Suspension(day)) => Ok(Command::SuspendDay(fields::date(&day.date, "date")?)),
         Some(Content::ReserveUse(cover)) => cash::use_reserve(cover),
+        Some(Content::InclusiveQuota(quota)) => inclusive::quota(quota),
         Some(Content::Resumption(day)) => Ok(Command::ResumeDay(fields::date(&day.date, "date")?)),
     }
 }

@@ -10,6 +10,7 @@ mod cash;
 mod chunk;
 mod control;
 pub(crate) mod fields;
+pub(crate) mod inclusive;
 mod instrument;
 mod settlement;
 mod trade;
@@ -112,6 +113,10 @@ pub(crate) fn decode_command(
         Wire::FundReserve(m) => (request(77, &m.request_id, m)?, cash::fund_reserve(m)?),
         Wire::RepayReserve(m) => (request(78, &m.request_id, m)?, cash::repay_reserve(m)?),
         Wire::ReportBalance(m) => (request(79, &m.request_id, m)?, cash::report_balance(m)?),
+        Wire::OpenInclusiveAccounts(m) => (request(120, &m.request_id, m)?, inclusive::open(m)?),
+        Wire::CreditInclusive(m) => (request(121, &m.request_id, m)?, inclusive::credit(m)?),
+        Wire::IssueVoucher(m) => (request(122, &m.request_id, m)?, inclusive::issue_voucher(m)?),
+        Wire::RedeemVoucher(m) => (request(123, &m.request_id, m)?, inclusive::redeem_voucher(m)?),
     };
     let (request, command) = decoded;
     Ok((Some(request), command))

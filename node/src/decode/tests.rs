@@ -2,6 +2,7 @@
 
 mod rejected;
 mod rejected_days;
+mod rejected_inclusive;
 
 use bytes::Bytes;
 use prost::Message as _;

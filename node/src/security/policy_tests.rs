@@ -112,12 +112,24 @@ fn separation_of_duties() {
     };
     assert_eq!(writes(Role::Auditor), Vec::<&str>::new());
     // A bank says what it did and what it has, never what an account has.
-    assert_eq!(writes(Role::Bank), ["ConfirmWithdrawal", "RejectWithdrawal", "ReportBalance"]);
-    for rpc in ["/ConfirmWithdrawal", "/RejectWithdrawal"] {
+    assert_eq!(
+        writes(Role::Bank),
+        ["ConfirmWithdrawal", "RejectWithdrawal", "ReportBalance", "RedeemVoucher"]
+    );
+    for rpc in ["/ConfirmWithdrawal", "/RejectWithdrawal", "/RedeemVoucher"] {
         assert!(!allowed(rpc, Role::Registry), "{rpc}");
     }
     assert_eq!(writes(Role::Node), Vec::<&str>::new());
     assert_eq!(writes(Role::Operator), ["Bootstrap"]);
+    assert_eq!(
+        writes(Role::Platform),
+        ["OpenInclusiveAccounts", "CreditInclusive", "IssueVoucher"]
+    );
+    // A platform sees nothing of the market, and nobody credits in its stead.
+    assert!(!allowed("/GetAccount", Role::Platform) && !allowed("/ListEvents", Role::Platform));
+    for rpc in ["/OpenInclusiveAccounts", "/CreditInclusive", "/IssueVoucher"] {
+        assert!(!allowed(rpc, Role::Registry), "{rpc}");
+    }
     assert_eq!(
         writes(Role::Firm),
         ["MoveHolding", "RequestWithdrawal", "RepayReserve", "RaiseObjection"]
@@ -142,6 +154,10 @@ fn separation_of_duties() {
         RULES.iter().filter(|r| r.rpc.contains("CashService") && !r.rpc.ends_with("/ListBanks"));
     for (role, scope) in banks.flat_map(|r| r.allowed) {
         assert!(*role != Role::Bank || *scope == Scope::Own);
+    }
+    let persons = RULES.iter().filter(|r| r.rpc.contains("InclusiveService"));
+    for (role, scope) in persons.flat_map(|r| r.allowed) {
+        assert!(![Role::Bank, Role::Platform].contains(role) || *scope == Scope::Own);
     }
 }
 

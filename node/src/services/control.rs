@@ -1,7 +1,7 @@
 //! Two people: propose, approve, decline, withdraw, and what waits.
 
 use registry_ledger::amount::format_yuan;
-use registry_ledger::{ProposalId, Receipt};
+use registry_ledger::{InclusiveReceipt, ProposalId, Receipt};
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
@@ -14,8 +14,8 @@ use registry_proto::storage::log_command::Command;
 use tonic::{Request, Response, Status};
 
 use crate::security::Caller;
-use crate::services::encode;
 use crate::services::gateway::{Gateway, page_size_of, unexpected};
+use crate::services::{encode, inclusive};
 
 /// Proposals of a page, at most and when the caller does not say.
 const MOST_PER_PAGE: u32 = 100;
@@ -75,6 +75,9 @@ impl ControlService for Control {
                 shortfall_yuan: format_yuan(shortfall),
                 claim_yuan: format_yuan(claim),
             }),
+            Receipt::Inclusive(InclusiveReceipt::Platform(view)) => {
+                Approved::Platform(inclusive::encode_platform(&view))
+            }
             other => return Err(unexpected(&other)),
         };
         Ok(Response::new(ApproveReply { stamp: Some(stamp), result: Some(result) }))

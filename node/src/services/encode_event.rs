@@ -226,6 +226,51 @@ fn what(what: &Ledger) -> What {
                 balance_yuan: format_yuan(*balance),
             })
         }
+        Ledger::InclusiveQuotaGranted { platform, name, grams, document } => {
+            What::InclusiveQuotaGranted(proto::InclusiveQuotaGranted {
+                platform_id: platform.0.into(),
+                platform: name.clone(),
+                quantity_grams: grams.0,
+                document: document.clone(),
+            })
+        }
+        Ledger::InclusiveAccountsOpened { platform, first, count, owners_sha256 } => {
+            What::InclusiveAccountsOpened(proto::InclusiveAccountsOpened {
+                platform_id: platform.0.into(),
+                first_account_id: first.0,
+                account_count: *count,
+                owners_sha256: digest(*owners_sha256),
+            })
+        }
+        Ledger::InclusiveCredited { platform, batch, count, grams, lines_sha256 } => {
+            What::InclusiveCredited(proto::InclusiveCredited {
+                platform_id: platform.0.into(),
+                batch_number: *batch,
+                line_count: *count,
+                total_grams: grams.0,
+                lines_sha256: digest(*lines_sha256),
+            })
+        }
+        Ledger::VoucherIssued { voucher, account, platform, bank, grams, amount, expires_at } => {
+            What::VoucherIssued(proto::VoucherIssued {
+                voucher_id: voucher.0,
+                inclusive_account_id: account.0,
+                platform_id: platform.0.into(),
+                bank_id: bank.0.into(),
+                quantity_grams: grams.0,
+                amount_yuan: format_yuan(*amount),
+                expires_at_ms: expires_at.0,
+            })
+        }
+        Ledger::VoucherRedeemed { voucher, bank } => {
+            What::VoucherRedeemed(proto::VoucherRedeemed {
+                voucher_id: voucher.0,
+                bank_id: bank.0.into(),
+            })
+        }
+        Ledger::VouchersExpired { vouchers } => What::VouchersExpired(proto::VouchersExpired {
+            voucher_ids: vouchers.iter().map(|voucher| voucher.0).collect(),
+        }),
     }
 }
 

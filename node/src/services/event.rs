@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures::Stream;
 use futures::StreamExt as _;
 use registry_ledger::journal::{Event, Posting, Subject};
-use registry_ledger::{AccountId, BankId, Reason, Rejection};
+use registry_ledger::{AccountId, BankId, PlatformId, Reason, Rejection};
 use registry_proto::registry as proto;
 use registry_proto::registry::event_filter::About;
 use registry_proto::registry::event_service_server::EventService;
@@ -125,6 +125,13 @@ fn subject(about: &About) -> Result<Subject, Rejection> {
             Subject::Bank(BankId(id))
         }
         About::Date(date) => Subject::Day(fields::date(date, "filter.date")?),
+        About::PlatformId(id) => {
+            let id = u16::try_from(*id).map_err(|_| {
+                let message = format!("filter.platform_id = {id}: no such platform");
+                Rejection::new(Reason::UnknownPlatform, "filter.platform_id", message)
+            })?;
+            Subject::Platform(PlatformId(id))
+        }
     })
 }
 

@@ -14,6 +14,7 @@ mod encode_event;
 mod event;
 mod gateway;
 mod health;
+mod inclusive;
 mod instrument;
 mod price;
 mod settle_trades;
@@ -30,6 +31,7 @@ use registry_proto::registry::cash_service_server::CashServiceServer;
 use registry_proto::registry::cluster_service_server::ClusterServiceServer;
 use registry_proto::registry::control_service_server::ControlServiceServer;
 use registry_proto::registry::event_service_server::EventServiceServer;
+use registry_proto::registry::inclusive_service_server::InclusiveServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
@@ -53,6 +55,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.EventService",
     "registry.v1.ControlService",
     "registry.v1.ClusterService",
+    "registry.v1.InclusiveService",
 ];
 
 /// A chunk and more can be on its way while the log is busy, so that the
@@ -156,6 +159,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let events = EventServiceServer::new(event::Events(gateway.clone()));
     let control = ControlServiceServer::new(control::Control(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
+    let inclusive = InclusiveServiceServer::new(inclusive::Inclusive(gateway.clone()));
     Ok(Routes::new(accounts.max_decoding_message_size(limit))
         .add_service(cash.max_decoding_message_size(limit))
         .add_service(instruments.max_decoding_message_size(limit))
@@ -164,5 +168,6 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
         .add_service(events.max_decoding_message_size(limit))
         .add_service(control.max_decoding_message_size(limit + PROPOSAL_FRAME_BYTES))
         .add_service(cluster.max_decoding_message_size(limit))
+        .add_service(inclusive.max_decoding_message_size(limit))
         .add_service(reflection.build_v1()?))
 }

@@ -103,7 +103,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::Tick
         | Reason::TradeSize
         | Reason::SelfTrade
-        | Reason::TradeTime => Code::InvalidArgument,
+        | Reason::TradeTime
+        | Reason::NotWholeFen => Code::InvalidArgument,
 
         Reason::UnknownAccount
         | Reason::UnknownBank
@@ -113,7 +114,10 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownObjection
         | Reason::UnknownProposal
         | Reason::UnknownWithdrawal
-        | Reason::UnknownClaim => Code::NotFound,
+        | Reason::UnknownClaim
+        | Reason::UnknownPlatform
+        | Reason::UnknownInclusiveAccount
+        | Reason::UnknownVoucher => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -122,7 +126,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::InstrumentExists
         | Reason::ChunkConflict
         | Reason::TradeConflict
-        | Reason::TradeDuplicate => Code::AlreadyExists,
+        | Reason::TradeDuplicate
+        | Reason::InclusiveAccountExists => Code::AlreadyExists,
 
         Reason::NotBootstrapped
         | Reason::InsufficientHolding
@@ -158,7 +163,13 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ReserveExhausted
         | Reason::ReserveNotNeeded
         | Reason::ClaimExceeded
-        | Reason::ReportOlder => Code::FailedPrecondition,
+        | Reason::ReportOlder
+        | Reason::QuotaExceeded
+        | Reason::BatchOutOfOrder
+        | Reason::BatchMismatch
+        | Reason::InsufficientGrams
+        | Reason::VoucherRedeemed
+        | Reason::VoucherExpired => Code::FailedPrecondition,
     }
 }
 

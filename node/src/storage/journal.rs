@@ -287,6 +287,10 @@ fn subject_key(subject: Subject, ordinal: Option<u64>) -> Vec<u8> {
             key.push(4);
             key.extend_from_slice(&date.yyyymmdd().to_be_bytes());
         }
+        Subject::Platform(platform) => {
+            key.push(40);
+            key.extend_from_slice(&platform.0.to_be_bytes());
+        }
     }
     key.extend(ordinal.into_iter().flat_map(u64::to_be_bytes));
     key

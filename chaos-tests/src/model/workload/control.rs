@@ -12,7 +12,8 @@ use crate::model::control::Waiting;
 impl Workload {
     /// Proposes something, or does something with what waits.
     pub(super) fn control_call(&mut self, model: &Model) -> Asked {
-        let due = model.waiting.iter().any(|waiting| waiting.expires_at <= model.now);
+        let due = model.waiting.iter().any(|waiting| waiting.expires_at <= model.now)
+            || model.next_voucher_due().is_some_and(|due| due <= model.now);
         if due && self.rng.chance(20) {
             return ("node/11".to_owned(), Command::ExpireDue);
         }
@@ -29,6 +30,7 @@ impl Workload {
             (1, Some(day)) => Command::ResumeDay(day.date),
             (2, _) => self.load_accounts(model),
             (3, Some(day)) => Command::ClearDay(day.date),
+            (4..6, _) => self.quota(),
             _ => self.issue(model).map_or(Command::ExpireDue, |(_, issue)| issue),
         };
         let content = format!("{command:?}").into_bytes();

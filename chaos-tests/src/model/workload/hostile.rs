@@ -27,7 +27,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         some.extend(some.clone());
         some
     };
-    match rng.below(24) {
+    match rng.below(27) {
         0 => Command::MoveHolding {
             account: account(rng, model),
             instrument: instrument(rng),
@@ -86,6 +86,10 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         },
         15 => Command::RetryHeld { date, numbers: numbers(rng) },
         16 => Command::FailHeld { date, numbers: numbers(rng) },
+        17..20 => {
+            let extreme = extreme(rng);
+            super::inclusive::hostile(rng, model, extreme)
+        }
         _ => hostile_cash(rng, model, date),
     }
 }

@@ -10,6 +10,7 @@ mod day_faults;
 mod day_steps;
 mod faults;
 mod hostile;
+mod inclusive;
 mod market;
 mod market_faults;
 mod trade_faults;
@@ -103,6 +104,10 @@ impl Workload {
         match fault {
             Some(asked) => asked,
             None if (18..23).contains(&roll) => self.control_call(model),
+            None if (23..29).contains(&roll) => match self.inclusive_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
             None if roll < 43 => self.market_call(model),
             None if roll < 55 => match self.cash_call(model) {
                 Some(asked) => asked,

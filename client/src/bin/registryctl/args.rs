@@ -7,9 +7,9 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::{
     account::AccountCommand, audit::Audit, bank::BankCommand, bank::CashCommand,
     cluster::ClusterCommand, control::ControlCommand, day::DayCommand, events::EventsCommand,
-    generate::GenerateDay, generate::GeneratePopulation, instrument::InstrumentCommand,
-    journal::JournalCommand, load::LoadPopulation, pki::PkiCommand, price::PriceCommand,
-    settle_day::SettleDay,
+    generate::GenerateDay, generate::GeneratePopulation, inclusive::InclusiveCommand,
+    instrument::InstrumentCommand, journal::JournalCommand, load::LoadPopulation, pki::PkiCommand,
+    price::PriceCommand, settle_day::SettleDay,
 };
 use crate::output::Format;
 
@@ -111,6 +111,9 @@ pub(crate) enum Command {
     /// Add up everything that ever changed and compare it with what the registry holds
     /// (registry, auditor); exit code 7 when the books are broken.
     Audit(Audit),
+    /// Grams of persons: platforms, accounts, credits, vouchers (platform, bank, registry).
+    #[command(subcommand)]
+    Inclusive(InclusiveCommand),
     /// Make sample firms and their holdings.
     GeneratePopulation(GeneratePopulation),
     /// Make a day's trades from its published figures.

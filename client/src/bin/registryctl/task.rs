@@ -5,6 +5,7 @@ use crate::commands::account::AccountCommand;
 use crate::commands::bank::{BankCommand, CashCommand};
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
+use crate::commands::inclusive::InclusiveCommand;
 use crate::commands::instrument::InstrumentCommand;
 use crate::exit::Usage;
 
@@ -54,6 +55,16 @@ impl Task {
             | Command::Cash(_)
             | Command::Control(_)
             | Command::Instrument(_) => Self::Write,
+            Command::Inclusive(command) => match command {
+                InclusiveCommand::Load(_) | InclusiveCommand::Credit(_) => Self::Load,
+                InclusiveCommand::Get(_)
+                | InclusiveCommand::Accounts(_)
+                | InclusiveCommand::Platforms(_)
+                | InclusiveCommand::Vouchers(_) => Self::Read,
+                InclusiveCommand::Quota(_)
+                | InclusiveCommand::Burn(_)
+                | InclusiveCommand::Redeem(_) => Self::Write,
+            },
             Command::Price(_) => Self::Prices,
             Command::SettleDay(_) => Self::SettleDay,
             Command::Day(day) => match day {

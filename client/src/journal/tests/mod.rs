@@ -3,6 +3,7 @@
 mod books;
 mod bytes;
 mod file;
+mod inclusive;
 mod life;
 mod money;
 mod node;

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::args::Global;
 use crate::exit::Usage;
 use crate::output::{Page, Record};
-use crate::views::{account, day, proposal, stamp};
+use crate::views::{account, day, inclusive, proposal, stamp};
 
 /// Fewest hexadecimal digits of a hash that say which content was looked at.
 const FEWEST_DIGITS: usize = 16;
@@ -190,6 +190,9 @@ impl Approve {
                     .with("shortfall_yuan", covered.shortfall_yuan.as_str())
                     .with("claim_yuan", covered.claim_yuan.as_str()),
             ),
+            Some(approve_reply::Result::Platform(platform)) => {
+                page.one(inclusive::platform(platform))
+            }
             None => page,
         };
         Ok(page.stamp(stamp(reply.stamp)))

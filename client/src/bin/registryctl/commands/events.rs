@@ -58,6 +58,9 @@ pub(crate) struct AboutWhat {
     /// Only events of this settlement day, YYYY-MM-DD.
     #[arg(long)]
     date: Option<String>,
+    /// Only events of this platform, by its number.
+    #[arg(long)]
+    platform: Option<u32>,
 }
 
 impl AboutWhat {
@@ -65,7 +68,8 @@ impl AboutWhat {
         let about = (self.account.map(About::AccountId))
             .or_else(|| self.instrument.clone().map(About::Instrument))
             .or_else(|| self.bank.map(About::BankId))
-            .or_else(|| self.date.clone().map(About::Date))?;
+            .or_else(|| self.date.clone().map(About::Date))
+            .or_else(|| self.platform.map(About::PlatformId))?;
         Some(EventFilter { about: Some(about) })
     }
 }

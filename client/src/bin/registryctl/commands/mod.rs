@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod generate;
 pub(crate) mod health;
+pub(crate) mod inclusive;
 pub(crate) mod instructions;
 pub(crate) mod instrument;
 pub(crate) mod journal;
@@ -43,6 +44,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Journal(command) => Box::pin(command.run(global)).await?,
         Command::Events(command) => Box::pin(command.run(global)).await?,
         Command::Audit(command) => Box::pin(command.run(global)).await?,
+        Command::Inclusive(command) => Box::pin(command.run(global)).await?,
         Command::GeneratePopulation(command) => command.run()?,
         Command::GenerateDay(command) => command.run()?,
         Command::LoadPopulation(command) => Box::pin(command.run(global)).await?,

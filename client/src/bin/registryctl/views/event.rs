@@ -251,6 +251,43 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
                 "balance_yuan": of.balance_yuan,
             }),
         ),
+        Some(What::InclusiveQuotaGranted(of)) => (
+            "inclusive_quota_granted",
+            json!({
+                "platform_id": of.platform_id, "platform": of.platform,
+                "quantity_grams": of.quantity_grams.to_string(), "document": of.document,
+            }),
+        ),
+        Some(What::InclusiveAccountsOpened(of)) => (
+            "inclusive_accounts_opened",
+            json!({
+                "platform_id": of.platform_id, "first_account_id": of.first_account_id,
+                "account_count": of.account_count, "owners_sha256": hex(&of.owners_sha256),
+            }),
+        ),
+        Some(What::InclusiveCredited(of)) => (
+            "inclusive_credited",
+            json!({
+                "platform_id": of.platform_id, "batch_number": of.batch_number,
+                "line_count": of.line_count, "total_grams": of.total_grams.to_string(),
+                "lines_sha256": hex(&of.lines_sha256),
+            }),
+        ),
+        Some(What::VoucherIssued(of)) => (
+            "voucher_issued",
+            json!({
+                "voucher_id": of.voucher_id, "inclusive_account_id": of.inclusive_account_id,
+                "platform_id": of.platform_id, "bank_id": of.bank_id,
+                "quantity_grams": of.quantity_grams.to_string(), "amount_yuan": of.amount_yuan,
+                "expires_at_ms": of.expires_at_ms,
+            }),
+        ),
+        Some(What::VoucherRedeemed(of)) => {
+            ("voucher_redeemed", json!({ "voucher_id": of.voucher_id, "bank_id": of.bank_id }))
+        }
+        Some(What::VouchersExpired(of)) => {
+            ("vouchers_expired", json!({ "voucher_ids": of.voucher_ids }))
+        }
         Some(What::Founded(of)) => {
             ("founded", json!({ "cluster_id": of.cluster_id, "layout": of.layout }))
         }

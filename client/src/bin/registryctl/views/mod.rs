@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod cash;
 pub(crate) mod day;
 pub(crate) mod event;
+pub(crate) mod inclusive;
 pub(crate) mod market;
 pub(crate) mod proposal;
 

@@ -35,6 +35,7 @@ fn kind(command: &Command) -> &'static str {
         Command::Suspension(_) => "suspension",
         Command::Resumption(_) => "resumption",
         Command::ReserveUse(_) => "reserve use",
+        Command::InclusiveQuota(_) => "inclusive quota",
     }
 }
 
@@ -72,5 +73,9 @@ pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
             .with("date", cover.date)
             .with("trade_number", cover.trade_number)
             .with("document", cover.document),
+        Command::InclusiveQuota(quota) => Record::default()
+            .with("platform", quota.platform)
+            .with("quantity_grams", quota.quantity_grams.to_string())
+            .with("document", quota.document),
     })
 }
