@@ -15,9 +15,7 @@ use registry_client::proto::{
     EventFilter, GetInclusiveAccountRequest, ListEventsRequest, ListInclusiveAccountsRequest,
     ListPlatformsRequest, ListVouchersRequest, RedeemVoucherRequest, Voucher, VoucherStatus,
 };
-use registry_client::{
-    BankClient, ClientError, PlatformClient, ReadClient, credit_request,
-};
+use registry_client::{BankClient, ClientError, PlatformClient, ReadClient, credit_request};
 
 const RTT: Duration = Duration::from_millis(2);
 const PERSONS: u64 = 20_000;

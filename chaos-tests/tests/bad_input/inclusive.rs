@@ -23,12 +23,8 @@ pub(super) async fn tables(bench: &mut Bench) -> anyhow::Result<()> {
     platform.credit_inclusive(credit_request(PLATFORM, 1, &[(owner(1), 100)])?).await?;
     let bank = BankClient::new(bench.cluster.connect_as("bank-102")?);
     platform.issue_voucher(burn(1, 102, 50)).await?;
-    bank.redeem_voucher(RedeemVoucherRequest {
-        bank_id: 102,
-        voucher_id: 1,
-        ..Default::default()
-    })
-    .await?;
+    bank.redeem_voucher(RedeemVoucherRequest { bank_id: 102, voucher_id: 1, ..Default::default() })
+        .await?;
     bench.refusals.accept_changes().await?;
 
     openings(bench, &platform).await;
@@ -53,11 +49,7 @@ async fn quotas(bench: &mut Bench) {
             (InvalidArgument, "TOO_LONG", "platform"),
         ),
         ("of nothing", quota("x", 0, "d"), (InvalidArgument, "NOT_POSITIVE", "quantity_grams")),
-        (
-            "without a document",
-            quota("x", 1, ""),
-            (InvalidArgument, "FIELD_MISSING", "document"),
-        ),
+        ("without a document", quota("x", 1, ""), (InvalidArgument, "FIELD_MISSING", "document")),
     ];
     for (what, quota, expected) in rows {
         let command = Command::InclusiveQuota(quota);
@@ -176,11 +168,7 @@ async fn vouchers(bench: &mut Bench, platform: &PlatformClient, bank: &BankClien
         request
     };
     let rows: [(&str, IssueVoucherRequest, Refused); 8] = [
-        (
-            "of nobody",
-            with(|m| m.owner_id.clear()),
-            (InvalidArgument, "FIELD_MISSING", "owner_id"),
-        ),
+        ("of nobody", with(|m| m.owner_id.clear()), (InvalidArgument, "FIELD_MISSING", "owner_id")),
         ("of a stranger", burn(9, 102, 10), (NotFound, "UNKNOWN_INCLUSIVE_ACCOUNT", "owner_id")),
         ("at no bank", with(|m| m.bank_id = 0), (InvalidArgument, "FIELD_MISSING", "bank_id")),
         ("at bank 999", burn(1, 999, 10), (NotFound, "UNKNOWN_BANK", "bank_id")),

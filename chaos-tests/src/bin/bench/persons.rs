@@ -111,8 +111,8 @@ pub(crate) async fn run(out: &Path, smoke: bool) -> anyhow::Result<Persons> {
     bed.cluster.agreed_state(AGREEMENT_TIMEOUT).await?;
 
     let load_s = (opened.elapsed + credited.elapsed).as_secs_f64();
-    let peak_rss_mib = bed.rss_mib_by_node();
-    let greatest = peak_rss_mib.values().copied().fold(0.0, f64::max);
+    let peak_rss_mib = bed.peak_rss_mib();
+    let greatest = bed.greatest_rss_mib();
     let others_percent = opened.and(credited).and(day).and(burned).others_percent();
     let restarts = Box::pin(restart::both(&mut bed)).await?;
     bed.stop().await?;
