@@ -5,7 +5,7 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const PROTOS: [&str; 11] = [
+const PROTOS: [&str; 12] = [
     "registry/v1/account.proto",
     "registry/v1/cash.proto",
     "registry/v1/cluster.proto",
@@ -14,6 +14,7 @@ const PROTOS: [&str; 11] = [
     "registry/v1/inclusive.proto",
     "registry/v1/instrument.proto",
     "registry/v1/price.proto",
+    "registry/v1/repo.proto",
     "registry/v1/settlement.proto",
     "peer/v1/raft.proto",
     "storage/v1/log.proto",

@@ -15,6 +15,7 @@ use registry_proto::registry::inclusive_service_server::{
 use registry_proto::registry::instrument_service_server::{
     InstrumentService, InstrumentServiceServer,
 };
+use registry_proto::registry::repo_service_server::{RepoService, RepoServiceServer};
 use registry_proto::registry::settlement_service_server::{
     SettlementService, SettlementServiceServer,
 };
@@ -60,6 +61,7 @@ pub(crate) struct Script {
     pub(crate) platforms: Vec<Platform>,
     pub(crate) persons: Vec<InclusiveAccount>,
     pub(crate) vouchers: Vec<Voucher>,
+    pub(crate) repos: Vec<Repo>,
 }
 
 impl Default for Script {
@@ -82,6 +84,7 @@ impl Default for Script {
             platforms: Vec::new(),
             persons: Vec::new(),
             vouchers: Vec::new(),
+            repos: Vec::new(),
         }
     }
 }
@@ -113,6 +116,7 @@ impl FakeNode {
             .add_service(EventServiceServer::new(service.clone()))
             .add_service(InstrumentServiceServer::new(service.clone()))
             .add_service(InclusiveServiceServer::new(service.clone()))
+            .add_service(RepoServiceServer::new(service.clone()))
             .add_service(SettlementServiceServer::new(service))
             .serve_with_incoming(TcpListenerStream::new(listener));
         tokio::spawn(server);
@@ -311,6 +315,25 @@ impl InclusiveService for Service {
         issue_voucher(IssueVoucherRequest) -> VoucherReply;
         redeem_voucher(RedeemVoucherRequest) -> VoucherReply;
         get_inclusive_account(GetInclusiveAccountRequest) -> GetInclusiveAccountReply;
+    }
+}
+
+impl RepoService for Service {
+    answered! {
+        list_repos(ListReposRequest) -> ListReposReply = |script, _| {
+            Ok(ListReposReply {
+                stamp: script.stamp,
+                repos: script.repos.clone(),
+                next_after_repo_id: 0,
+            })
+        };
+    }
+
+    unused! {
+        propose_repo(ProposeRepoRequest) -> RepoReply;
+        accept_repo(AcceptRepoRequest) -> RepoReply;
+        decline_repo(DeclineRepoRequest) -> RepoReply;
+        return_repo(ReturnRepoRequest) -> RepoReply;
     }
 }
 

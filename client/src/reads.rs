@@ -7,6 +7,7 @@ use registry_proto::registry::event_service_client::EventServiceClient;
 use registry_proto::registry::inclusive_service_client::InclusiveServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
 use registry_proto::registry::price_service_client::PriceServiceClient;
+use registry_proto::registry::repo_service_client::RepoServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
     Account, ClearingReply, Consistency, DayReply, EventFilter, GetAccountReply, GetAccountRequest,
@@ -16,9 +17,10 @@ use registry_proto::registry::{
     ListAccountsReply, ListAccountsRequest, ListBanksReply, ListBanksRequest, ListDailyPricesReply,
     ListDailyPricesRequest, ListEventsReply, ListEventsRequest, ListInclusiveAccountsReply,
     ListInclusiveAccountsRequest, ListInstrumentsReply, ListInstrumentsRequest, ListPlatformsReply,
-    ListPlatformsRequest, ListProposalsReply, ListProposalsRequest, ListTradesReply,
-    ListTradesRequest, ListVouchersReply, ListVouchersRequest, ListWithdrawalsReply,
-    ListWithdrawalsRequest, TradeRecord, TradeStatus, WatchEventsReply, Withdrawal,
+    ListPlatformsRequest, ListProposalsReply, ListProposalsRequest, ListReposReply,
+    ListReposRequest, ListTradesReply, ListTradesRequest, ListVouchersReply, ListVouchersRequest,
+    ListWithdrawalsReply, ListWithdrawalsRequest, TradeRecord, TradeStatus, WatchEventsReply,
+    Withdrawal,
 };
 
 use crate::calls::read_calls;
@@ -85,6 +87,11 @@ impl ReadClient {
         get_daily_price(GetDailyPriceRequest) -> GetDailyPriceReply;
         /// One page of the price board.
         list_daily_prices(ListDailyPricesRequest) -> ListDailyPricesReply;
+    }
+
+    read_calls! { RepoServiceClient:
+        /// One page of repos.
+        list_repos(ListReposRequest) -> ListReposReply;
     }
 
     read_calls! { InclusiveServiceClient:

@@ -12,6 +12,7 @@ use super::finding::{Checked, Finding, Wrong, same};
 use super::inclusive::Persons;
 use super::postings;
 use super::proposals::Proposals;
+use super::repos::Repos;
 use super::trade::{TradeLine, TradeRange};
 use super::tree::{Tree, leaf_hash};
 use crate::formats::TradeTotals;
@@ -55,6 +56,7 @@ pub struct Auditor {
     proposals: Proposals,
     dues: Dues,
     pub(crate) persons: Persons,
+    pub(crate) repos: Repos,
 }
 
 /// Accounts of one [`What::AccountsLoaded`].
@@ -280,6 +282,16 @@ impl Auditor {
             | What::VouchersExpired { .. } => {
                 let banks = &self.books.banks;
                 self.persons.take(event, |bank| banks.contains_key(&bank))?;
+            }
+            What::RepoProposed { .. }
+            | What::RepoOpened { .. }
+            | What::RepoDeclined { .. }
+            | What::RepoReturned { .. }
+            | What::RepoReturnMissed { .. }
+            | What::RepoFailed { .. }
+            | What::RepoExpired { .. } => {
+                let books = &self.books;
+                self.repos.take(event, |leg| books.short_of(leg))?;
             }
         }
         self.books.post_all(&event.postings)

@@ -104,6 +104,28 @@ codes! {
         /// Provincial authority.
         Province = 3 "province";
     }
+    /// Where a repo stands.
+    RepoMark {
+        /// Waits for the buyer.
+        Proposed = 1 "PROPOSED";
+        /// The return is to come.
+        Open = 2 "OPEN";
+        /// The tonnes are the seller's again.
+        Returned = 3 "RETURNED";
+        /// The return could not be delivered in time.
+        Failed = 4 "FAILED";
+        /// A party said no.
+        Declined = 5 "DECLINED";
+        /// The buyer did not answer in time.
+        Expired = 6 "EXPIRED";
+    }
+    /// What a leg is short of.
+    Shortage {
+        /// Tonnes.
+        Goods = 1 "GOODS_SHORT";
+        /// Money.
+        Cash = 2 "CASH_SHORT";
+    }
     /// Where a voucher stands.
     VoucherMark {
         /// Its bank may take it.
@@ -142,6 +164,18 @@ impl Date {
         let (year, day) = (i32::try_from(year).ok()?, u8::try_from(day).ok()?);
         time::Date::from_calendar_date(year, month, day).ok()?;
         Some(Self(number))
+    }
+
+    /// Days since 1970-01-01.
+    pub(crate) fn day_number(self) -> i64 {
+        let (year, month, day) = (self.0 / 10_000, self.0 / 100 % 100, self.0 % 100);
+        // Only real dates are made.
+        let date = time::Month::try_from(u8::try_from(month).unwrap_or(1)).ok().and_then(|month| {
+            let (year, day) = (i32::try_from(year).ok()?, u8::try_from(day).ok()?);
+            time::Date::from_calendar_date(year, month, day).ok()
+        });
+        let epoch = time::Date::from_ordinal_date(1970, 1).ok();
+        date.zip(epoch).map_or(0, |(date, epoch)| (date - epoch).whole_days())
     }
 }
 

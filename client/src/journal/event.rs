@@ -1,8 +1,9 @@
 //! What an event says: the table of `docs/formats.md`, line by line.
 
 use super::bytes::{DecodeError, Reader, Wire};
-use super::code::{Date, HolderKind, Instrument, TradeMark};
+use super::code::{Date, HolderKind, Instrument, Shortage, TradeMark};
 use super::posting::Posting;
+use super::repos::RepoTerms;
 use super::trade::TradeLine;
 
 /// The only format there is.
@@ -203,4 +204,18 @@ kinds! {
     124 VoucherRedeemed { voucher: u64, bank: u64, }
     /// Vouchers had their time.
     125 VouchersExpired { vouchers: Vec<u64>, }
+    /// A seller offered a repo.
+    130 RepoProposed { repo: u64, terms: RepoTerms, expires_at_ms: i64, }
+    /// The buyer accepted, and the opening leg was delivered.
+    131 RepoOpened { repo: u64, seller: u64, buyer: u64, }
+    /// A party said no before the opening.
+    132 RepoDeclined { repo: u64, seller: u64, buyer: u64, reason: String, }
+    /// The return leg was delivered.
+    133 RepoReturned { repo: u64, seller: u64, buyer: u64, }
+    /// The return fell due and could not be delivered.
+    134 RepoReturnMissed { repo: u64, seller: u64, buyer: u64, reason: Shortage, }
+    /// The grace is over.
+    135 RepoFailed { repo: u64, seller: u64, buyer: u64, reason: Shortage, }
+    /// The buyer did not answer in time.
+    136 RepoExpired { repo: u64, seller: u64, buyer: u64, }
 }

@@ -2,7 +2,7 @@
 
 use registry_proto::registry::{
     Consistency, Event as WireEvent, GetJournalReply, ListAccountsRequest, ListBanksRequest,
-    ListInclusiveAccountsRequest, ListInstrumentsRequest, ListPlatformsRequest,
+    ListInclusiveAccountsRequest, ListInstrumentsRequest, ListPlatformsRequest, ListReposRequest,
     ListVouchersRequest, Stamp,
 };
 
@@ -46,6 +46,8 @@ pub struct NodeReport {
     pub persons_summed: bool,
     /// Vouchers compared.
     pub vouchers: u64,
+    /// Repos compared.
+    pub repos: u64,
     /// Where the last comparison was made.
     pub stamp: Stamp,
 }
@@ -99,8 +101,10 @@ pub async fn audit_node(
     }
     let (platforms, vouchers) = audit.platforms(reads).await?;
     let (persons, persons_summed) = audit.persons(reads).await?;
+    let repos = audit.repos(reads).await?;
     let journal = audit.root().await?;
     Ok(NodeReport {
+        repos,
         platforms,
         persons,
         persons_summed,
@@ -152,6 +156,26 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
         }
         self.reached = log_index;
         Ok(())
+    }
+
+    /// Compares repos; how many there are.
+    async fn repos(&mut self, reads: &ReadClient) -> Result<u64, AuditError> {
+        let mut compared = 0;
+        loop {
+            let request = ListReposRequest {
+                after_repo_id: compared,
+                page_size: PAGE_SIZE,
+                consistency: Consistency::Linearizable.into(),
+                ..Default::default()
+            };
+            let page = reads.list_repos(request).await?;
+            self.advance(page.stamp).await?;
+            compared = self.check(self.auditor.repos.compare(compared, &page.repos))?;
+            if page.next_after_repo_id == 0 || page.repos.is_empty() {
+                self.check(self.auditor.repos.all(compared))?;
+                return Ok(compared);
+            }
+        }
     }
 
     /// Compares platforms and vouchers; how many there are of each.

@@ -31,6 +31,7 @@ mod live;
 mod posting;
 mod postings;
 mod proposals;
+mod repos;
 mod trade;
 mod tree;
 
@@ -40,8 +41,8 @@ mod tests;
 pub use auditor::{AuditCounts, Auditor};
 pub use bytes::{DecodeError, Reader, Wire};
 pub use code::{
-    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark, TradeWay,
-    VoucherMark,
+    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, RepoMark, Shortage,
+    TradeMark, TradeWay, VoucherMark,
 };
 pub use event::{Event, What};
 pub use export::{ExportReport, export};
@@ -49,5 +50,6 @@ pub use export_file::{FileReport, Statement, audit_file};
 pub use finding::{AuditError, Finding};
 pub use live::{NodeReport, audit_node};
 pub use posting::Posting;
+pub use repos::RepoTerms;
 pub use trade::{TradeLine, TradeRange};
 pub use tree::{Tree, leaf_hash};

@@ -102,7 +102,14 @@ fn fits(event: &Event) -> bool {
         | What::InclusiveCredited { .. }
         | What::VoucherIssued { .. }
         | What::VoucherRedeemed { .. }
-        | What::VouchersExpired { .. } => postings.is_empty(),
+        | What::VouchersExpired { .. }
+        | What::RepoProposed { .. }
+        | What::RepoDeclined { .. }
+        | What::RepoReturnMissed { .. }
+        | What::RepoFailed { .. }
+        | What::RepoExpired { .. } => postings.is_empty(),
+        // Both legs are compared with the contract.
+        What::RepoOpened { .. } | What::RepoReturned { .. } => matches!(postings.len(), 4 | 6),
         What::WithdrawalRequested { .. } => moves(postings, AVAILABLE, PENDING_OUT),
         What::WithdrawalConfirmed { .. } => {
             moves(postings, PENDING_OUT, Place::Pot(CashPot::Withdrawn))

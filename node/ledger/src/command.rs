@@ -2,6 +2,7 @@
 
 use crate::control::Approval;
 use crate::inclusive::InclusiveCommand;
+use crate::repo::RepoCommand;
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
     ProposalId, Quantity, Trade, TradeNumber,
@@ -318,6 +319,8 @@ pub enum Command {
     },
     /// About the inclusive-platform instrument.
     Inclusive(InclusiveCommand),
+    /// About repos.
+    Repo(RepoCommand),
 }
 
 /// What a cluster is, fixed for its life.

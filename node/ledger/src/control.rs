@@ -246,6 +246,7 @@ impl Ledger {
             self.close_proposal(id, What::ProposalExpired { proposal: id });
         }
         self.expire_vouchers();
+        self.repos_due();
         Ok(Receipt::Done)
     }
 
@@ -253,7 +254,7 @@ impl Ledger {
     #[must_use]
     pub fn next_due(&self) -> Option<LedgerTime> {
         let proposals = self.proposals.values().map(|proposal| proposal.expires_at).min();
-        [proposals, self.next_voucher_due()].into_iter().flatten().min()
+        [proposals, self.next_voucher_due(), self.next_repo_due()].into_iter().flatten().min()
     }
 
     /// Open proposals in order, from the one after `after`.

@@ -46,6 +46,7 @@ impl Ledger {
         self.check_money(&mut report)?;
         self.check_withdrawals()?;
         self.check_inclusive()?;
+        self.check_repos()?;
         for day in self.days.values() {
             check_day(day)?;
             count(&mut report.days);

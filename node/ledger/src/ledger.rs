@@ -16,6 +16,7 @@ use crate::journal::{Journal, What};
 use crate::receipt::{Answer, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::repo::Repos;
 use crate::requests::Answers;
 use crate::segmented::Segmented;
 use crate::settlement::day::Day;
@@ -54,6 +55,7 @@ pub struct Ledger {
     /// What accounts owe the reserve at a bank; nothing is no entry.
     pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,
     pub(crate) inclusive: Inclusive,
+    pub(crate) repos: Repos,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -358,6 +360,7 @@ impl Ledger {
                 self.report_balance(*bank, *as_of, *balance)
             }
             Command::Inclusive(command) => self.carry_out_inclusive(command),
+            Command::Repo(command) => self.carry_out_repo(command),
         }
     }
 

@@ -43,6 +43,7 @@ mod queries;
 mod receipt;
 mod records;
 mod rejection;
+mod repo;
 mod requests;
 mod segmented;
 mod settlement;
@@ -80,6 +81,10 @@ pub use receipt::{
 };
 pub use records::{Loader, is_dense};
 pub use rejection::{Reason, Rejection};
+pub use repo::{
+    REPO_GRACE_LIMIT_MS, REPO_LIFE_LIMIT_MS, REPO_TENOR_LIMIT_DAYS, REPOS_PROPOSED_LIMIT, Repo,
+    RepoCommand, RepoId, RepoState, RepoTerms,
+};
 pub use requests::ANSWER_RETENTION_MS;
 pub use settlement::limits::{
     DELIVERY_STEP_LIMIT, HELD_TRADES_LIMIT, HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS,

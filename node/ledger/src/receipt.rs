@@ -3,6 +3,7 @@
 use crate::cash::{OpenWithdrawal, Pots, ReportedBalance};
 use crate::inclusive::InclusiveReceipt;
 use crate::rejection::Rejection;
+use crate::repo::Repo;
 use crate::types::{
     AccountId, BankId, Date, DayState, Fen, InstrumentCode, LedgerTime, ProposalId, Quantity,
     TradeNumber, TradeStatus,
@@ -105,6 +106,8 @@ pub enum Receipt {
     },
     /// About the inclusive-platform instrument.
     Inclusive(InclusiveReceipt),
+    /// The repo after the change.
+    Repo(Box<Repo>),
 }
 
 /// An account's position in one instrument. Total is the sum of all parts.

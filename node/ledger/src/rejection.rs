@@ -222,4 +222,19 @@ reasons! {
     VoucherRedeemed = 189, "VOUCHER_REDEEMED";
     /// The voucher's time is over.
     VoucherExpired = 190, "VOUCHER_EXPIRED";
+
+    /// No such repo.
+    UnknownRepo = 195, "UNKNOWN_REPO";
+    /// The account is not the party that may do this.
+    NotRepoParty = 196, "NOT_REPO_PARTY";
+    /// The repo's state does not allow this.
+    RepoState = 197, "REPO_STATE";
+    /// The buyer's time to accept is over.
+    RepoExpired = 198, "REPO_EXPIRED";
+    /// The return is not due yet.
+    ReturnNotDue = 199, "RETURN_NOT_DUE";
+    /// The return date lies in the past.
+    ReturnDatePassed = 200, "RETURN_DATE_PASSED";
+    /// The seller has as many open offers as are allowed.
+    TooManyRepos = 201, "TOO_MANY_REPOS";
 }

@@ -139,7 +139,8 @@ impl Touched {
             | RecordKey::Withdrawal(_)
             | RecordKey::Claim(..)
             | RecordKey::Voucher(_)
-            | RecordKey::InclusivePlatform(_) => self.others.insert(record),
+            | RecordKey::InclusivePlatform(_)
+            | RecordKey::Repo(_) => self.others.insert(record),
         }
     }
 

@@ -12,6 +12,7 @@ mod control;
 pub(crate) mod fields;
 pub(crate) mod inclusive;
 mod instrument;
+mod repo;
 mod settlement;
 mod trade;
 
@@ -117,6 +118,10 @@ pub(crate) fn decode_command(
         Wire::CreditInclusive(m) => (request(121, &m.request_id, m)?, inclusive::credit(m)?),
         Wire::IssueVoucher(m) => (request(122, &m.request_id, m)?, inclusive::issue_voucher(m)?),
         Wire::RedeemVoucher(m) => (request(123, &m.request_id, m)?, inclusive::redeem_voucher(m)?),
+        Wire::ProposeRepo(m) => (request(130, &m.request_id, m)?, repo::propose(m)?),
+        Wire::AcceptRepo(m) => (request(131, &m.request_id, m)?, repo::accept(m)?),
+        Wire::DeclineRepo(m) => (request(132, &m.request_id, m)?, repo::decline(m)?),
+        Wire::ReturnRepo(m) => (request(133, &m.request_id, m)?, repo::give_back(m)?),
     };
     let (request, command) = decoded;
     Ok((Some(request), command))

@@ -132,7 +132,16 @@ fn separation_of_duties() {
     }
     assert_eq!(
         writes(Role::Firm),
-        ["MoveHolding", "RequestWithdrawal", "RepayReserve", "RaiseObjection"]
+        [
+            "MoveHolding",
+            "RequestWithdrawal",
+            "RepayReserve",
+            "RaiseObjection",
+            "ProposeRepo",
+            "AcceptRepo",
+            "DeclineRepo",
+            "ReturnRepo"
+        ]
     );
     assert!(!allowed("/GetAccount", Role::Operator));
     let firm_scopes = RULES.iter().flat_map(|r| r.allowed.iter().map(move |(a, s)| (r.rpc, a, s)));
@@ -145,6 +154,8 @@ fn separation_of_duties() {
             "Withdrawal",
             "Withdrawals",
             "RepayReserve",
+            "Repo",
+            "Repos",
         ];
         if *role == Role::Firm && about_accounts.iter().any(|word| rpc.ends_with(word)) {
             assert_eq!(*scope, Scope::Own, "{rpc}");

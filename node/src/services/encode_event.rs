@@ -271,6 +271,50 @@ fn what(what: &Ledger) -> What {
         Ledger::VouchersExpired { vouchers } => What::VouchersExpired(proto::VouchersExpired {
             voucher_ids: vouchers.iter().map(|voucher| voucher.0).collect(),
         }),
+        Ledger::RepoProposed { repo, terms, expires_at } => {
+            What::RepoProposed(proto::RepoProposed {
+                repo_id: repo.0,
+                terms: Some(super::repo::terms(terms)),
+                expires_at_ms: expires_at.0,
+            })
+        }
+        Ledger::RepoOpened { repo, seller, buyer } => What::RepoOpened(proto::RepoOpened {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
+        Ledger::RepoDeclined { repo, seller, buyer, reason } => {
+            What::RepoDeclined(proto::RepoDeclined {
+                repo_id: repo.0,
+                seller_account: seller.0.into(),
+                buyer_account: buyer.0.into(),
+                reason: reason.clone(),
+            })
+        }
+        Ledger::RepoReturned { repo, seller, buyer } => What::RepoReturned(proto::RepoReturned {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
+        Ledger::RepoReturnMissed { repo, seller, buyer, reason } => {
+            What::RepoReturnMissed(proto::RepoReturnMissed {
+                repo_id: repo.0,
+                seller_account: seller.0.into(),
+                buyer_account: buyer.0.into(),
+                shortage: super::repo::shortage(*reason),
+            })
+        }
+        Ledger::RepoFailed { repo, seller, buyer, reason } => What::RepoFailed(proto::RepoFailed {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+            shortage: super::repo::shortage(*reason),
+        }),
+        Ledger::RepoExpired { repo, seller, buyer } => What::RepoExpired(proto::RepoExpired {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
     }
 }
 

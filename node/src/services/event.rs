@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures::Stream;
 use futures::StreamExt as _;
 use registry_ledger::journal::{Event, Posting, Subject};
-use registry_ledger::{AccountId, BankId, PlatformId, Reason, Rejection};
+use registry_ledger::{AccountId, BankId, PlatformId, Reason, Rejection, RepoId};
 use registry_proto::registry as proto;
 use registry_proto::registry::event_filter::About;
 use registry_proto::registry::event_service_server::EventService;
@@ -132,6 +132,7 @@ fn subject(about: &About) -> Result<Subject, Rejection> {
             })?;
             Subject::Platform(PlatformId(id))
         }
+        About::RepoId(id) => Subject::Repo(RepoId(*id)),
     })
 }
 

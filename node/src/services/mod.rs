@@ -17,6 +17,7 @@ mod health;
 mod inclusive;
 mod instrument;
 mod price;
+mod repo;
 mod settle_trades;
 mod settlement;
 pub(crate) mod status;
@@ -34,6 +35,7 @@ use registry_proto::registry::event_service_server::EventServiceServer;
 use registry_proto::registry::inclusive_service_server::InclusiveServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
+use registry_proto::registry::repo_service_server::RepoServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
 use tokio::sync::{Notify, watch};
 use tonic::service::Routes;
@@ -56,6 +58,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.ControlService",
     "registry.v1.ClusterService",
     "registry.v1.InclusiveService",
+    "registry.v1.RepoService",
 ];
 
 /// A chunk and more can be on its way while the log is busy, so that the
@@ -159,6 +162,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let events = EventServiceServer::new(event::Events(gateway.clone()));
     let control = ControlServiceServer::new(control::Control(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
+    let repos = RepoServiceServer::new(repo::Repos(gateway.clone()));
     let inclusive = InclusiveServiceServer::new(inclusive::Inclusive(gateway.clone()));
     Ok(Routes::new(accounts.max_decoding_message_size(limit))
         .add_service(cash.max_decoding_message_size(limit))
@@ -169,5 +173,6 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
         .add_service(control.max_decoding_message_size(limit + PROPOSAL_FRAME_BYTES))
         .add_service(cluster.max_decoding_message_size(limit))
         .add_service(inclusive.max_decoding_message_size(limit))
+        .add_service(repos.max_decoding_message_size(limit))
         .add_service(reflection.build_v1()?))
 }

@@ -117,7 +117,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownClaim
         | Reason::UnknownPlatform
         | Reason::UnknownInclusiveAccount
-        | Reason::UnknownVoucher => Code::NotFound,
+        | Reason::UnknownVoucher
+        | Reason::UnknownRepo => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -169,7 +170,13 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::BatchMismatch
         | Reason::InsufficientGrams
         | Reason::VoucherRedeemed
-        | Reason::VoucherExpired => Code::FailedPrecondition,
+        | Reason::VoucherExpired
+        | Reason::NotRepoParty
+        | Reason::RepoState
+        | Reason::RepoExpired
+        | Reason::ReturnNotDue
+        | Reason::ReturnDatePassed
+        | Reason::TooManyRepos => Code::FailedPrecondition,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::commands::{
     cluster::ClusterCommand, control::ControlCommand, day::DayCommand, events::EventsCommand,
     generate::GenerateDay, generate::GeneratePopulation, inclusive::InclusiveCommand,
     instrument::InstrumentCommand, journal::JournalCommand, load::LoadPopulation, pki::PkiCommand,
-    price::PriceCommand, settle_day::SettleDay,
+    price::PriceCommand, repo::RepoCommand, settle_day::SettleDay,
 };
 use crate::output::Format;
 
@@ -114,6 +114,9 @@ pub(crate) enum Command {
     /// Grams of persons: platforms, accounts, credits, vouchers (platform, bank, registry).
     #[command(subcommand)]
     Inclusive(InclusiveCommand),
+    /// Repos: a title transfer with a dated return leg (firm, registry, exchange).
+    #[command(subcommand)]
+    Repo(RepoCommand),
     /// Make sample firms and their holdings.
     GeneratePopulation(GeneratePopulation),
     /// Make a day's trades from its published figures.

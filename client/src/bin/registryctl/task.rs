@@ -7,6 +7,7 @@ use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
 use crate::commands::inclusive::InclusiveCommand;
 use crate::commands::instrument::InstrumentCommand;
+use crate::commands::repo::RepoCommand;
 use crate::exit::Usage;
 
 /// A job as far as errors are concerned.
@@ -65,6 +66,8 @@ impl Task {
                 | InclusiveCommand::Burn(_)
                 | InclusiveCommand::Redeem(_) => Self::Write,
             },
+            Command::Repo(RepoCommand::List(_)) => Self::Read,
+            Command::Repo(_) => Self::Write,
             Command::Price(_) => Self::Prices,
             Command::SettleDay(_) => Self::SettleDay,
             Command::Day(day) => match day {

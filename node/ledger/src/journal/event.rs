@@ -3,10 +3,11 @@
 use crate::codec::{CorruptRecord, Problem, Reader, Writer};
 use crate::inclusive::{Grams, InclusiveAccountId, PlatformId, VoucherId};
 use crate::journal::posting::Posting;
+use crate::repo::{RepoId, RepoTerms};
 use crate::stored::{Stored, stored_enum};
 use crate::types::{
-    AccountId, AccountKind, BankId, Date, Fen, InstrumentCode, LedgerTime, Price, ProposalId,
-    Quantity, Trade, TradeNumber, TradeStatus,
+    AccountId, AccountKind, BankId, Date, Fen, HeldReason, InstrumentCode, LedgerTime, Price,
+    ProposalId, Quantity, Trade, TradeNumber, TradeStatus,
 };
 
 /// First byte of an event.
@@ -388,6 +389,75 @@ stored_enum! {
             /// In the order of their ends.
             vouchers: Vec<VoucherId>,
         }
+        /// A seller offered a repo.
+        RepoProposed = 130 {
+            /// Its number.
+            repo: RepoId,
+            /// The contract.
+            terms: RepoTerms,
+            /// From then on the buyer cannot accept.
+            expires_at: LedgerTime,
+        }
+        /// The buyer accepted, and the opening leg was delivered.
+        RepoOpened = 131 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
+        /// A party said no before the opening.
+        RepoDeclined = 132 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// Why.
+            reason: String,
+        }
+        /// The return leg was delivered.
+        RepoReturned = 133 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
+        /// The return fell due and could not be delivered; its grace runs.
+        RepoReturnMissed = 134 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// What was short.
+            reason: HeldReason,
+        }
+        /// The grace is over and the return could not be delivered.
+        RepoFailed = 135 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// What was short.
+            reason: HeldReason,
+        }
+        /// The buyer did not answer in time.
+        RepoExpired = 136 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
     }
 }
 
@@ -406,6 +476,8 @@ pub enum Subject {
     Day(Date),
     /// One platform of the inclusive-platform instrument.
     Platform(PlatformId),
+    /// One repo.
+    Repo(RepoId),
 }
 
 impl Event {
@@ -528,6 +600,20 @@ impl What {
             }
             Self::VoucherRedeemed { bank, .. } => vec![Subject::Bank(bank)],
             Self::VouchersExpired { .. } => Vec::new(),
+            Self::RepoProposed { repo, ref terms, .. } => vec![
+                Subject::Account(terms.seller),
+                Subject::Account(terms.buyer),
+                Subject::Instrument(terms.instrument),
+                Subject::Repo(repo),
+            ],
+            Self::RepoOpened { repo, seller, buyer }
+            | Self::RepoDeclined { repo, seller, buyer, .. }
+            | Self::RepoReturned { repo, seller, buyer }
+            | Self::RepoReturnMissed { repo, seller, buyer, .. }
+            | Self::RepoFailed { repo, seller, buyer, .. }
+            | Self::RepoExpired { repo, seller, buyer } => {
+                vec![Subject::Account(seller), Subject::Account(buyer), Subject::Repo(repo)]
+            }
         }
     }
 }

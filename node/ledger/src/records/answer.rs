@@ -155,6 +155,10 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             reported.write(writer);
         }
         Receipt::Inclusive(receipt) => receipt.write(writer),
+        Receipt::Repo(repo) => {
+            writer.u8(70);
+            repo.write(writer);
+        }
     }
 }
 
@@ -198,6 +202,7 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             reported: Stored::read(reader)?,
         },
         60..=62 => Receipt::Inclusive(InclusiveReceipt::read(reader, tag)?),
+        70 => Receipt::Repo(Box::new(Stored::read(reader)?)),
         _ => return known(None, "receipt"),
     })
 }

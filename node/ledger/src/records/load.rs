@@ -127,6 +127,7 @@ impl Loader {
             RecordKey::InclusiveAccount(id) => ledger.load_inclusive_account(id, value)?,
             RecordKey::Voucher(id) => ledger.load_voucher(id, value)?,
             RecordKey::InclusivePlatform(id) => ledger.load_platform(id, value)?,
+            RecordKey::Repo(id) => ledger.load_repo(id, value)?,
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use crate::codec::{Problem, Reader, Writer, known};
 use crate::digest::hash_of;
 use crate::inclusive::{InclusiveAccountId, PlatformId, VoucherId};
 use crate::ledger::Ledger;
+use crate::repo::RepoId;
 use crate::settlement::chunk::place_number;
 use crate::types::{AccountId, BankId, Date, InstrumentCode, ProposalId};
 
@@ -59,6 +60,7 @@ pub(crate) enum RecordKey {
     InclusiveAccount(InclusiveAccountId),
     Voucher(VoucherId),
     InclusivePlatform(PlatformId),
+    Repo(RepoId),
 }
 
 impl RecordKey {
@@ -91,7 +93,8 @@ impl RecordKey {
             | Self::Statuses(..)
             | Self::Answer(_)
             | Self::Proposal(_)
-            | Self::Withdrawal(_) => 9,
+            | Self::Withdrawal(_)
+            | Self::Repo(_) => 9,
             Self::Price(..) | Self::Objection(..) => 13,
         }
     }
@@ -181,6 +184,10 @@ impl RecordKey {
                 writer.u8(38);
                 writer.u16(id.0);
             }
+            Self::Repo(id) => {
+                writer.u8(40);
+                writer.u64(id.0);
+            }
         }
     }
 
@@ -210,6 +217,7 @@ impl RecordKey {
             36 => Self::InclusiveAccount(InclusiveAccountId(reader.u32()?)),
             37 => Self::Voucher(VoucherId(reader.u32()?)),
             38 => Self::InclusivePlatform(PlatformId(reader.u16()?)),
+            40 => Self::Repo(RepoId(reader.u64()?)),
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -304,7 +312,8 @@ impl Ledger {
             | RecordKey::Withdrawal(_)
             | RecordKey::Claim(..)
             | RecordKey::Voucher(_)
-            | RecordKey::InclusivePlatform(_) => None,
+            | RecordKey::InclusivePlatform(_)
+            | RecordKey::Repo(_) => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -342,6 +351,7 @@ impl Ledger {
             RecordKey::InclusiveAccount(id) => return self.write_inclusive_account(id, writer),
             RecordKey::Voucher(id) => return self.write_voucher(id, writer),
             RecordKey::InclusivePlatform(id) => return self.write_platform(id, writer),
+            RecordKey::Repo(id) => return self.write_repo(id, writer),
         }
         Some(())
     }
@@ -390,5 +400,6 @@ impl Ledger {
                 (1..=self.inclusive.platform_count())
                     .map(|number| RecordKey::InclusivePlatform(PlatformId(number))),
             )
+            .chain(self.repos.iter().map(|repo| RecordKey::Repo(repo.id)))
     }
 }

@@ -12,6 +12,7 @@ mod properties;
 mod published_days;
 mod records;
 mod rejections;
+mod repo;
 mod requests;
 mod settlement_day;
 mod world;

@@ -61,6 +61,9 @@ pub(crate) struct AboutWhat {
     /// Only events of this platform, by its number.
     #[arg(long)]
     platform: Option<u32>,
+    /// Only events of this repo.
+    #[arg(long)]
+    repo: Option<u64>,
 }
 
 impl AboutWhat {
@@ -69,7 +72,8 @@ impl AboutWhat {
             .or_else(|| self.instrument.clone().map(About::Instrument))
             .or_else(|| self.bank.map(About::BankId))
             .or_else(|| self.date.clone().map(About::Date))
-            .or_else(|| self.platform.map(About::PlatformId))?;
+            .or_else(|| self.platform.map(About::PlatformId))
+            .or_else(|| self.repo.map(About::RepoId))?;
         Some(EventFilter { about: Some(about) })
     }
 }

@@ -20,6 +20,7 @@ pub(crate) mod load;
 pub(crate) mod pki;
 pub(crate) mod price;
 pub(crate) mod progress;
+pub(crate) mod repo;
 pub(crate) mod row;
 pub(crate) mod settle_day;
 
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Events(command) => Box::pin(command.run(global)).await?,
         Command::Audit(command) => Box::pin(command.run(global)).await?,
         Command::Inclusive(command) => Box::pin(command.run(global)).await?,
+        Command::Repo(command) => Box::pin(command.run(global)).await?,
         Command::GeneratePopulation(command) => command.run()?,
         Command::GenerateDay(command) => command.run()?,
         Command::LoadPopulation(command) => Box::pin(command.run(global)).await?,

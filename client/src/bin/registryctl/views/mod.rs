@@ -7,6 +7,7 @@ pub(crate) mod event;
 pub(crate) mod inclusive;
 pub(crate) mod market;
 pub(crate) mod proposal;
+pub(crate) mod repo;
 
 use registry_client::proto::Stamp;
 
