@@ -7,9 +7,10 @@
 //! settlement day step by step, [`books`] works out what a day must leave
 //! behind, [`sample_day`] does so for a published day; [`latency`] makes figures of
 //! waiting times, [`scratch`] says where a test's files go; [`persons`] makes those of an
-//! inclusive platform; [`model`] is the naive
+//! inclusive platform, [`beijing`] says what day it is; [`model`] is the naive
 //! ledger that the real one is compared with.
 
+pub mod beijing;
 pub mod books;
 pub mod cluster;
 pub mod day;

@@ -60,6 +60,7 @@ pub fn compare_state(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     compare_days(model, ledger)?;
     compare_prices(model, ledger)?;
     super::inclusive::compare_persons(model, ledger)?;
+    super::repo::compare_repos(model, ledger)?;
     super::cash::compare_cash(model, ledger)
 }
 
@@ -73,7 +74,7 @@ fn compare_proposals(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     let found: Vec<_> =
         open.map(|p| (p.id, p.maker.clone(), p.content.clone(), p.expires_at)).collect();
     let due = expected.iter().map(|(.., expires_at)| *expires_at);
-    let due = due.chain(model.next_voucher_due()).min();
+    let due = due.chain(model.next_voucher_due()).chain(model.next_repo_due()).min();
     same(|| "next that is due".to_owned(), &due, &ledger.next_due())?;
     same(|| "open proposals".to_owned(), &expected, &found)
 }

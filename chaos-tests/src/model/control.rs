@@ -111,6 +111,7 @@ impl Model {
         let now = self.now;
         self.waiting.retain(|waiting| waiting.expires_at > now);
         self.expire_vouchers();
+        self.repos_due();
         Ok(Receipt::Done)
     }
 }

@@ -19,6 +19,7 @@ mod officers;
 mod planted;
 mod positions;
 mod registration;
+mod repo;
 mod rng;
 mod run;
 mod stream;
@@ -29,7 +30,7 @@ use std::collections::BTreeMap;
 
 use registry_ledger::{
     AccountKind, Answer, BankId, Command, Date, DayState, Entry, Fen, InstrumentCode, LedgerTime,
-    Price, Reason, Receipt, Rejection,
+    Price, Reason, Receipt, Rejection, Repo,
 };
 
 use cash::CashBook;
@@ -78,6 +79,8 @@ pub struct Model {
     waiting: Vec<Waiting>,
     cash: CashBook,
     persons: PersonsBook,
+    /// A repo's number is its place, from 1.
+    repos: Vec<Repo>,
 }
 
 /// An account without its positions; its number is its place, from 1.
@@ -242,6 +245,7 @@ impl Model {
                 self.report_balance(*bank, *as_of, *balance)
             }
             Command::Inclusive(command) => self.inclusive(command),
+            Command::Repo(command) => self.repo(command),
         }
     }
 

@@ -41,6 +41,8 @@ pub enum Planted {
     QuotaIgnored,
     /// A bank takes a voucher whose time is over.
     ExpiredVoucherRedeemed,
+    /// A repo's return is paid at the price of its opening.
+    ReturnAtOpeningPrice,
 }
 
 impl Planted {
@@ -65,5 +67,6 @@ impl Planted {
         Self::CoveredTradeNotPaid,
         Self::QuotaIgnored,
         Self::ExpiredVoucherRedeemed,
+        Self::ReturnAtOpeningPrice,
     ];
 }

@@ -13,7 +13,8 @@ impl Workload {
     /// Proposes something, or does something with what waits.
     pub(super) fn control_call(&mut self, model: &Model) -> Asked {
         let due = model.waiting.iter().any(|waiting| waiting.expires_at <= model.now)
-            || model.next_voucher_due().is_some_and(|due| due <= model.now);
+            || model.next_voucher_due().is_some_and(|due| due <= model.now)
+            || model.next_repo_due().is_some_and(|due| due <= model.now);
         if due && self.rng.chance(20) {
             return ("node/11".to_owned(), Command::ExpireDue);
         }

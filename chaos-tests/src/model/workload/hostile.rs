@@ -27,7 +27,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         some.extend(some.clone());
         some
     };
-    match rng.below(27) {
+    match rng.below(29) {
         0 => Command::MoveHolding {
             account: account(rng, model),
             instrument: instrument(rng),
@@ -89,6 +89,10 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         17..20 => {
             let extreme = extreme(rng);
             super::inclusive::hostile(rng, model, extreme)
+        }
+        20..22 => {
+            let extreme = extreme(rng);
+            super::repo::hostile(rng, model, extreme)
         }
         _ => hostile_cash(rng, model, date),
     }

@@ -13,6 +13,7 @@ mod hostile;
 mod inclusive;
 mod market;
 mod market_faults;
+mod repo;
 mod trade_faults;
 mod trades;
 
@@ -104,6 +105,10 @@ impl Workload {
         match fault {
             Some(asked) => asked,
             None if (18..23).contains(&roll) => self.control_call(model),
+            None if (29..34).contains(&roll) => match self.repo_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
             None if (23..29).contains(&roll) => match self.inclusive_call(model) {
                 Some(asked) => asked,
                 None => self.day_call(model),

@@ -7,6 +7,7 @@ mod inclusive;
 mod life;
 mod money;
 mod node;
+mod repos;
 mod states;
 mod story;
 mod trades;
