@@ -142,18 +142,29 @@ async fn repos_open_and_return_both_legs_or_neither() -> anyhow::Result<()> {
     returned?;
     of.to(Position::Registered, 1_200).await?;
 
+    // Nobody answers in time.
+    let mut short =
+        ProposeRepoRequest { terms: Some(terms(3, "41.00", DAY_MS)), ..Default::default() };
+    short.time_to_live_ms = 1;
+    let unanswered = of.seller.propose_repo(short).await?.repo.expect("a repo").repo_id;
+    let accept = AcceptRepoRequest { repo_id: unanswered, account_id: 2, ..Default::default() };
+    let told = reason(of.buyer.accept_repo(accept).await);
+    // The leader may have ended it already.
+    assert!(["REPO_EXPIRED", "REPO_STATE"].contains(&told.as_str()), "{told}");
+    of.becomes(unanswered, RepoState::Expired).await?;
+
     let about = Some(EventFilter { about: Some(About::RepoId(dear)) });
     let request = ListEventsRequest { filter: about, ..Default::default() };
     let events = reads.list_events(request).await?.events;
     // Proposed, opened, missed, failed.
     assert_eq!(events.len(), 4);
     let own = ListReposRequest { account_id: 2, ..Default::default() };
-    assert_eq!(of.buyer.reads().list_repos(own).await?.repos.len(), 4);
+    assert_eq!(of.buyer.reads().list_repos(own).await?.repos.len(), 5);
     let foreign = ListReposRequest { account_id: 1, ..Default::default() };
     assert_eq!(reason(of.buyer.reads().list_repos(foreign).await), "NOT_AUTHORISED");
 
     cluster.agreed_state(DUE_TIMEOUT).await?;
     let report = audit_node(reads, |_, _| {}).await?;
-    assert_eq!((report.repos, report.accounts), (4, 3));
+    assert_eq!((report.repos, report.accounts), (5, 3));
     Ok(())
 }

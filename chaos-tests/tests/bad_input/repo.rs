@@ -44,7 +44,8 @@ pub(super) async fn tables(bench: &mut Bench) -> anyhow::Result<()> {
     let (seller, buyer, other) = (firm(1)?, firm(2)?, firm(3)?);
     offers(bench, &seller).await;
     answers(bench, &seller, &buyer, &other).await?;
-    denied(bench, &seller).await
+    denied(bench, &seller).await?;
+    too_many(bench, &seller).await
 }
 
 async fn offers(bench: &mut Bench, seller: &RepoClient) {
@@ -207,6 +208,18 @@ async fn answers(
     let list = ListReposRequest { state: 9, account_id: 1, ..Default::default() };
     let expected = (InvalidArgument, "MALFORMED", "state");
     bench.refusals.row("repos of no state", seller.reads().list_repos(list).await, expected).await;
+    Ok(())
+}
+
+/// A hundred offers may wait for their buyers; two do already.
+async fn too_many(bench: &mut Bench, seller: &RepoClient) -> anyhow::Result<()> {
+    for _ in 2..100 {
+        seller.propose_repo(propose(terms())).await?;
+    }
+    bench.refusals.accept_changes().await?;
+    let expected = (FailedPrecondition, "TOO_MANY_REPOS", "seller_account");
+    let outcome = seller.propose_repo(propose(terms())).await;
+    bench.refusals.row("the 101st offer", outcome, expected).await;
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 mod rejected;
 mod rejected_days;
 mod rejected_inclusive;
+mod rejected_repo;
 
 use bytes::Bytes;
 use prost::Message as _;

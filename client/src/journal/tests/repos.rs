@@ -167,7 +167,11 @@ fn repos_that_cannot_be_are_caught() {
         ("opened by the seller", vec![proposed(), by("firm/1", opened())], "actor"),
         ("opened without an offer", vec![opened()], "repo"),
         ("opened twice", vec![proposed(), opened(), opened()], "state of repo 1"),
-        ("tonnes without a leg between banks", vec![proposed(), posting(half, opened())], "repo 1"),
+        (
+            "tonnes without a leg between banks",
+            vec![proposed(), posting(half, opened())],
+            "postings at bank 102",
+        ),
         ("another price", vec![proposed(), posting(returning(), opened())], "postings of repo 1"),
         ("back too early", vec![proposed(), opened(), returned(due() - 1)], "due"),
         ("back twice", vec![proposed(), opened(), returned(due()), returned(due())], "state"),
