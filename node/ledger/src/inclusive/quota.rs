@@ -22,8 +22,8 @@ impl Ledger {
         positive_grams(grams, FIELD)?;
         text::check_line(document, "document")?;
         // All quotas together fit one number, so no sum of grams overflows later.
-        let quotas = self.inclusive.platforms.iter().map(|platform| platform.quota);
-        let all = quotas.fold(Some(grams), |sum, quota| sum?.checked_add(quota));
+        let mut quotas = self.inclusive.platforms.iter().map(|platform| platform.quota);
+        let all = quotas.try_fold(grams, Grams::checked_add);
         all.ok_or_else(|| overflow(FIELD))?;
         let (platform, new) = match self.inclusive.platform_named(name) {
             Some(known) => (known, false),
