@@ -1,12 +1,13 @@
 //! A settlement bank's side: what it needs to see, and what only it can say.
 
 use registry_proto::registry::cash_service_client::CashServiceClient;
+use registry_proto::registry::inclusive_service_client::InclusiveServiceClient;
 use registry_proto::registry::pledge_service_client::PledgeServiceClient;
 use registry_proto::registry::{
     Bank, ConfirmWithdrawalRequest, Consistency, DailyPrice, DeclareDefaultRequest,
-    GetDailyPriceRequest, ListBanksRequest, PledgeReply, PledgeRequest, RejectWithdrawalRequest,
-    ReleasePledgeRequest, ReportBalanceReply, ReportBalanceRequest, TakeProceedsReply,
-    TakeProceedsRequest, WithdrawalReply,
+    GetDailyPriceRequest, ListBanksRequest, PledgeReply, PledgeRequest, RedeemVoucherRequest,
+    RejectWithdrawalRequest, ReleasePledgeRequest, ReportBalanceReply, ReportBalanceRequest,
+    TakeProceedsReply, TakeProceedsRequest, VoucherReply, WithdrawalReply,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -48,6 +49,11 @@ impl BankClient {
         declare_default(DeclareDefaultRequest) -> PledgeReply;
         /// Takes what sales of pledged tonnes have brought.
         take_proceeds(TakeProceedsRequest) -> TakeProceedsReply;
+    }
+
+    write_calls! { InclusiveServiceClient:
+        /// Says that the bank took a voucher.
+        redeem_voucher(RedeemVoucherRequest) -> VoucherReply;
     }
 
     /// All settlement banks; figures only of the caller's own.

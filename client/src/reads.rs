@@ -4,26 +4,30 @@ use registry_proto::registry::account_service_client::AccountServiceClient;
 use registry_proto::registry::cash_service_client::CashServiceClient;
 use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::event_service_client::EventServiceClient;
+use registry_proto::registry::inclusive_service_client::InclusiveServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
 use registry_proto::registry::pledge_service_client::PledgeServiceClient;
 use registry_proto::registry::price_service_client::PriceServiceClient;
 use registry_proto::registry::query_service_client::QueryServiceClient;
+use registry_proto::registry::repo_service_client::RepoServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
     Account, Candle, ClearingReply, Consistency, DayReply, EventFilter, GetAccountReply,
     GetAccountRequest, GetBalancesAtReply, GetBalancesAtRequest, GetDailyPriceReply,
-    GetDailyPriceRequest, GetDayRequest, GetJournalReply, GetJournalRequest, GetOverviewReply,
-    GetOverviewRequest, GetPaymentInstructionsRequest, GetPeriodStatementReply,
-    GetPeriodStatementRequest, GetReconciliationReply, GetReconciliationRequest, GetStatementReply,
-    GetStatementRequest, GetTradeHistoryReply, GetTradeHistoryRequest, Holder, ListAccountsReply,
-    ListAccountsRequest, ListBanksReply, ListBanksRequest, ListCandlesReply, ListCandlesRequest,
-    ListDailyPricesReply, ListDailyPricesRequest, ListEventsReply, ListEventsRequest,
-    ListFreezesReply, ListFreezesRequest, ListHoldersReply, ListHoldersRequest,
-    ListInstrumentTotalsReply, ListInstrumentTotalsRequest, ListInstrumentsReply,
-    ListInstrumentsRequest, ListPledgesReply, ListPledgesRequest, ListProposalsReply,
-    ListProposalsRequest, ListTradesReply, ListTradesRequest, ListWithdrawalsReply,
-    ListWithdrawalsRequest, Stamp, TradeRecord, TradeStatus, VerifyPledgeReply,
-    VerifyPledgeRequest, WatchEventsReply, Withdrawal, verify_pledges_reply,
+    GetDailyPriceRequest, GetDayRequest, GetInclusiveAccountReply, GetInclusiveAccountRequest,
+    GetJournalReply, GetJournalRequest, GetOverviewReply, GetOverviewRequest,
+    GetPaymentInstructionsRequest, GetPeriodStatementReply, GetPeriodStatementRequest,
+    GetReconciliationReply, GetReconciliationRequest, GetStatementReply, GetStatementRequest,
+    GetTradeHistoryReply, GetTradeHistoryRequest, Holder, ListAccountsReply, ListAccountsRequest,
+    ListBanksReply, ListBanksRequest, ListCandlesReply, ListCandlesRequest, ListDailyPricesReply,
+    ListDailyPricesRequest, ListEventsReply, ListEventsRequest, ListFreezesReply,
+    ListFreezesRequest, ListHoldersReply, ListHoldersRequest, ListInclusiveAccountsReply,
+    ListInclusiveAccountsRequest, ListInstrumentTotalsReply, ListInstrumentTotalsRequest,
+    ListInstrumentsReply, ListInstrumentsRequest, ListPlatformsReply, ListPlatformsRequest,
+    ListPledgesReply, ListPledgesRequest, ListProposalsReply, ListProposalsRequest, ListReposReply,
+    ListReposRequest, ListTradesReply, ListTradesRequest, ListVouchersReply, ListVouchersRequest,
+    ListWithdrawalsReply, ListWithdrawalsRequest, Stamp, TradeRecord, TradeStatus,
+    VerifyPledgeReply, VerifyPledgeRequest, WatchEventsReply, Withdrawal, verify_pledges_reply,
 };
 
 use crate::calls::read_calls;
@@ -118,6 +122,22 @@ impl ReadClient {
         list_instrument_totals(ListInstrumentTotalsRequest) -> ListInstrumentTotalsReply;
         /// One page of daily candles.
         list_candles(ListCandlesRequest) -> ListCandlesReply;
+    }
+
+    read_calls! { RepoServiceClient:
+        /// One page of repos.
+        list_repos(ListReposRequest) -> ListReposReply;
+    }
+
+    read_calls! { InclusiveServiceClient:
+        /// One person's account.
+        get_inclusive_account(GetInclusiveAccountRequest) -> GetInclusiveAccountReply;
+        /// One page of persons' accounts.
+        list_inclusive_accounts(ListInclusiveAccountsRequest) -> ListInclusiveAccountsReply;
+        /// Platforms with their quotas.
+        list_platforms(ListPlatformsRequest) -> ListPlatformsReply;
+        /// One page of vouchers.
+        list_vouchers(ListVouchersRequest) -> ListVouchersReply;
     }
 
     read_calls! { EventServiceClient:

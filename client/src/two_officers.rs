@@ -5,7 +5,8 @@ use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::controlled_command::Command;
 use registry_proto::registry::{
     AccountsOpened, ApproveReply, ApproveRequest, BookLoading, ControlledCommand, Day, FreezeStep,
-    Holding, Issuance, PledgeStep, ProposeRequest, Resumption, Suspension,
+    Holding, InclusiveQuota, Issuance, Platform, PledgeStep, ProposeRequest, Resumption,
+    Suspension,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -132,6 +133,21 @@ impl TwoOfficers {
     ) -> Result<FreezeStep, ClientError> {
         match self.carry_out(request_id, command).await?.result {
             Some(Approved::Freeze(step)) => Ok(step),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Lets a platform credit more; its first quota admits it.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn grant_quota(
+        &self,
+        request_id: &str,
+        quota: InclusiveQuota,
+    ) -> Result<Platform, ClientError> {
+        match self.carry_out(request_id, Command::InclusiveQuota(quota)).await?.result {
+            Some(Approved::Platform(platform)) => Ok(platform),
             other => Err(unexpected(&other)),
         }
     }

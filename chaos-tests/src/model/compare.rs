@@ -60,7 +60,9 @@ pub fn compare_state(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     compare_days(model, ledger)?;
     compare_prices(model, ledger)?;
     super::cash::compare_cash(model, ledger)?;
-    super::encumbered::compare_encumbered(model, ledger)
+    super::encumbered::compare_encumbered(model, ledger)?;
+    super::inclusive::compare_persons(model, ledger)?;
+    super::repo::compare_repos(model, ledger)
 }
 
 fn compare_proposals(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
@@ -73,7 +75,8 @@ fn compare_proposals(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     let found: Vec<_> =
         open.map(|p| (p.id, p.maker.clone(), p.content.clone(), p.expires_at)).collect();
     let proposals = expected.iter().map(|(.., expires_at)| *expires_at);
-    let due = proposals.chain(model.next_offer_end()).min();
+    let due = proposals.chain(model.next_offer_end());
+    let due = due.chain(model.next_voucher_due()).chain(model.next_repo_due()).min();
     same(|| "next that is due".to_owned(), &due, &ledger.next_due())?;
     same(|| "open proposals".to_owned(), &expected, &found)
 }

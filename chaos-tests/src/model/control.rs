@@ -1,6 +1,8 @@
 //! Two people: one list of what waits.
 
-use registry_ledger::{Approval, Command, LedgerTime, PledgeCommand, ProposalId, Reason, Receipt};
+use registry_ledger::{
+    Approval, Command, InclusiveCommand, LedgerTime, PledgeCommand, ProposalId, Reason, Receipt,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{Model, Outcome, Planted, Refused, check_text, refuse};
@@ -85,6 +87,7 @@ impl Model {
                         | PledgeCommand::ReleaseByCourt { .. }
                         | PledgeCommand::Enforce { .. }
                 )
+                | Command::Inclusive(InclusiveCommand::GrantQuota { .. })
         );
         if !needs_two {
             return refuse(Reason::Malformed, "content");
@@ -114,6 +117,8 @@ impl Model {
         let now = self.now;
         self.waiting.retain(|waiting| waiting.expires_at > now);
         self.expire_offers();
+        self.expire_vouchers();
+        self.repos_due();
         Ok(Receipt::Done)
     }
 }

@@ -18,12 +18,14 @@ mod disposal;
 mod encumbered;
 mod freezes;
 mod history;
+mod inclusive;
 mod officers;
 mod planted;
 mod pledge_steps;
 mod pledges;
 mod positions;
 mod registration;
+mod repo;
 mod rng;
 mod run;
 mod stream;
@@ -34,13 +36,14 @@ use std::collections::BTreeMap;
 
 use registry_ledger::{
     AccountKind, Answer, BankId, Command, Date, DayState, Entry, Fen, InstrumentCode, LedgerTime,
-    Price, Reason, Receipt, Rejection,
+    Price, Reason, Receipt, Rejection, Repo,
 };
 
 use cash::CashBook;
 use control::Waiting;
 use day::Day;
 use freezes::Order;
+use inclusive::PersonsBook;
 use pledges::PledgeBook;
 use positions::Positions;
 
@@ -89,6 +92,9 @@ pub struct Model {
     orders: Vec<Order>,
     /// Of the entry being applied.
     log_index: u64,
+    persons: PersonsBook,
+    /// A repo's number is its place, from 1.
+    repos: Vec<Repo>,
 }
 
 /// An account without its positions; its number is its place, from 1.
@@ -258,6 +264,8 @@ impl Model {
             Command::SetUsableUntil { instrument, usable_until } => {
                 self.set_usable_until(*instrument, *usable_until)
             }
+            Command::Inclusive(command) => self.inclusive(command),
+            Command::Repo(command) => self.repo(command),
         }
     }
 

@@ -59,6 +59,12 @@ pub enum Planted {
     FrozenAccountTrades,
     /// Tonnes that are pledged are lacking like any others.
     PledgedIsGoodsShort,
+    /// A platform credits more than its quota.
+    QuotaIgnored,
+    /// A bank takes a voucher whose time is over.
+    ExpiredVoucherRedeemed,
+    /// A repo's return is paid at the price of its opening.
+    ReturnAtOpeningPrice,
 }
 
 impl Planted {
@@ -92,5 +98,8 @@ impl Planted {
         Self::TradingFrozenFirst,
         Self::FrozenAccountTrades,
         Self::PledgedIsGoodsShort,
+        Self::QuotaIgnored,
+        Self::ExpiredVoucherRedeemed,
+        Self::ReturnAtOpeningPrice,
     ];
 }

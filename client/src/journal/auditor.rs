@@ -11,9 +11,11 @@ use super::dues::Dues;
 use super::event::{Event, What};
 use super::finding::{Checked, Finding, Wrong, same};
 use super::freezes::Freezes;
+use super::inclusive::Persons;
 use super::pledges::Pledges;
 use super::postings;
 use super::proposals::Proposals;
+use super::repos::Repos;
 use super::terms::PledgeParties;
 use super::trade::{TradeLine, TradeRange};
 use super::tree::{Tree, leaf_hash};
@@ -62,6 +64,8 @@ pub struct Auditor {
     /// Whose tonnes the announced sale sells.
     selling: Option<PledgeParties>,
     following: Following,
+    pub(crate) persons: Persons,
+    pub(crate) repos: Repos,
 }
 
 /// Accounts of one [`What::AccountsLoaded`].
@@ -136,6 +140,8 @@ impl Auditor {
         same("whether the event founds the registry", event.number == 1, founded)?;
         match event.what {
             What::AccountsLoaded { count, .. }
+            | What::InclusiveAccountsOpened { count, .. }
+            | What::InclusiveCredited { count, .. }
             | What::TradesAccepted { count, .. }
             | What::TradesSettled { count, .. }
                 if !(1..=IMPOSSIBLE_COUNT).contains(&count) =>
@@ -311,6 +317,25 @@ impl Auditor {
             | What::UsableUntilSet { .. } => {
                 self.announced(event, awaited.as_ref())?;
                 follows = self.pledges.take(event, &self.books)?;
+            }
+            What::InclusiveQuotaGranted { .. }
+            | What::InclusiveAccountsOpened { .. }
+            | What::InclusiveCredited { .. }
+            | What::VoucherIssued { .. }
+            | What::VoucherRedeemed { .. }
+            | What::VouchersExpired { .. } => {
+                let banks = &self.books.banks;
+                self.persons.take(event, |bank| banks.contains_key(&bank))?;
+            }
+            What::RepoProposed { .. }
+            | What::RepoOpened { .. }
+            | What::RepoDeclined { .. }
+            | What::RepoReturned { .. }
+            | What::RepoReturnMissed { .. }
+            | What::RepoFailed { .. }
+            | What::RepoExpired { .. } => {
+                let books = &self.books;
+                self.repos.take(event, |leg| books.short_of(leg))?;
             }
         }
         if needs_two_people(&event.what) {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::code::{
-    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark,
+    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, Shortage, TradeMark,
 };
 use super::finding::{Checked, Wrong, same};
 use super::posting::Posting;
@@ -283,6 +283,24 @@ impl Books {
             }
             Posting::GoodsPot { .. } | Posting::CashPot { .. } => Ok(()),
         })
+    }
+
+    /// What these postings would take and is not there; goods are looked at first.
+    pub(crate) fn short_of(&self, postings: &[Posting]) -> Option<Shortage> {
+        if self.must_be_free(postings).is_err() {
+            return Some(Shortage::Frozen);
+        }
+        let goods = postings.iter().any(|posting| match *posting {
+            Posting::Goods { account, instrument, part, tonnes } => {
+                self.tonnes(account, instrument, part) + tonnes < 0
+            }
+            _ => false,
+        });
+        let cash = postings.iter().any(|posting| match *posting {
+            Posting::Cash { account, bank, part, fen } => self.fen(account, bank, part) + fen < 0,
+            _ => false,
+        });
+        if goods { Some(Shortage::Goods) } else { cash.then_some(Shortage::Cash) }
     }
 
     /// What the buyer of a trade lacks at its bank.

@@ -121,6 +121,39 @@ codes! {
         /// Provincial authority.
         Province = 3 "province";
     }
+    /// Where a repo stands.
+    RepoMark {
+        /// Waits for the buyer.
+        Proposed = 1 "PROPOSED";
+        /// The return is to come.
+        Open = 2 "OPEN";
+        /// The tonnes are the seller's again.
+        Returned = 3 "RETURNED";
+        /// The return could not be delivered in time.
+        Failed = 4 "FAILED";
+        /// A party said no.
+        Declined = 5 "DECLINED";
+        /// The buyer did not answer in time.
+        Expired = 6 "EXPIRED";
+    }
+    /// What a leg is short of.
+    Shortage {
+        /// Tonnes.
+        Goods = 1 "GOODS_SHORT";
+        /// Money.
+        Cash = 2 "CASH_SHORT";
+        /// A court froze one of the accounts.
+        Frozen = 3 "ACCOUNT_FROZEN";
+    }
+    /// Where a voucher stands.
+    VoucherMark {
+        /// Its bank may take it.
+        Issued = 1 "issued";
+        /// Its bank took it.
+        Redeemed = 2 "redeemed";
+        /// Its time was over first.
+        Expired = 3 "expired";
+    }
     /// How a trade was made.
     TradeWay {
         /// 挂牌

@@ -1,8 +1,9 @@
 //! What an event says: the table of `docs/formats.md`, line by line.
 
 use super::bytes::{DecodeError, Reader, Wire};
-use super::code::{Date, FreePart, HolderKind, Instrument, TradeMark};
+use super::code::{Date, FreePart, HolderKind, Instrument, Shortage, TradeMark};
 use super::posting::Posting;
+use super::repos::RepoTerms;
 use super::terms::{FreezeTarget, OtherTonnes, PledgeParties, PledgeTerms};
 use super::trade::TradeLine;
 
@@ -233,4 +234,35 @@ kinds! {
     69 ReserveRepaid { claim_fen: i64, }
     /// A bank said what it holds.
     70 BalanceReported { bank: u64, as_of: Date, balance_fen: i64, }
+    /// A platform may credit more.
+    120 InclusiveQuotaGranted { platform: u64, name: String, grams: i64, document: String, }
+    /// Persons got accounts.
+    121 InclusiveAccountsOpened { platform: u64, first: u64, count: u64, owners_sha256: [u8; 32], }
+    /// Persons were credited.
+    122 InclusiveCredited {
+        platform: u64, batch: u64, count: u64, grams: i64, lines_sha256: [u8; 32],
+    }
+    /// Grams were burned into a voucher.
+    123 VoucherIssued {
+        voucher: u64, account: u64, platform: u64, bank: u64, grams: i64, fen: i64,
+        expires_at_ms: i64,
+    }
+    /// Its bank took a voucher.
+    124 VoucherRedeemed { voucher: u64, bank: u64, }
+    /// Vouchers had their time.
+    125 VouchersExpired { vouchers: Vec<u64>, }
+    /// A seller offered a repo.
+    130 RepoProposed { repo: u64, terms: RepoTerms, expires_at_ms: i64, }
+    /// The buyer accepted, and the opening leg was delivered.
+    131 RepoOpened { repo: u64, seller: u64, buyer: u64, }
+    /// A party said no before the opening.
+    132 RepoDeclined { repo: u64, seller: u64, buyer: u64, reason: String, }
+    /// The return leg was delivered.
+    133 RepoReturned { repo: u64, seller: u64, buyer: u64, }
+    /// The return fell due and could not be delivered.
+    134 RepoReturnMissed { repo: u64, seller: u64, buyer: u64, reason: Shortage, }
+    /// The grace is over.
+    135 RepoFailed { repo: u64, seller: u64, buyer: u64, reason: Shortage, }
+    /// The buyer did not answer in time.
+    136 RepoExpired { repo: u64, seller: u64, buyer: u64, }
 }

@@ -28,11 +28,13 @@ mod export_file;
 mod feed;
 mod finding;
 mod freezes;
+mod inclusive;
 mod live;
 mod pledges;
 mod posting;
 mod postings;
 mod proposals;
+mod repos;
 mod terms;
 mod trade;
 mod tree;
@@ -43,8 +45,8 @@ mod tests;
 pub use auditor::{AuditCounts, Auditor};
 pub use bytes::{DecodeError, Reader, Wire};
 pub use code::{
-    CashPart, CashPot, Date, FreePart, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark,
-    TradeWay,
+    CashPart, CashPot, Date, FreePart, GoodsPot, HolderKind, Instrument, PositionPart, RepoMark,
+    Shortage, TradeMark, TradeWay, VoucherMark,
 };
 pub use event::{Event, What};
 pub use export::{ExportReport, export};
@@ -52,6 +54,7 @@ pub use export_file::{FileReport, Statement, audit_file};
 pub use finding::{AuditError, Finding};
 pub use live::{NodeReport, audit_node};
 pub use posting::Posting;
+pub use repos::RepoTerms;
 pub use terms::{FreezeTarget, OtherTonnes, PledgeParties, PledgeTerms};
 pub use trade::{TradeLine, TradeRange};
 pub use tree::{Tree, leaf_hash};

@@ -23,6 +23,9 @@ use issue::{Authority, Usage};
 /// sample day's settlement banks.
 pub const SAMPLE_BANKS: [u32; 8] = [102, 103, 104, 105, 301, 302, 308, 310];
 
+/// Platform that [`Layout::dual_city`] makes a user for.
+pub const SAMPLE_PLATFORM: &str = "sh-carbon";
+
 /// Why no certificate was made.
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
@@ -60,12 +63,21 @@ pub enum Role {
     Operator,
     /// Reads everything.
     Auditor,
+    /// Inclusive platform (碳普惠平台); credits its persons.
+    Platform,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::Exchange, Self::Registry, Self::Bank, Self::Firm, Self::Operator, Self::Auditor];
+    pub const ALL: [Self; 7] = [
+        Self::Exchange,
+        Self::Registry,
+        Self::Bank,
+        Self::Firm,
+        Self::Operator,
+        Self::Auditor,
+        Self::Platform,
+    ];
 
     /// The role as it stands in the certificate's URI.
     #[must_use]
@@ -77,6 +89,7 @@ impl Role {
             Self::Firm => "firm",
             Self::Operator => "operator",
             Self::Auditor => "auditor",
+            Self::Platform => "platform",
         }
     }
 }
@@ -92,7 +105,7 @@ pub struct Layout {
 
 impl Layout {
     /// Three nodes in each city, the exchange, two registry officers, an
-    /// operator, an auditor and eight settlement banks.
+    /// operator, an auditor, an inclusive platform and eight settlement banks.
     #[must_use]
     pub fn dual_city() -> Self {
         let node = |id: u64, name: &str| (id, name.to_owned());
@@ -102,6 +115,7 @@ impl Layout {
             (Role::Registry, "officer-2".to_owned()),
             (Role::Operator, "1".to_owned()),
             (Role::Auditor, "1".to_owned()),
+            (Role::Platform, SAMPLE_PLATFORM.to_owned()),
         ];
         users.extend(SAMPLE_BANKS.map(|bank| (Role::Bank, bank.to_string())));
         Self {

@@ -2,7 +2,9 @@
 
 use crate::control::Approval;
 use crate::freeze::FreezeCommand;
+use crate::inclusive::InclusiveCommand;
 use crate::pledge::PledgeCommand;
+use crate::repo::RepoCommand;
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
     ProposalId, Quantity, Trade, TradeNumber,
@@ -328,6 +330,10 @@ pub enum Command {
         /// How much, >= 0.
         balance: Fen,
     },
+    /// About the inclusive-platform instrument.
+    Inclusive(InclusiveCommand),
+    /// About repos.
+    Repo(RepoCommand),
 }
 
 /// What a cluster is, fixed for its life.

@@ -68,6 +68,9 @@ impl Command {
         if let Self::Pledge(command) = self {
             return command.needs_two_people();
         }
+        if let Self::Inclusive(command) = self {
+            return command.needs_two_people();
+        }
         matches!(
             self,
             Self::LoadAccounts { .. }
@@ -247,14 +250,17 @@ impl Ledger {
             self.close_proposal(id, What::ProposalExpired { proposal: id });
         }
         self.expire_offers(EXPIRED_PER_ENTRY);
+        self.expire_vouchers();
+        self.repos_due();
         Ok(Receipt::Done)
     }
 
     /// When [`Command::ExpireDue`] has something to do next.
     #[must_use]
     pub fn next_due(&self) -> Option<LedgerTime> {
-        let proposals = self.proposals.values().map(|proposal| proposal.expires_at);
-        proposals.chain(self.pledges.next_end()).min()
+        let proposals = self.proposals.values().map(|proposal| proposal.expires_at).min();
+        let others = [self.pledges.next_end(), self.next_voucher_due(), self.next_repo_due()];
+        others.into_iter().chain([proposals]).flatten().min()
     }
 
     /// Open proposals in order, from the one after `after`.

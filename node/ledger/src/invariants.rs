@@ -50,6 +50,8 @@ impl Ledger {
         self.check_money(&mut report)?;
         self.check_withdrawals()?;
         self.check_encumbered(&mut report)?;
+        self.check_inclusive()?;
+        self.check_repos()?;
         for day in self.days.values() {
             check_day(day)?;
             count(&mut report.days);

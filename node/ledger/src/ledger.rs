@@ -11,12 +11,14 @@ use crate::command::{Command, Entry, Genesis};
 use crate::control::{Counters, Proposal};
 use crate::digest::{Digest, HashSum};
 use crate::freeze::Freezes;
+use crate::inclusive::Inclusive;
 use crate::instrument::Instrument;
 use crate::journal::{Journal, What};
 use crate::pledge::Pledges;
 use crate::receipt::{Answer, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::repo::Repos;
 use crate::requests::Answers;
 use crate::segmented::Segmented;
 use crate::settlement::day::Day;
@@ -59,6 +61,8 @@ pub struct Ledger {
     pub(crate) freezes: Freezes,
     /// Until when an instrument can meet obligations; open is no entry.
     pub(crate) usable_until: BTreeMap<InstrumentCode, Date>,
+    pub(crate) inclusive: Inclusive,
+    pub(crate) repos: Repos,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -376,6 +380,8 @@ impl Ledger {
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
             }
+            Command::Inclusive(command) => self.carry_out_inclusive(command),
+            Command::Repo(command) => self.carry_out_repo(command),
         }
     }
 

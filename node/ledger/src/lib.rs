@@ -36,6 +36,7 @@ mod digest;
 pub mod formats;
 mod freeze;
 pub mod history;
+mod inclusive;
 mod instrument;
 mod invariants;
 pub mod journal;
@@ -47,6 +48,7 @@ mod queries;
 mod receipt;
 mod records;
 mod rejection;
+mod repo;
 mod requests;
 mod segmented;
 mod settlement;
@@ -73,6 +75,12 @@ pub use control::{
 };
 pub use digest::{Digest, record_hash};
 pub use freeze::{Freeze, FreezeCommand, FreezeTarget};
+pub use inclusive::{
+    CreditBatch, CreditLine, Grams, INCLUSIVE_LINES_LIMIT, InclusiveAccountId,
+    InclusiveAccountView, InclusiveCommand, InclusiveReceipt, OwnerId, PLATFORM_NAME_LIMIT,
+    PlatformId, PlatformView, VOUCHER_LIFE_LIMIT_MS, Voucher, VoucherFilter, VoucherId,
+    VoucherStatus, credit_sha256,
+};
 pub use invariants::{BrokenInvariant, InvariantReport};
 pub use ledger::{Ledger, Sealed};
 pub use opening::OPENING_ACCOUNTS_LIMIT;
@@ -86,6 +94,10 @@ pub use receipt::{
 };
 pub use records::{Loader, is_dense};
 pub use rejection::{Reason, Rejection};
+pub use repo::{
+    REPO_GRACE_LIMIT_MS, REPO_LIFE_LIMIT_MS, REPO_TENOR_LIMIT_DAYS, REPOS_PROPOSED_LIMIT, Repo,
+    RepoCommand, RepoId, RepoState, RepoTerms,
+};
 pub use requests::ANSWER_RETENTION_MS;
 pub use settlement::limits::{
     DELIVERY_STEP_LIMIT, HELD_TRADES_LIMIT, HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS,

@@ -1,8 +1,10 @@
 //! What the ledger answers when a command was carried out.
 
 use crate::cash::{OpenWithdrawal, Pots, ReportedBalance};
+use crate::inclusive::InclusiveReceipt;
 use crate::pledge::PledgeState;
 use crate::rejection::Rejection;
+use crate::repo::Repo;
 use crate::types::{
     AccountId, BankId, Date, DayState, Fen, FreezeId, InstrumentCode, LedgerTime, PledgeId,
     ProposalId, Quantity, TradeNumber, TradeStatus,
@@ -132,6 +134,10 @@ pub enum Receipt {
         /// What it said.
         reported: ReportedBalance,
     },
+    /// About the inclusive-platform instrument.
+    Inclusive(InclusiveReceipt),
+    /// The repo after the change.
+    Repo(Box<Repo>),
 }
 
 /// An account's position in one instrument. Total is the sum of all parts.

@@ -244,4 +244,41 @@ reasons! {
     PositionBeforeRecords = 212, "POSITION_BEFORE_RECORDS";
     /// The cursor is of another question, or none at all.
     CursorMismatch = 213, "CURSOR_MISMATCH";
+    /// No such platform.
+    UnknownPlatform = 180, "UNKNOWN_PLATFORM";
+    /// The platform has no account of this person.
+    UnknownInclusiveAccount = 181, "UNKNOWN_INCLUSIVE_ACCOUNT";
+    /// The person has an account already.
+    InclusiveAccountExists = 182, "INCLUSIVE_ACCOUNT_EXISTS";
+    /// The platform may not credit so much.
+    QuotaExceeded = 183, "QUOTA_EXCEEDED";
+    /// The batch is not the next one.
+    BatchOutOfOrder = 184, "BATCH_OUT_OF_ORDER";
+    /// The batch's lines do not come to what it says of them.
+    BatchMismatch = 185, "BATCH_MISMATCH";
+    /// The person has fewer grams than asked.
+    InsufficientGrams = 186, "INSUFFICIENT_GRAMS";
+    /// The grams are not worth whole fen.
+    NotWholeFen = 187, "NOT_WHOLE_FEN";
+    /// No such voucher at this bank.
+    UnknownVoucher = 188, "UNKNOWN_VOUCHER";
+    /// The voucher was redeemed already.
+    VoucherRedeemed = 189, "VOUCHER_REDEEMED";
+    /// The voucher's time is over.
+    VoucherExpired = 190, "VOUCHER_EXPIRED";
+
+    /// No such repo.
+    UnknownRepo = 195, "UNKNOWN_REPO";
+    /// The account is not the party that may do this.
+    NotRepoParty = 196, "NOT_REPO_PARTY";
+    /// The repo's state does not allow this.
+    RepoState = 197, "REPO_STATE";
+    /// The buyer's time to accept is over.
+    RepoExpired = 198, "REPO_EXPIRED";
+    /// The return is not due yet.
+    ReturnNotDue = 199, "RETURN_NOT_DUE";
+    /// The return date lies in the past.
+    ReturnDatePassed = 200, "RETURN_DATE_PASSED";
+    /// The seller has as many open offers as are allowed.
+    TooManyRepos = 201, "TOO_MANY_REPOS";
 }

@@ -8,7 +8,7 @@ use registry_proto::registry::{
 };
 use registry_proto::storage::Approve;
 
-use super::{account, cash, fields, instrument, pledge};
+use super::{account, cash, fields, inclusive, instrument, pledge};
 
 /// A day, when the request leaves the time open.
 const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
@@ -79,6 +79,7 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         Some(Content::CourtRelease(asked)) => pledge::court_release(asked),
         Some(Content::FreezeOrder(asked)) => pledge::freeze_order(asked),
         Some(Content::FreezeLifting(asked)) => pledge::freeze_lifting(asked),
+        Some(Content::InclusiveQuota(quota)) => inclusive::quota(quota),
         Some(Content::Resumption(day)) => Ok(Command::ResumeDay(fields::date(&day.date, "date")?)),
     }
 }

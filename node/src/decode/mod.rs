@@ -10,12 +10,12 @@ mod cash;
 mod chunk;
 mod control;
 pub(crate) mod fields;
+pub(crate) mod inclusive;
 mod instrument;
 mod pledge;
+mod repo;
 mod settlement;
 mod trade;
-
-pub(crate) use trade::ChunkHead;
 
 use prost::Message;
 use registry_ledger::{Command, Genesis, Member, Reason, Rejection, Request, Trade};
@@ -23,6 +23,8 @@ use registry_proto::storage;
 use registry_proto::storage::LogCommand;
 use registry_proto::storage::log_command::Command as Wire;
 use sha2::{Digest as _, Sha256};
+
+pub(crate) use trade::ChunkHead;
 
 /// The trades of a chunk.
 ///
@@ -131,6 +133,14 @@ pub(crate) fn decode_command(
         Wire::FundReserve(m) => (request(77, &m.request_id, m)?, cash::fund_reserve(m)?),
         Wire::RepayReserve(m) => (request(78, &m.request_id, m)?, cash::repay_reserve(m)?),
         Wire::ReportBalance(m) => (request(79, &m.request_id, m)?, cash::report_balance(m)?),
+        Wire::OpenInclusiveAccounts(m) => (request(120, &m.request_id, m)?, inclusive::open(m)?),
+        Wire::CreditInclusive(m) => (request(121, &m.request_id, m)?, inclusive::credit(m)?),
+        Wire::IssueVoucher(m) => (request(122, &m.request_id, m)?, inclusive::issue_voucher(m)?),
+        Wire::RedeemVoucher(m) => (request(123, &m.request_id, m)?, inclusive::redeem_voucher(m)?),
+        Wire::ProposeRepo(m) => (request(130, &m.request_id, m)?, repo::propose(m)?),
+        Wire::AcceptRepo(m) => (request(131, &m.request_id, m)?, repo::accept(m)?),
+        Wire::DeclineRepo(m) => (request(132, &m.request_id, m)?, repo::decline(m)?),
+        Wire::ReturnRepo(m) => (request(133, &m.request_id, m)?, repo::give_back(m)?),
     };
     let (request, command) = decoded;
     Ok((Some(request), command))

@@ -29,6 +29,8 @@ pub(crate) enum Role {
     Operator,
     /// Reads everything, changes nothing.
     Auditor,
+    /// An inclusive platform (碳普惠平台); credits its persons' grams.
+    Platform,
 }
 
 /// A role with a name: one certificate holder.
@@ -67,7 +69,7 @@ pub(crate) enum AccessError {
 
 impl Role {
     /// Every role, in the order of the access table.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Registry,
         Self::Exchange,
         Self::Bank,
@@ -75,6 +77,7 @@ impl Role {
         Self::Operator,
         Self::Auditor,
         Self::Node,
+        Self::Platform,
     ];
 
     /// The word in certificates and actors.
@@ -87,6 +90,7 @@ impl Role {
             Self::Firm => "firm",
             Self::Operator => "operator",
             Self::Auditor => "auditor",
+            Self::Platform => "platform",
         }
     }
 
@@ -233,6 +237,32 @@ impl Caller {
         match Self::any(extensions)?.principal.role {
             Role::Bank => Self::of_bank(extensions, bank_id),
             _ => Self::of_account(extensions, account_id),
+        }
+    }
+
+    /// The caller of an RPC about one platform; empty names all of them.
+    pub(crate) fn of_platform(extensions: &Extensions, name: &str) -> Result<Self, Status> {
+        let caller = Self::any(extensions)?;
+        let own = caller.principal.role == Role::Platform && caller.principal.name == name;
+        match caller.scope {
+            Scope::Own if !own => {
+                Err(status::access(&caller.denied("act for a platform other than itself")))
+            }
+            Scope::Own | Scope::All => Ok(caller),
+            Scope::Names => Err(status::access(&caller.denied("read what platforms credited"))),
+        }
+    }
+
+    /// The caller of an RPC about a platform's vouchers at a bank: a bank names
+    /// itself, a platform itself; 0 and nothing name none.
+    pub(crate) fn of_platform_at_bank(
+        extensions: &Extensions,
+        platform: &str,
+        bank_id: u32,
+    ) -> Result<Self, Status> {
+        match Self::any(extensions)?.principal.role {
+            Role::Bank => Self::of_bank(extensions, bank_id),
+            _ => Self::of_platform(extensions, platform),
         }
     }
 

@@ -51,11 +51,15 @@ const FIRM_OWN: (Role, Scope) = (Role::Firm, Scope::Own);
 const OPERATOR: (Role, Scope) = (Role::Operator, Scope::All);
 const AUDITOR: (Role, Scope) = (Role::Auditor, Scope::All);
 const NODE: (Role, Scope) = (Role::Node, Scope::All);
+const PLATFORM: (Role, Scope) = (Role::Platform, Scope::All);
+const PLATFORM_OWN: (Role, Scope) = (Role::Platform, Scope::Own);
 
-const EVERY_ROLE: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, NODE];
+const EVERY_ROLE: &[(Role, Scope)] =
+    &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, NODE, PLATFORM];
 const MARKET: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR];
 const HOLDERS: &[(Role, Scope)] = &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN];
 const PUBLIC: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR];
+const JOURNAL_READERS: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR, PLATFORM];
 const DAY_READERS: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, AUDITOR];
 const STAFF: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, OPERATOR, AUDITOR];
 
@@ -141,6 +145,9 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.EventService/ListEvents", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
     client("registry.v1.EventService/WatchEvents", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
     client("registry.v1.EventService/GetJournal", MARKET),
+    client("registry.v1.EventService/ListEvents", &[REGISTRY, AUDITOR, FIRM_OWN]),
+    client("registry.v1.EventService/WatchEvents", &[REGISTRY, AUDITOR, FIRM_OWN]),
+    client("registry.v1.EventService/GetJournal", JOURNAL_READERS),
     client("registry.v1.ControlService/Propose", &[REGISTRY]),
     client("registry.v1.ControlService/Approve", &[REGISTRY]),
     client("registry.v1.ControlService/Decline", &[REGISTRY]),
@@ -153,6 +160,22 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.QueryService/ListHolders", &[REGISTRY, AUDITOR]),
     client("registry.v1.QueryService/ListInstrumentTotals", PUBLIC),
     client("registry.v1.QueryService/ListCandles", PUBLIC),
+    client("registry.v1.InclusiveService/OpenInclusiveAccounts", &[PLATFORM_OWN]),
+    client("registry.v1.InclusiveService/CreditInclusive", &[PLATFORM_OWN]),
+    client("registry.v1.InclusiveService/IssueVoucher", &[PLATFORM_OWN]),
+    client("registry.v1.InclusiveService/RedeemVoucher", &[BANK_OWN]),
+    client("registry.v1.InclusiveService/GetInclusiveAccount", &[REGISTRY, AUDITOR, PLATFORM_OWN]),
+    client("registry.v1.InclusiveService/ListInclusiveAccounts", &[REGISTRY, AUDITOR]),
+    client("registry.v1.InclusiveService/ListPlatforms", &[REGISTRY, AUDITOR, PLATFORM_OWN]),
+    client(
+        "registry.v1.InclusiveService/ListVouchers",
+        &[REGISTRY, AUDITOR, BANK_OWN, PLATFORM_OWN],
+    ),
+    client("registry.v1.RepoService/ProposeRepo", &[FIRM_OWN]),
+    client("registry.v1.RepoService/AcceptRepo", &[FIRM_OWN]),
+    client("registry.v1.RepoService/DeclineRepo", &[FIRM_OWN]),
+    client("registry.v1.RepoService/ReturnRepo", &[REGISTRY, EXCHANGE, FIRM_OWN]),
+    client("registry.v1.RepoService/ListRepos", &[REGISTRY, EXCHANGE, AUDITOR, FIRM_OWN]),
     client("registry.v1.ClusterService/GetStatus", STAFF),
     client("registry.v1.ClusterService/Bootstrap", &[OPERATOR]),
     client("grpc.health.v1.Health/Check", EVERY_ROLE),

@@ -7,7 +7,6 @@ use prost::Message;
 use super::{Port, RULES, Scope, find};
 use crate::security::identity::Role;
 
-// The few fields of google.protobuf.FileDescriptorSet that name RPCs.
 #[derive(Clone, PartialEq, Message)]
 struct Files {
     #[prost(message, repeated, tag = "1")]
@@ -125,14 +124,24 @@ fn separation_of_duties() {
             "AcceptSubstitution",
             "DeclineSubstitution",
             "DeclareDefault",
-            "TakeProceeds"
+            "TakeProceeds",
+            "RedeemVoucher"
         ]
     );
-    for rpc in ["/ConfirmWithdrawal", "/RejectWithdrawal"] {
+    for rpc in ["/ConfirmWithdrawal", "/RejectWithdrawal", "/RedeemVoucher"] {
         assert!(!allowed(rpc, Role::Registry), "{rpc}");
     }
     assert_eq!(writes(Role::Node), Vec::<&str>::new());
     assert_eq!(writes(Role::Operator), ["Bootstrap"]);
+    assert_eq!(
+        writes(Role::Platform),
+        ["OpenInclusiveAccounts", "CreditInclusive", "IssueVoucher"]
+    );
+    // A platform sees nothing of the market, and nobody credits in its stead.
+    assert!(!allowed("/GetAccount", Role::Platform) && !allowed("/ListEvents", Role::Platform));
+    for rpc in ["/OpenInclusiveAccounts", "/CreditInclusive", "/IssueVoucher"] {
+        assert!(!allowed(rpc, Role::Registry), "{rpc}");
+    }
     assert_eq!(
         writes(Role::Firm),
         [
@@ -144,7 +153,11 @@ fn separation_of_duties() {
             "DeclinePledge",
             "AddToPledge",
             "OfferSubstitution",
-            "DeclineSubstitution"
+            "DeclineSubstitution",
+            "ProposeRepo",
+            "AcceptRepo",
+            "DeclineRepo",
+            "ReturnRepo"
         ]
     );
     assert!(!allowed("/GetAccount", Role::Operator));
@@ -163,6 +176,8 @@ fn separation_of_duties() {
             "VerifyPledges",
             "ListPledges",
             "ListFreezes",
+            "Repo",
+            "Repos",
         ];
         if *role == Role::Firm && about_accounts.iter().any(|word| rpc.ends_with(word)) {
             assert_eq!(*scope, Scope::Own, "{rpc}");
@@ -172,6 +187,10 @@ fn separation_of_duties() {
         RULES.iter().filter(|r| r.rpc.contains("CashService") && !r.rpc.ends_with("/ListBanks"));
     for (role, scope) in banks.flat_map(|r| r.allowed) {
         assert!(*role != Role::Bank || *scope == Scope::Own);
+    }
+    let persons = RULES.iter().filter(|r| r.rpc.contains("InclusiveService"));
+    for (role, scope) in persons.flat_map(|r| r.allowed) {
+        assert!(![Role::Bank, Role::Platform].contains(role) || *scope == Scope::Own);
     }
 }
 

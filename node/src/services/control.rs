@@ -1,7 +1,7 @@
 //! Two people: propose, approve, decline, withdraw, and what waits.
 
 use registry_ledger::amount::format_yuan;
-use registry_ledger::{ProposalId, Receipt};
+use registry_ledger::{InclusiveReceipt, ProposalId, Receipt};
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 
 use crate::security::Caller;
 use crate::services::gateway::{Gateway, page_size_of, unexpected};
-use crate::services::{encode, encode_pledge};
+use crate::services::{encode, encode_pledge, inclusive};
 
 /// Proposals of a page, at most and when the caller does not say.
 const MOST_PER_PAGE: u32 = 100;
@@ -77,6 +77,9 @@ impl ControlService for Control {
             }),
             Receipt::Pledge { pledge, state, version, quantity } => {
                 Approved::Pledge(encode_pledge::step(pledge, state, version, quantity))
+            }
+            Receipt::Inclusive(InclusiveReceipt::Platform(view)) => {
+                Approved::Platform(inclusive::encode_platform(&view))
             }
             other => match encode_pledge::freeze_step(&other) {
                 Some(step) => Approved::Freeze(step),

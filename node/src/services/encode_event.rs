@@ -247,6 +247,95 @@ fn what(what: &Ledger) -> Option<What> {
                 balance_yuan: format_yuan(*balance),
             })
         }
+        Ledger::InclusiveQuotaGranted { platform, name, grams, document } => {
+            What::InclusiveQuotaGranted(proto::InclusiveQuotaGranted {
+                platform_id: platform.0.into(),
+                platform: name.clone(),
+                quantity_grams: grams.0,
+                document: document.clone(),
+            })
+        }
+        Ledger::InclusiveAccountsOpened { platform, first, count, owners_sha256 } => {
+            What::InclusiveAccountsOpened(proto::InclusiveAccountsOpened {
+                platform_id: platform.0.into(),
+                first_account_id: first.0,
+                account_count: *count,
+                owners_sha256: digest(*owners_sha256),
+            })
+        }
+        Ledger::InclusiveCredited { platform, batch, count, grams, lines_sha256 } => {
+            What::InclusiveCredited(proto::InclusiveCredited {
+                platform_id: platform.0.into(),
+                batch_number: *batch,
+                line_count: *count,
+                total_grams: grams.0,
+                lines_sha256: digest(*lines_sha256),
+            })
+        }
+        Ledger::VoucherIssued { voucher, account, platform, bank, grams, amount, expires_at } => {
+            What::VoucherIssued(proto::VoucherIssued {
+                voucher_id: voucher.0,
+                inclusive_account_id: account.0,
+                platform_id: platform.0.into(),
+                bank_id: bank.0.into(),
+                quantity_grams: grams.0,
+                amount_yuan: format_yuan(*amount),
+                expires_at_ms: expires_at.0,
+            })
+        }
+        Ledger::VoucherRedeemed { voucher, bank } => {
+            What::VoucherRedeemed(proto::VoucherRedeemed {
+                voucher_id: voucher.0,
+                bank_id: bank.0.into(),
+            })
+        }
+        Ledger::VouchersExpired { vouchers } => What::VouchersExpired(proto::VouchersExpired {
+            voucher_ids: vouchers.iter().map(|voucher| voucher.0).collect(),
+        }),
+        Ledger::RepoProposed { repo, terms, expires_at } => {
+            What::RepoProposed(proto::RepoProposed {
+                repo_id: repo.0,
+                terms: Some(super::repo::terms(terms)),
+                expires_at_ms: expires_at.0,
+            })
+        }
+        Ledger::RepoOpened { repo, seller, buyer } => What::RepoOpened(proto::RepoOpened {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
+        Ledger::RepoDeclined { repo, seller, buyer, reason } => {
+            What::RepoDeclined(proto::RepoDeclined {
+                repo_id: repo.0,
+                seller_account: seller.0.into(),
+                buyer_account: buyer.0.into(),
+                reason: reason.clone(),
+            })
+        }
+        Ledger::RepoReturned { repo, seller, buyer } => What::RepoReturned(proto::RepoReturned {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
+        Ledger::RepoReturnMissed { repo, seller, buyer, reason } => {
+            What::RepoReturnMissed(proto::RepoReturnMissed {
+                repo_id: repo.0,
+                seller_account: seller.0.into(),
+                buyer_account: buyer.0.into(),
+                shortage: super::repo::shortage(*reason),
+            })
+        }
+        Ledger::RepoFailed { repo, seller, buyer, reason } => What::RepoFailed(proto::RepoFailed {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+            shortage: super::repo::shortage(*reason),
+        }),
+        Ledger::RepoExpired { repo, seller, buyer } => What::RepoExpired(proto::RepoExpired {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
     })
 }
 

@@ -2,11 +2,12 @@
 
 use std::pin::Pin;
 
-use futures::Stream;
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use registry_ledger::history::{self, Edge, End, Moment};
 use registry_ledger::journal::{Event, Posting, Subject, What};
-use registry_ledger::{AccountId, BankId, PledgeId, Reason, Rejection, TradeNumber};
+use registry_ledger::{
+    AccountId, BankId, PlatformId, PledgeId, Reason, Rejection, RepoId, TradeNumber,
+};
 use registry_proto::registry as proto;
 use registry_proto::registry::event_filter::About;
 use registry_proto::registry::event_service_server::EventService;
@@ -172,6 +173,14 @@ fn subject(about: &About) -> Result<Subject, Rejection> {
             fields::date(&trade.date, "filter.trade.date")?,
             TradeNumber(trade.trade_number),
         ),
+        About::PlatformId(id) => {
+            let id = u16::try_from(*id).map_err(|_| {
+                let message = format!("filter.platform_id = {id}: no such platform");
+                Rejection::new(Reason::UnknownPlatform, "filter.platform_id", message)
+            })?;
+            Subject::Platform(PlatformId(id))
+        }
+        About::RepoId(id) => Subject::Repo(RepoId(*id)),
     })
 }
 

@@ -105,7 +105,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::SelfTrade
         | Reason::TradeTime
         | Reason::PeriodReversed
-        | Reason::CursorMismatch => Code::InvalidArgument,
+        | Reason::CursorMismatch
+        | Reason::NotWholeFen => Code::InvalidArgument,
 
         Reason::UnknownAccount
         | Reason::UnknownBank
@@ -120,6 +121,10 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownFreeze => Code::NotFound,
 
         Reason::NotCounterparty => Code::PermissionDenied,
+        Reason::UnknownPlatform
+        | Reason::UnknownInclusiveAccount
+        | Reason::UnknownVoucher
+        | Reason::UnknownRepo => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -128,7 +133,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::InstrumentExists
         | Reason::ChunkConflict
         | Reason::TradeConflict
-        | Reason::TradeDuplicate => Code::AlreadyExists,
+        | Reason::TradeDuplicate
+        | Reason::InclusiveAccountExists => Code::AlreadyExists,
 
         Reason::NotBootstrapped
         | Reason::InsufficientHolding
@@ -181,7 +187,19 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::SubstitutionOpen
         | Reason::NoSubstitution
         | Reason::PositionAhead
-        | Reason::PositionBeforeRecords => Code::FailedPrecondition,
+        | Reason::PositionBeforeRecords
+        | Reason::QuotaExceeded
+        | Reason::BatchOutOfOrder
+        | Reason::BatchMismatch
+        | Reason::InsufficientGrams
+        | Reason::VoucherRedeemed
+        | Reason::VoucherExpired
+        | Reason::NotRepoParty
+        | Reason::RepoState
+        | Reason::RepoExpired
+        | Reason::ReturnNotDue
+        | Reason::ReturnDatePassed
+        | Reason::TooManyRepos => Code::FailedPrecondition,
     }
 }
 

@@ -339,6 +339,14 @@ fn subject_key(subject: Subject, ordinal: Option<u64>) -> Vec<u8> {
             key.extend_from_slice(&date.yyyymmdd().to_be_bytes());
             key.extend_from_slice(&number.0.to_be_bytes());
         }
+        Subject::Platform(platform) => {
+            key.push(40);
+            key.extend_from_slice(&platform.0.to_be_bytes());
+        }
+        Subject::Repo(repo) => {
+            key.push(41);
+            key.extend_from_slice(&repo.0.to_be_bytes());
+        }
     }
     key.extend(ordinal.into_iter().flat_map(u64::to_be_bytes));
     key

@@ -10,6 +10,7 @@ mod cases;
 mod day;
 mod measure;
 mod national;
+mod persons;
 mod plot;
 mod report;
 mod single;
@@ -38,12 +39,14 @@ const SWEEP: &str = "sweep";
 /// tenth of the national day.
 const GROWTH: &str = "growth";
 const NATIONAL_DAY: &str = "national-day";
+/// Two million persons of an inclusive platform; only when it is named.
+const PERSONS: &str = "persons";
 
 /// Measures the cluster and writes target/bench/report.json and load.svg.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// What to run, by name; all but the national day when not given.
+    /// What to run, by name; all but the national day and persons when not given.
     #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
     /// Trades of each case that sends chunks.
@@ -72,6 +75,7 @@ struct Plan {
     sweep: bool,
     /// The national day, or the share of it that shows growth.
     day: Option<(&'static str, f64)>,
+    persons: bool,
 }
 
 // One thread: the nodes need the processors, and nothing here runs for long.
@@ -99,7 +103,7 @@ impl Plan {
         let known: Vec<&str> = CASES
             .iter()
             .map(|case| case.name)
-            .chain([VERIFY, SWEEP, GROWTH, NATIONAL_DAY])
+            .chain([VERIFY, SWEEP, GROWTH, NATIONAL_DAY, PERSONS])
             .collect();
         for name in &args.cases {
             let found = known.contains(&name.as_str());
@@ -112,7 +116,7 @@ impl Plan {
         };
         let cases = CASES.iter().filter(|case| all || chosen(case.name)).collect();
         let (verify, sweep) = (all || chosen(VERIFY), all || chosen(SWEEP));
-        Ok(Self { size, cases, verify, sweep, day })
+        Ok(Self { size, cases, verify, sweep, day, persons: chosen(PERSONS) })
     }
 }
 
@@ -149,6 +153,12 @@ async fn run(plan: &Plan, out: &Path) -> anyhow::Result<()> {
         let measured = Box::pin(national::run(out, scale, size.smoke));
         let (national, growth) = measured.await.with_context(|| format!("case {name}"))?;
         (report.national, report.growth) = (Some(national), growth);
+        report.write(&path)?;
+    }
+    if plan.persons {
+        say(&format!("{PERSONS} ..."))?;
+        let measured = Box::pin(persons::run(out, size.smoke)).await;
+        report.persons = Some(measured.with_context(|| format!("case {PERSONS}"))?);
         report.write(&path)?;
     }
     report.print()?;

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cases::Measured;
 use crate::national::{Growth, National};
+use crate::persons::Persons;
 use crate::sweep::{self, Kind, Point};
 use crate::verify::Verified;
 
@@ -30,6 +31,7 @@ pub(crate) struct Report {
     pub(crate) sweep: Vec<Point>,
     pub(crate) growth: Vec<Growth>,
     pub(crate) national: Option<National>,
+    pub(crate) persons: Option<Persons>,
 }
 
 impl Report {
@@ -73,9 +75,13 @@ impl Report {
                 say(&format!("Elections until the end of the day: {}.", national.elections))?;
             }
         }
+        if let Some(measured) = &self.persons {
+            say(&format!("\n{}", persons(measured)))?;
+        }
         let cases = self.cases.iter().map(|case| (case.name.as_str(), case.others_percent));
         let day = self.national.iter().map(|day| ("the national day", day.others_percent));
-        let most = cases.chain(day).max_by(|one, other| one.1.total_cmp(&other.1));
+        let persons = self.persons.iter().map(|persons| ("persons", persons.others_percent));
+        let most = cases.chain(day).chain(persons).max_by(|one, other| one.1.total_cmp(&other.1));
         if let Some((name, percent)) = most.filter(|(_, percent)| *percent > OTHERS_PERCENT) {
             say(&format!(
                 "Other processes took up to {percent:.0} % of the processors (from {name}): these figures are too low."
@@ -255,6 +261,43 @@ fn day(national: &National) -> Table {
     ]);
     right_from(&mut table, 1);
     left(&mut table, &[3, 4, 5]);
+    table
+}
+
+fn persons(measured: &Persons) -> Table {
+    let mut table = table(["persons", "", "seconds", "a second", "CPU us", "target", "met"]);
+    for step in &measured.steps {
+        table.add_row([
+            step.name.to_owned(),
+            grouped(step.count),
+            format!("{:.1}", step.seconds),
+            whole(step.per_s),
+            tenths(step.cpu_us_each),
+        ]);
+    }
+    let load = &measured.load_target;
+    let loaded = format!("{:.1}", measured.load_s);
+    table.add_row([
+        "opened and credited",
+        &grouped(measured.persons),
+        &loaded,
+        "",
+        "",
+        &load.target,
+        load.met_in_words(),
+    ]);
+    for restart in &measured.restarts {
+        let name = format!("{} ready after {}", restart.node, restart.after);
+        let (ready, target) = (format!("{:.1}", restart.ready_s), &restart.target);
+        table.add_row([&name, "", &ready, "", "", &target.target, target.met_in_words()]);
+    }
+    let memory = &measured.memory_target;
+    let nodes = measured.peak_rss_mib.iter().map(|(node, mib)| format!("{node} {mib:.0}"));
+    let nodes = nodes.collect::<Vec<_>>().join(", ");
+    let row = ["peak memory, MiB", &nodes, "", "", "", &memory.target, memory.met_in_words()];
+    table.add_row(row);
+    right_from(&mut table, 1);
+    left(&mut table, &[5, 6]);
     table
 }
 

@@ -11,6 +11,8 @@ const GROWTH: f64 = 1.5;
 const NATIONAL_DAY_S: f64 = 180.0;
 const NODE_MIB: f64 = 2_048.0;
 const RESTART_S: f64 = 15.0;
+const PERSONS_S: f64 = 120.0;
+const PERSONS_MIB: f64 = 1_024.0;
 
 /// What was to be reached, and whether it was.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -100,6 +102,16 @@ pub(crate) fn national_day(seconds: f64) -> Target {
 /// Of every node's memory in it.
 pub(crate) fn national_memory(greatest_mib: f64) -> Target {
     Target::new("<= 2,048 MiB", greatest_mib <= NODE_MIB)
+}
+
+/// Of two million persons' accounts, opened and credited.
+pub(crate) fn persons_loaded(seconds: f64) -> Target {
+    Target::new("< 2 min", seconds < PERSONS_S)
+}
+
+/// Of every node's memory with them.
+pub(crate) fn persons_memory(greatest_mib: f64) -> Target {
+    Target::new("<= 1,024 MiB", greatest_mib <= PERSONS_MIB)
 }
 
 /// Of a node that starts with the day's trades settled.

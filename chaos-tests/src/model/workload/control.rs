@@ -13,7 +13,10 @@ impl Workload {
     /// Proposes something, or does something with what waits.
     pub(super) fn control_call(&mut self, model: &Model) -> Asked {
         let proposal_due = model.waiting.iter().any(|waiting| waiting.expires_at <= model.now);
-        let due = proposal_due || model.next_offer_end().is_some_and(|ends| ends <= model.now);
+        let due = proposal_due
+            || model.next_offer_end().is_some_and(|ends| ends <= model.now)
+            || model.next_voucher_due().is_some_and(|due| due <= model.now)
+            || model.next_repo_due().is_some_and(|due| due <= model.now);
         if due && self.rng.chance(20) {
             return ("node/11".to_owned(), Command::ExpireDue);
         }
@@ -30,7 +33,8 @@ impl Workload {
             (1, Some(day)) => Command::ResumeDay(day.date),
             (2, _) => self.load_accounts(model),
             (3, Some(day)) => Command::ClearDay(day.date),
-            (4..7, _) => self.encumbrance(model).unwrap_or(Command::ExpireDue),
+            (4..6, _) => self.encumbrance(model).unwrap_or(Command::ExpireDue),
+            (6..8, _) => self.quota(),
             _ => self.issue(model).map_or(Command::ExpireDue, |(_, issue)| issue),
         };
         let content = format!("{command:?}").into_bytes();

@@ -27,7 +27,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         some.extend(some.clone());
         some
     };
-    match rng.below(32) {
+    match rng.below(37) {
         0 => Command::MoveHolding {
             account: account(rng, model),
             instrument: instrument(rng),
@@ -87,7 +87,16 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         15 => Command::RetryHeld { date, numbers: numbers(rng) },
         16 => Command::FailHeld { date, numbers: numbers(rng) },
         17..24 => hostile_cash(rng, model, date),
-        _ => hostile_encumbrance(rng, model, date),
+        24..32 => hostile_encumbrance(rng, model, date),
+        32..35 => {
+            let extreme = extreme(rng);
+            super::inclusive::hostile(rng, model, extreme)
+        }
+        35..37 => {
+            let extreme = extreme(rng);
+            super::repo::hostile(rng, model, extreme)
+        }
+        _ => hostile_cash(rng, model, date),
     }
 }
 

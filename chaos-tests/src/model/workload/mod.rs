@@ -11,10 +11,12 @@ mod day_steps;
 mod faults;
 mod freezes;
 mod hostile;
+mod inclusive;
 mod market;
 mod market_faults;
 mod pledge_faults;
 mod pledges;
+mod repo;
 mod trade_faults;
 mod trades;
 
@@ -110,6 +112,14 @@ impl Workload {
         match fault {
             Some(asked) => asked,
             None if (18..23).contains(&roll) => self.control_call(model),
+            None if (29..34).contains(&roll) => match self.repo_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
+            None if (23..29).contains(&roll) => match self.inclusive_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
             None if roll < 43 => self.market_call(model),
             None if roll < 55 => match self.cash_call(model) {
                 Some(asked) => asked,

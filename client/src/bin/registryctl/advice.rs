@@ -179,6 +179,19 @@ fn for_reason(reason: &str, asked: &Asked) -> &'static str {
             Task::Submit | Task::SettleDay => "send smaller chunks: --chunk-trades",
             _ => "send less at once",
         },
+        "UNKNOWN_PLATFORM" | "QUOTA_EXCEEDED" | "BATCH_OUT_OF_ORDER" => asked.either(
+            &["registry", "auditor", "platform"],
+            "see what stands: `inclusive platforms`; the registry grants more with `inclusive quota`",
+            ASK_REGISTRY,
+        ),
+        "UNKNOWN_REPO" | "NOT_REPO_PARTY" | "REPO_STATE" | "REPO_EXPIRED" | "RETURN_NOT_DUE"
+        | "TOO_MANY_REPOS" => "see where it stands: `repo list`",
+        "RETURN_DATE_PASSED" => "propose one with a later return date: `repo propose`",
+        "UNKNOWN_INCLUSIVE_ACCOUNT" => "open it first: `inclusive load`",
+        "INSUFFICIENT_GRAMS" => "see what is there: `inclusive get`",
+        "UNKNOWN_VOUCHER" | "VOUCHER_REDEEMED" | "VOUCHER_EXPIRED" => {
+            "see where it stands: `inclusive vouchers`"
+        }
         _ => "docs/errors.md explains the reason code",
     }
 }

@@ -137,6 +137,27 @@ fn every_command_is_taken() {
         "audit --file j.journal",
         "audit --file j.journal --root \
          309c14dbc5b2d8d2a97d56bf7331d425de70633051bb7ed3c244770940a9999c",
+        "pki issue --dir pki --role platform --name sh-carbon",
+        "inclusive quota --platform sh-carbon --grams 1000 --document D",
+        "inclusive load persons.csv --platform sh-carbon --run a --first-batch 3",
+        "inclusive credit day.csv --platform sh-carbon",
+        "inclusive get --platform sh-carbon --owner 000102030405060708090a0b0c0d0e0f",
+        "inclusive accounts --after 7 --page-size 5",
+        "inclusive platforms --platform sh-carbon",
+        "inclusive burn --platform sh-carbon --owner 000102030405060708090a0b0c0d0e0f --bank 102 \
+         --grams 1000 --valid-for-ms 1000",
+        "inclusive redeem --bank 102 --voucher 7",
+        "inclusive vouchers --bank 102 --status issued --after 7",
+        "events list --repo 7",
+        "events list --platform 1",
+        "repo propose --seller 1 --buyer 2 --seller-bank 102 --buyer-bank 103 \
+         --instrument CEA-2020 --quantity 100 --opening-price 40 --return-price 41.00 \
+         --return-date 2021-12-18 --grace-ms 1000 --time-to-live-ms 1000",
+        "repo accept --repo 7 --account 2",
+        "repo decline --repo 7 --account 1 --reason no",
+        "repo return --repo 7",
+        "repo return --repo 7 --account 1",
+        "repo list --account 1 --state open --after 3",
         "generate-population --firms 10 --out p.csv",
         "generate-day --figures f.csv --date 2021-12-16 --population p.csv --out t.csv",
         "load-population --population p.csv --reference-price 43.06 --trades t.csv --trades-out u.csv \

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use registry_client::proto::Consistency;
 use registry_client::{
     BankClient, Cluster, Connector, ExchangeClient, FirmClient, Identity, OperatorClient,
-    ReadClient, RegistryClient,
+    PlatformClient, ReadClient, RegistryClient, RepoClient,
 };
 
 use crate::args::Global;
@@ -28,6 +28,14 @@ impl Global {
 
     pub(crate) fn firm(&self) -> Result<FirmClient> {
         Ok(FirmClient::new(self.connector()?))
+    }
+
+    pub(crate) fn platform(&self) -> Result<PlatformClient> {
+        Ok(PlatformClient::new(self.connector()?))
+    }
+
+    pub(crate) fn repos(&self) -> Result<RepoClient> {
+        Ok(RepoClient::new(self.connector()?))
     }
 
     pub(crate) fn operator(&self) -> Result<OperatorClient> {

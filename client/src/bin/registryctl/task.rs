@@ -5,8 +5,10 @@ use crate::commands::account::AccountCommand;
 use crate::commands::bank::{BankCommand, CashCommand};
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
+use crate::commands::inclusive::InclusiveCommand;
 use crate::commands::instrument::InstrumentCommand;
 use crate::commands::pledge::FreezeCommand;
+use crate::commands::repo::RepoCommand;
 use crate::exit::Usage;
 
 /// A job as far as errors are concerned.
@@ -60,6 +62,18 @@ impl Task {
             | Command::Pledge(_)
             | Command::Freeze(_)
             | Command::Instrument(_) => Self::Write,
+            Command::Inclusive(command) => match command {
+                InclusiveCommand::Load(_) | InclusiveCommand::Credit(_) => Self::Load,
+                InclusiveCommand::Get(_)
+                | InclusiveCommand::Accounts(_)
+                | InclusiveCommand::Platforms(_)
+                | InclusiveCommand::Vouchers(_) => Self::Read,
+                InclusiveCommand::Quota(_)
+                | InclusiveCommand::Burn(_)
+                | InclusiveCommand::Redeem(_) => Self::Write,
+            },
+            Command::Repo(RepoCommand::List(_)) => Self::Read,
+            Command::Repo(_) => Self::Write,
             Command::Price(_) => Self::Prices,
             Command::SettleDay(_) => Self::SettleDay,
             Command::Day(day) => match day {

@@ -3,10 +3,12 @@
 mod books;
 mod bytes;
 mod file;
+mod inclusive;
 mod life;
 mod money;
 mod node;
 mod pledges;
+mod repos;
 mod states;
 mod story;
 mod trades;

@@ -2,12 +2,14 @@
 
 use crate::codec::{CorruptRecord, Problem, Reader, Writer};
 use crate::freeze::FreezeTarget;
+use crate::inclusive::{Grams, InclusiveAccountId, PlatformId, VoucherId};
 use crate::journal::posting::Posting;
 use crate::pledge::{PledgeRef, PledgeTerms, Substitution};
+use crate::repo::{RepoId, RepoTerms};
 use crate::stored::{Stored, stored_enum};
 use crate::types::{
-    AccountId, AccountKind, BankId, Date, Fen, FreePosition, FreezeId, InstrumentCode, LedgerTime,
-    PledgeId, Price, ProposalId, Quantity, Trade, TradeNumber, TradeStatus,
+    AccountId, AccountKind, BankId, Date, Fen, FreePosition, FreezeId, HeldReason, InstrumentCode,
+    LedgerTime, PledgeId, Price, ProposalId, Quantity, Trade, TradeNumber, TradeStatus,
 };
 
 /// First byte of an event.
@@ -498,6 +500,139 @@ stored_enum! {
             /// How much.
             balance: Fen,
         }
+        /// A platform may credit more to its persons.
+        InclusiveQuotaGranted = 120 {
+            /// Which; its first quota admits it.
+            platform: PlatformId,
+            /// Its name in certificates.
+            name: String,
+            /// How much more.
+            grams: Grams,
+            /// Reference of the decision.
+            document: String,
+        }
+        /// Persons got accounts.
+        InclusiveAccountsOpened = 121 {
+            /// Whose persons.
+            platform: PlatformId,
+            /// Number of the first account; the others follow.
+            first: InclusiveAccountId,
+            /// How many.
+            count: u32,
+            /// SHA-256 over the persons' ids, 16 bytes each.
+            owners_sha256: [u8; 32],
+        }
+        /// Persons were credited.
+        InclusiveCredited = 122 {
+            /// Whose persons.
+            platform: PlatformId,
+            /// Number of the batch.
+            batch: u64,
+            /// How many lines.
+            count: u32,
+            /// Their sum.
+            grams: Grams,
+            /// Over the lines, see `docs/formats.md`.
+            lines_sha256: [u8; 32],
+        }
+        /// A person's grams were burned for good into a voucher.
+        VoucherIssued = 123 {
+            /// Its number.
+            voucher: VoucherId,
+            /// Whose grams.
+            account: InclusiveAccountId,
+            /// Whose person.
+            platform: PlatformId,
+            /// Where it counts.
+            bank: BankId,
+            /// What was burned.
+            grams: Grams,
+            /// What it is worth.
+            amount: Fen,
+            /// From then on it cannot be redeemed.
+            expires_at: LedgerTime,
+        }
+        /// Its bank took a voucher.
+        VoucherRedeemed = 124 {
+            /// Which.
+            voucher: VoucherId,
+            /// Where.
+            bank: BankId,
+        }
+        /// Vouchers had their time.
+        VouchersExpired = 125 {
+            /// In the order of their ends.
+            vouchers: Vec<VoucherId>,
+        }
+        /// A seller offered a repo.
+        RepoProposed = 130 {
+            /// Its number.
+            repo: RepoId,
+            /// The contract.
+            terms: RepoTerms,
+            /// From then on the buyer cannot accept.
+            expires_at: LedgerTime,
+        }
+        /// The buyer accepted, and the opening leg was delivered.
+        RepoOpened = 131 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
+        /// A party said no before the opening.
+        RepoDeclined = 132 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// Why.
+            reason: String,
+        }
+        /// The return leg was delivered.
+        RepoReturned = 133 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
+        /// The return fell due and could not be delivered; its grace runs.
+        RepoReturnMissed = 134 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// What was short.
+            reason: HeldReason,
+        }
+        /// The grace is over and the return could not be delivered.
+        RepoFailed = 135 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// What was short.
+            reason: HeldReason,
+        }
+        /// The buyer did not answer in time.
+        RepoExpired = 136 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
     }
 }
 
@@ -526,6 +661,10 @@ pub enum Subject {
     TradesOf(AccountId),
     /// One trade.
     Trade(Date, TradeNumber),
+    /// One platform of the inclusive-platform instrument.
+    Platform(PlatformId),
+    /// One repo.
+    Repo(RepoId),
 }
 
 impl Event {
@@ -679,6 +818,28 @@ impl What {
             | Self::ReserveRepaid { .. } => Vec::new(),
             Self::ReserveUsed { date, .. } => vec![Subject::Day(date)],
             Self::BalanceReported { bank, .. } => vec![Subject::Bank(bank)],
+            Self::InclusiveQuotaGranted { platform, .. }
+            | Self::InclusiveAccountsOpened { platform, .. }
+            | Self::InclusiveCredited { platform, .. } => vec![Subject::Platform(platform)],
+            Self::VoucherIssued { platform, bank, .. } => {
+                vec![Subject::Bank(bank), Subject::Platform(platform)]
+            }
+            Self::VoucherRedeemed { bank, .. } => vec![Subject::Bank(bank)],
+            Self::VouchersExpired { .. } => Vec::new(),
+            Self::RepoProposed { repo, ref terms, .. } => vec![
+                Subject::Account(terms.seller),
+                Subject::Account(terms.buyer),
+                Subject::Instrument(terms.instrument),
+                Subject::Repo(repo),
+            ],
+            Self::RepoOpened { repo, seller, buyer }
+            | Self::RepoDeclined { repo, seller, buyer, .. }
+            | Self::RepoReturned { repo, seller, buyer }
+            | Self::RepoReturnMissed { repo, seller, buyer, .. }
+            | Self::RepoFailed { repo, seller, buyer, .. }
+            | Self::RepoExpired { repo, seller, buyer } => {
+                vec![Subject::Account(seller), Subject::Account(buyer), Subject::Repo(repo)]
+            }
         }
     }
 }

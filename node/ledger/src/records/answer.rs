@@ -2,6 +2,7 @@
 
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::command::Request;
+use crate::inclusive::InclusiveReceipt;
 use crate::receipt::{Answer, DaySummary, Receipt, TradeResult};
 use crate::records::FORMAT;
 use crate::records::days::{
@@ -172,6 +173,11 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             expected.write(writer);
             reported.write(writer);
         }
+        Receipt::Inclusive(receipt) => receipt.write(writer),
+        Receipt::Repo(repo) => {
+            writer.u8(70);
+            repo.write(writer);
+        }
     }
 }
 
@@ -227,6 +233,8 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             expected: Stored::read(reader)?,
             reported: Stored::read(reader)?,
         },
+        60..=62 => Receipt::Inclusive(InclusiveReceipt::read(reader, tag)?),
+        70 => Receipt::Repo(Box::new(Stored::read(reader)?)),
         _ => return known(None, "receipt"),
     })
 }

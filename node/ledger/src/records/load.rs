@@ -129,6 +129,10 @@ impl Loader {
             RecordKey::Pots(bank) => ledger.load_pots(bank, value)?,
             RecordKey::Withdrawal(number) => ledger.load_withdrawal(number, value)?,
             RecordKey::Claim(account, bank) => ledger.load_claim(account, bank, value)?,
+            RecordKey::InclusiveAccount(id) => ledger.load_inclusive_account(id, value)?,
+            RecordKey::Voucher(id) => ledger.load_voucher(id, value)?,
+            RecordKey::InclusivePlatform(id) => ledger.load_platform(id, value)?,
+            RecordKey::Repo(id) => ledger.load_repo(id, value)?,
         }
         Ok(())
     }

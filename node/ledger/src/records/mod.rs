@@ -11,7 +11,9 @@ pub use load::Loader;
 
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::digest::hash_of;
+use crate::inclusive::{InclusiveAccountId, PlatformId, VoucherId};
 use crate::ledger::Ledger;
+use crate::repo::RepoId;
 use crate::settlement::chunk::place_number;
 use crate::types::{AccountId, BankId, Date, FreezeId, InstrumentCode, PledgeId, ProposalId};
 
@@ -61,6 +63,11 @@ pub(crate) enum RecordKey {
     Withdrawal(u64),
     /// What an account owes the reserve at a bank.
     Claim(AccountId, BankId),
+    /// A person's account.
+    InclusiveAccount(InclusiveAccountId),
+    Voucher(VoucherId),
+    InclusivePlatform(PlatformId),
+    Repo(RepoId),
 }
 
 impl RecordKey {
@@ -89,8 +96,9 @@ impl RecordKey {
             | Self::Journal
             | Self::Counters
             | Self::PledgeNumbers => 1,
-            Self::Bank(_) | Self::Pots(_) | Self::Proceeds(_) => 3,
+            Self::Bank(_) | Self::Pots(_) | Self::Proceeds(_) | Self::InclusivePlatform(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
+            Self::InclusiveAccount(_) | Self::Voucher(_) => 5,
             Self::Claim(..) => 7,
             Self::Instrument(_)
             | Self::UsableUntil(_)
@@ -100,7 +108,8 @@ impl RecordKey {
             | Self::Statuses(..)
             | Self::Answer(_)
             | Self::Proposal(_)
-            | Self::Withdrawal(_) => 9,
+            | Self::Withdrawal(_)
+            | Self::Repo(_) => 9,
             Self::Price(..) | Self::Objection(..) => 13,
         }
     }
@@ -195,6 +204,22 @@ impl RecordKey {
                 writer.u32(account.0);
                 writer.u16(bank.0);
             }
+            Self::InclusiveAccount(id) => {
+                writer.u8(36);
+                writer.u32(id.0);
+            }
+            Self::Voucher(id) => {
+                writer.u8(37);
+                writer.u32(id.0);
+            }
+            Self::InclusivePlatform(id) => {
+                writer.u8(38);
+                writer.u16(id.0);
+            }
+            Self::Repo(id) => {
+                writer.u8(40);
+                writer.u64(id.0);
+            }
         }
     }
 
@@ -226,6 +251,10 @@ impl RecordKey {
             25 => Self::Pots(BankId(reader.u16()?)),
             26 => Self::Withdrawal(reader.u64()?),
             27 => Self::Claim(AccountId(reader.u32()?), BankId(reader.u16()?)),
+            36 => Self::InclusiveAccount(InclusiveAccountId(reader.u32()?)),
+            37 => Self::Voucher(VoucherId(reader.u32()?)),
+            38 => Self::InclusivePlatform(PlatformId(reader.u16()?)),
+            40 => Self::Repo(RepoId(reader.u64()?)),
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -239,7 +268,11 @@ impl RecordKey {
 pub fn is_dense(key: &[u8]) -> bool {
     matches!(
         RecordKey::from_bytes(key),
-        Ok(RecordKey::Account(_) | RecordKey::Balances(_) | RecordKey::Statuses(..))
+        Ok(RecordKey::Account(_)
+            | RecordKey::Balances(_)
+            | RecordKey::Statuses(..)
+            | RecordKey::InclusiveAccount(_)
+            | RecordKey::Voucher(_))
     )
 }
 
@@ -298,7 +331,7 @@ impl Ledger {
             RecordKey::Proposal(id) => {
                 self.proposals.get(&id).map(|proposal| proposal.content.len())
             }
-            RecordKey::Balances(_) => return USUAL / 2,
+            RecordKey::Balances(_) | RecordKey::InclusiveAccount(_) => return USUAL / 2,
             RecordKey::Pledge(_) => Some(USUAL),
             RecordKey::Genesis
             | RecordKey::Clock
@@ -319,7 +352,10 @@ impl Ledger {
             | RecordKey::Proceeds(_)
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
-            | RecordKey::Claim(..) => None,
+            | RecordKey::Claim(..)
+            | RecordKey::Voucher(_)
+            | RecordKey::InclusivePlatform(_)
+            | RecordKey::Repo(_) => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -359,6 +395,10 @@ impl Ledger {
             RecordKey::Pots(bank) => return self.write_pots(bank, writer),
             RecordKey::Withdrawal(number) => return self.write_withdrawal(number, writer),
             RecordKey::Claim(account, bank) => return self.write_claim(account, bank, writer),
+            RecordKey::InclusiveAccount(id) => return self.write_inclusive_account(id, writer),
+            RecordKey::Voucher(id) => return self.write_voucher(id, writer),
+            RecordKey::InclusivePlatform(id) => return self.write_platform(id, writer),
+            RecordKey::Repo(id) => return self.write_repo(id, writer),
         }
         Some(())
     }
@@ -400,5 +440,18 @@ impl Ledger {
             .chain(self.banks.iter().map(|(bank, _)| RecordKey::Pots(bank)))
             .chain(self.withdrawals.numbers().map(RecordKey::Withdrawal))
             .chain(self.claims.keys().map(|(account, bank)| RecordKey::Claim(*account, *bank)))
+            .chain(
+                (1..=self.inclusive.account_count())
+                    .map(|number| RecordKey::InclusiveAccount(InclusiveAccountId(number))),
+            )
+            .chain(
+                (1..=self.inclusive.voucher_count())
+                    .map(|number| RecordKey::Voucher(VoucherId(number))),
+            )
+            .chain(
+                (1..=self.inclusive.platform_count())
+                    .map(|number| RecordKey::InclusivePlatform(PlatformId(number))),
+            )
+            .chain(self.repos.iter().map(|repo| RecordKey::Repo(repo.id)))
     }
 }

@@ -10,7 +10,7 @@ use crate::world::{
     date, deliver, fail, genesis, issue, object, open_account, open_day, resolve, retry, settle,
     submit, to_trading, today, trade,
 };
-use crate::{cash, control, opening, pledge};
+use crate::{cash, control, inclusive, opening, pledge, repo};
 
 pub(crate) type Row = (Reason, &'static str, fn() -> (World, Command));
 
@@ -335,7 +335,12 @@ fn with_objection() -> World {
 }
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(opening::ROWS).chain(control::ROWS).chain(cash::ROWS)
+    ROWS.iter()
+        .chain(opening::ROWS)
+        .chain(control::ROWS)
+        .chain(cash::ROWS)
+        .chain(inclusive::ROWS)
+        .chain(repo::ROWS)
 }
 
 #[test]

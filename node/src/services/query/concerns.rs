@@ -64,6 +64,7 @@ fn concerns(ledger: &Ledger, open: &Proposal, account: AccountId) -> bool {
         Some(Command::FreezeLifting(lifting)) => ledger
             .freeze(FreezeId(lifting.freeze_id))
             .is_some_and(|freeze| freeze.account == account),
+        Some(Command::InclusiveQuota(_)) => false,
         Some(Command::BookLoading(_) | Command::Suspension(_) | Command::Resumption(_)) | None => {
             false
         }

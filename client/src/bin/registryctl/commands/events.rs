@@ -64,6 +64,12 @@ pub(crate) struct AboutWhat {
     /// Only events about this trade: YYYY-MM-DD:NUMBER.
     #[arg(long, value_parser = trade_key)]
     trade: Option<TradeKey>,
+    /// Only events of this platform, by its number.
+    #[arg(long)]
+    platform: Option<u32>,
+    /// Only events of this repo.
+    #[arg(long)]
+    repo: Option<u64>,
 }
 
 /// The date is the node's to refuse.
@@ -80,7 +86,9 @@ impl AboutWhat {
             .or_else(|| self.bank.map(About::BankId))
             .or_else(|| self.date.clone().map(About::Date))
             .or_else(|| self.pledge.map(About::PledgeId))
-            .or_else(|| self.trade.clone().map(About::Trade))?;
+            .or_else(|| self.trade.clone().map(About::Trade))
+            .or_else(|| self.platform.map(About::PlatformId))
+            .or_else(|| self.repo.map(About::RepoId))?;
         Some(EventFilter { about: Some(about) })
     }
 }

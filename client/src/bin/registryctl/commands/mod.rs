@@ -12,6 +12,7 @@ pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod generate;
 pub(crate) mod health;
+pub(crate) mod inclusive;
 pub(crate) mod instructions;
 pub(crate) mod instrument;
 pub(crate) mod journal;
@@ -21,6 +22,7 @@ pub(crate) mod pledge;
 pub(crate) mod price;
 pub(crate) mod progress;
 pub(crate) mod query;
+pub(crate) mod repo;
 pub(crate) mod row;
 pub(crate) mod settle_day;
 
@@ -48,6 +50,8 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Journal(command) => Box::pin(command.run(global)).await?,
         Command::Events(command) => Box::pin(command.run(global)).await?,
         Command::Audit(command) => Box::pin(command.run(global)).await?,
+        Command::Inclusive(command) => Box::pin(command.run(global)).await?,
+        Command::Repo(command) => Box::pin(command.run(global)).await?,
         Command::GeneratePopulation(command) => command.run()?,
         Command::GenerateDay(command) => command.run()?,
         Command::LoadPopulation(command) => Box::pin(command.run(global)).await?,

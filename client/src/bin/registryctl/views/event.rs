@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{event_pledge, word};
 use crate::output::Record;
-use crate::views::day;
+use crate::views::{day, repo};
 
 /// One event; its content and postings are for programs.
 pub(crate) fn event(event: &Event) -> Record {
@@ -94,6 +94,15 @@ pub(crate) fn posting(posting: &Posting) -> Value {
         }),
         None => json!({ "unknown": true }),
     }
+}
+
+/// A repo, its parties, and one word more.
+fn parties(repo: u64, seller: u64, buyer: u64, more: Option<(&str, &String)>) -> Value {
+    let mut shown = json!({ "repo_id": repo, "seller_account": seller, "buyer_account": buyer });
+    if let Some((key, text)) = more {
+        shown[key] = text.as_str().into();
+    }
+    shown
 }
 
 /// The kind as the wire names it, and its fields.
@@ -302,6 +311,81 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
                 "balance_yuan": of.balance_yuan,
             }),
         ),
+        Some(What::InclusiveQuotaGranted(of)) => (
+            "inclusive_quota_granted",
+            json!({
+                "platform_id": of.platform_id, "platform": of.platform,
+                "quantity_grams": of.quantity_grams.to_string(), "document": of.document,
+            }),
+        ),
+        Some(What::InclusiveAccountsOpened(of)) => (
+            "inclusive_accounts_opened",
+            json!({
+                "platform_id": of.platform_id, "first_account_id": of.first_account_id,
+                "account_count": of.account_count, "owners_sha256": hex(&of.owners_sha256),
+            }),
+        ),
+        Some(What::InclusiveCredited(of)) => (
+            "inclusive_credited",
+            json!({
+                "platform_id": of.platform_id, "batch_number": of.batch_number,
+                "line_count": of.line_count, "total_grams": of.total_grams.to_string(),
+                "lines_sha256": hex(&of.lines_sha256),
+            }),
+        ),
+        Some(What::VoucherIssued(of)) => (
+            "voucher_issued",
+            json!({
+                "voucher_id": of.voucher_id, "inclusive_account_id": of.inclusive_account_id,
+                "platform_id": of.platform_id, "bank_id": of.bank_id,
+                "quantity_grams": of.quantity_grams.to_string(), "amount_yuan": of.amount_yuan,
+                "expires_at_ms": of.expires_at_ms,
+            }),
+        ),
+        Some(What::VoucherRedeemed(of)) => {
+            ("voucher_redeemed", json!({ "voucher_id": of.voucher_id, "bank_id": of.bank_id }))
+        }
+        Some(What::VouchersExpired(of)) => {
+            ("vouchers_expired", json!({ "voucher_ids": of.voucher_ids }))
+        }
+        Some(What::RepoProposed(of)) => {
+            let terms = of.terms.clone().unwrap_or_default();
+            let mut shown = repo::terms(&terms).into_json();
+            shown.insert("repo_id".to_owned(), of.repo_id.into());
+            shown.insert("expires_at_ms".to_owned(), of.expires_at_ms.into());
+            ("repo_proposed", Value::Object(shown))
+        }
+        Some(What::RepoOpened(of)) => {
+            ("repo_opened", parties(of.repo_id, of.seller_account, of.buyer_account, None))
+        }
+        Some(What::RepoDeclined(of)) => (
+            "repo_declined",
+            parties(of.repo_id, of.seller_account, of.buyer_account, Some(("reason", &of.reason))),
+        ),
+        Some(What::RepoReturned(of)) => {
+            ("repo_returned", parties(of.repo_id, of.seller_account, of.buyer_account, None))
+        }
+        Some(What::RepoReturnMissed(of)) => (
+            "repo_return_missed",
+            parties(
+                of.repo_id,
+                of.seller_account,
+                of.buyer_account,
+                Some(("shortage", &of.shortage)),
+            ),
+        ),
+        Some(What::RepoFailed(of)) => (
+            "repo_failed",
+            parties(
+                of.repo_id,
+                of.seller_account,
+                of.buyer_account,
+                Some(("shortage", &of.shortage)),
+            ),
+        ),
+        Some(What::RepoExpired(of)) => {
+            ("repo_expired", parties(of.repo_id, of.seller_account, of.buyer_account, None))
+        }
         Some(What::Founded(of)) => {
             ("founded", json!({ "cluster_id": of.cluster_id, "layout": of.layout }))
         }

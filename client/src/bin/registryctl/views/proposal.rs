@@ -40,6 +40,7 @@ fn kind(command: &Command) -> &'static str {
         Command::CourtRelease(_) => "release by a court",
         Command::FreezeOrder(_) => "freeze",
         Command::FreezeLifting(_) => "end of a freeze",
+        Command::InclusiveQuota(_) => "inclusive quota",
     }
 }
 
@@ -97,5 +98,9 @@ pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
             .with("date", cover.date)
             .with("trade_number", cover.trade_number)
             .with("document", cover.document),
+        Command::InclusiveQuota(quota) => Record::default()
+            .with("platform", quota.platform)
+            .with("quantity_grams", quota.quantity_grams.to_string())
+            .with("document", quota.document),
     })
 }
