@@ -1,5 +1,6 @@
 //! What the log replicates: who asked for what, and when the leader stamped it.
 
+use crate::compliance::ComplianceCommand;
 use crate::control::Approval;
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
@@ -315,6 +316,8 @@ pub enum Command {
         /// How much, >= 0.
         balance: Fen,
     },
+    /// What is asked for around a year's obligations.
+    Compliance(ComplianceCommand),
 }
 
 /// What a cluster is, fixed for its life.

@@ -72,7 +72,7 @@ impl Command {
                 | Self::UseReserve { .. }
                 | Self::SuspendDay(_)
                 | Self::ResumeDay(_)
-        )
+        ) || matches!(self, Self::Compliance(command) if command.needs_two_people())
     }
 }
 

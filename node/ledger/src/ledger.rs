@@ -8,6 +8,7 @@ use crate::cash::OpenWithdrawals;
 use crate::code_index::CodeIndex;
 use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
+use crate::compliance::Compliance;
 use crate::control::{Counters, Proposal};
 use crate::digest::{Digest, HashSum};
 use crate::instrument::Instrument;
@@ -52,6 +53,7 @@ pub struct Ledger {
     pub(crate) withdrawals: OpenWithdrawals,
     /// What accounts owe the reserve at a bank; nothing is no entry.
     pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,
+    pub(crate) compliance: Compliance,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
@@ -355,6 +357,7 @@ impl Ledger {
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
             }
+            Command::Compliance(command) => self.carry_out_compliance(command),
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the ledger answers when a command was carried out.
 
 use crate::cash::{OpenWithdrawal, Pots, ReportedBalance};
+use crate::compliance::ComplianceReceipt;
 use crate::rejection::Rejection;
 use crate::types::{
     AccountId, BankId, Date, DayState, Fen, InstrumentCode, LedgerTime, ProposalId, Quantity,
@@ -102,6 +103,8 @@ pub enum Receipt {
         /// What it said.
         reported: ReportedBalance,
     },
+    /// Something of yearly compliance was done.
+    Compliance(Box<ComplianceReceipt>),
 }
 
 /// An account's position in one instrument. Total is the sum of all parts.

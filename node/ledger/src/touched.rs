@@ -133,7 +133,8 @@ impl Touched {
             | RecordKey::Counters
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
-            | RecordKey::Claim(..) => self.others.insert(record),
+            | RecordKey::Claim(..)
+            | RecordKey::Compliance(_) => self.others.insert(record),
         }
     }
 

@@ -153,6 +153,10 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             expected.write(writer);
             reported.write(writer);
         }
+        Receipt::Compliance(receipt) => {
+            writer.u8(40);
+            receipt.write(writer);
+        }
     }
 }
 
@@ -195,6 +199,7 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             expected: Stored::read(reader)?,
             reported: Stored::read(reader)?,
         },
+        40 => Receipt::Compliance(Box::new(Stored::read(reader)?)),
         _ => return known(None, "receipt"),
     })
 }

@@ -124,6 +124,7 @@ impl Loader {
             RecordKey::Pots(bank) => ledger.load_pots(bank, value)?,
             RecordKey::Withdrawal(number) => ledger.load_withdrawal(number, value)?,
             RecordKey::Claim(account, bank) => ledger.load_claim(account, bank, value)?,
+            RecordKey::Compliance(key) => ledger.load_compliance(key, value)?,
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ pub(crate) use days::{read_trade, status_from_number, status_number};
 pub use load::Loader;
 
 use crate::codec::{Problem, Reader, Writer, known};
+use crate::compliance::ComplianceKey;
 use crate::digest::hash_of;
 use crate::ledger::Ledger;
 use crate::settlement::chunk::place_number;
@@ -54,6 +55,8 @@ pub(crate) enum RecordKey {
     Withdrawal(u64),
     /// What an account owes the reserve at a bank.
     Claim(AccountId, BankId),
+    /// Of yearly compliance: kinds 30 to 35.
+    Compliance(ComplianceKey),
 }
 
 impl RecordKey {
@@ -87,6 +90,7 @@ impl RecordKey {
             | Self::Proposal(_)
             | Self::Withdrawal(_) => 9,
             Self::Price(..) | Self::Objection(..) => 13,
+            Self::Compliance(key) => key.length(),
         }
     }
 
@@ -163,6 +167,7 @@ impl RecordKey {
                 writer.u32(account.0);
                 writer.u16(bank.0);
             }
+            Self::Compliance(key) => key.write(writer),
         }
     }
 
@@ -189,6 +194,7 @@ impl RecordKey {
             25 => Self::Pots(BankId(reader.u16()?)),
             26 => Self::Withdrawal(reader.u64()?),
             27 => Self::Claim(AccountId(reader.u32()?), BankId(reader.u16()?)),
+            kind @ 30..=35 => Self::Compliance(ComplianceKey::read(kind, &mut reader)?),
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -277,7 +283,8 @@ impl Ledger {
             | RecordKey::Counters
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
-            | RecordKey::Claim(..) => None,
+            | RecordKey::Claim(..)
+            | RecordKey::Compliance(_) => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -312,6 +319,7 @@ impl Ledger {
             RecordKey::Pots(bank) => return self.write_pots(bank, writer),
             RecordKey::Withdrawal(number) => return self.write_withdrawal(number, writer),
             RecordKey::Claim(account, bank) => return self.write_claim(account, bank, writer),
+            RecordKey::Compliance(key) => return self.compliance.write_value(key, writer),
         }
         Some(())
     }
@@ -348,5 +356,6 @@ impl Ledger {
             .chain(self.banks.iter().map(|(bank, _)| RecordKey::Pots(bank)))
             .chain(self.withdrawals.numbers().map(RecordKey::Withdrawal))
             .chain(self.claims.keys().map(|(account, bank)| RecordKey::Claim(*account, *bank)))
+            .chain(self.compliance.keys().map(RecordKey::Compliance))
     }
 }

@@ -10,7 +10,7 @@ use crate::world::{
     date, deliver, fail, genesis, issue, object, open_account, open_day, resolve, retry, settle,
     submit, to_trading, today, trade,
 };
-use crate::{cash, control, opening};
+use crate::{cash, compliance, control, opening};
 
 pub(crate) type Row = (Reason, &'static str, fn() -> (World, Command));
 
@@ -335,7 +335,7 @@ fn with_objection() -> World {
 }
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(opening::ROWS).chain(control::ROWS).chain(cash::ROWS)
+    ROWS.iter().chain(opening::ROWS).chain(control::ROWS).chain(cash::ROWS).chain(compliance::ROWS)
 }
 
 #[test]
@@ -360,6 +360,7 @@ fn every_reason_of_the_rules_has_a_row() {
         Reason::ClearingImbalance, // cannot be reached from outside: clearing.rs
         Reason::RequestIdReused,   // requests.rs
         Reason::ContentMismatch,   // control.rs
+        Reason::UnknownProvince,   // only codes of provinces decode
     ];
     for reason in Reason::ALL {
         let tested = all_rows().any(|(tested, ..)| tested == reason);
