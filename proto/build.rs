@@ -5,10 +5,11 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const PROTOS: [&str; 10] = [
+const PROTOS: [&str; 11] = [
     "registry/v1/account.proto",
     "registry/v1/cash.proto",
     "registry/v1/cluster.proto",
+    "registry/v1/compliance.proto",
     "registry/v1/control.proto",
     "registry/v1/event.proto",
     "registry/v1/instrument.proto",

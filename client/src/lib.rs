@@ -3,7 +3,8 @@
 //! [`Cluster`] says where the nodes are and who calls; a [`Connector`] made of
 //! it finds the leader, follows it and repeats writes with the same request id
 //! until the call's deadline. On top of it sit a client per role
-//! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`OperatorClient`])
+//! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`ProvinceClient`],
+//! [`OperatorClient`])
 //! and whole jobs in [`workflow`].
 //!
 //! A write with an empty `request_id` gets a random one. Give your own, kept
@@ -47,6 +48,7 @@
 pub mod amount;
 mod bank;
 mod calls;
+mod compliance;
 mod connect;
 mod deliver;
 mod error;
@@ -63,6 +65,7 @@ mod leader;
 mod leader_tests;
 mod operator;
 pub mod pki;
+mod province;
 mod reads;
 mod registry;
 mod request_id;
@@ -93,6 +96,7 @@ pub use exchange::ExchangeClient;
 pub use identity::Identity;
 pub use instructions::PaymentInstructions;
 pub use operator::{NodeStatus, OperatorClient};
+pub use province::ProvinceClient;
 pub use reads::ReadClient;
 pub use registry::RegistryClient;
 pub use request_id::{MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id};

@@ -1,6 +1,8 @@
 //! Two people: one list of what waits.
 
-use registry_ledger::{Approval, Command, LedgerTime, ProposalId, Reason, Receipt};
+use registry_ledger::{
+    Approval, Command, ComplianceCommand, LedgerTime, ProposalId, Reason, Receipt,
+};
 use sha2::{Digest as _, Sha256};
 
 use super::{Model, Outcome, Planted, Refused, check_text, refuse};
@@ -79,6 +81,15 @@ impl Model {
                 | Command::UseReserve { .. }
                 | Command::SuspendDay(_)
                 | Command::ResumeDay(_)
+        ) || matches!(
+            &**command,
+            Command::Compliance(
+                ComplianceCommand::Allocate { .. }
+                    | ComplianceCommand::Recall { .. }
+                    | ComplianceCommand::CorrectEmissions { .. }
+                    | ComplianceCommand::CarryOver { .. }
+                    | ComplianceCommand::Transfer { .. }
+            )
         );
         if !needs_two {
             return refuse(Reason::Malformed, "content");

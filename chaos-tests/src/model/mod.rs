@@ -11,6 +11,7 @@
 mod calendar;
 mod cash;
 mod compare;
+mod compliance;
 mod control;
 mod day;
 mod delivery;
@@ -32,6 +33,7 @@ use registry_ledger::{
 };
 
 use cash::CashBook;
+use compliance::ComplianceBook;
 use control::Waiting;
 use day::Day;
 use positions::Positions;
@@ -75,6 +77,7 @@ pub struct Model {
     proposals_made: u64,
     waiting: Vec<Waiting>,
     cash: CashBook,
+    compliance: ComplianceBook,
 }
 
 /// An account without its positions; its number is its place, from 1.
@@ -238,6 +241,7 @@ impl Model {
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
             }
+            Command::Compliance(command) => self.comply(command),
         }
     }
 

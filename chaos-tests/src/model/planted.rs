@@ -37,6 +37,16 @@ pub enum Planted {
     RepaymentForgotten,
     /// Payment instructions leave covered trades out.
     CoveredTradeNotPaid,
+    /// A province approves what another's firm asked.
+    ForeignSurrenderApproved,
+    /// Reductions meet more than a twentieth of an obligation.
+    ReductionsWithoutLimit,
+    /// Allowances of the first era meet obligations of the second.
+    OldVintageSurrendered,
+    /// The limit of a carry-over is rounded up.
+    CarryOverRoundedUp,
+    /// Corrected emissions are added to those before.
+    CorrectionAdded,
 }
 
 impl Planted {
@@ -59,5 +69,10 @@ impl Planted {
         Self::ReservePaysWholeTrade,
         Self::RepaymentForgotten,
         Self::CoveredTradeNotPaid,
+        Self::ForeignSurrenderApproved,
+        Self::ReductionsWithoutLimit,
+        Self::OldVintageSurrendered,
+        Self::CarryOverRoundedUp,
+        Self::CorrectionAdded,
     ];
 }

@@ -10,6 +10,7 @@ pub(super) enum Position {
     Registered,
     Trading,
     PendingIn,
+    PendingOut,
 }
 
 /// Every posting ever made.
@@ -54,6 +55,7 @@ impl Positions {
             registered: quantity(Position::Registered),
             trading: quantity(Position::Trading),
             pending_in: quantity(Position::PendingIn),
+            pending_out: quantity(Position::PendingOut),
             ..Holding::default()
         }
     }

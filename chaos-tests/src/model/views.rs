@@ -47,13 +47,13 @@ impl Model {
 
     pub(super) fn instrument_views(&self) -> Vec<InstrumentView> {
         let view = |code: &InstrumentCode| {
-            let issued = self.issues.iter().filter(|(of, _)| of == code).map(|(_, tonnes)| tonnes);
             let settled = self.days.values().filter_map(|day| day.board.as_ref());
             let last = settled.filter_map(|board| board.get(code)).next_back();
             InstrumentView {
                 code: *code,
-                issued: Quantity(fits(issued.sum())),
+                issued: Quantity(fits(self.issued(*code))),
                 held: Quantity(fits(self.positions.held(*code))),
+                retired: self.retired(*code),
                 last_close: last.map_or(self.instruments[code], |line| line.close),
                 last_close_date: last.map(|line| line.date),
             }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::books::{Books, Holder};
 use super::code::Date;
+use super::compliance::Compliance;
 use super::day::Day;
 use super::day_trades::hashed;
 use super::dues::Dues;
@@ -53,6 +54,7 @@ pub struct Auditor {
     counts: AuditCounts,
     proposals: Proposals,
     dues: Dues,
+    compliance: Compliance,
 }
 
 /// Accounts of one [`What::AccountsLoaded`].
@@ -268,6 +270,19 @@ impl Auditor {
             What::BalanceReported { bank, .. } => {
                 same("a settlement bank", true, self.books.banks.contains_key(bank))?;
             }
+            What::ProvinceAssigned { .. }
+            | What::Allocated { .. }
+            | What::EmissionsRecorded { .. }
+            | What::EmissionsCorrected { .. }
+            | What::SurrenderApplied { .. }
+            | What::SurrenderApproved { .. }
+            | What::SurrenderDeclined { .. }
+            | What::CarriedOver { .. }
+            | What::UnitsCancelled { .. }
+            | What::Transferred { .. } => {
+                let open_day = self.day.as_ref().map(|day| day.date);
+                self.compliance.take(event, &self.books, open_day)?;
+            }
         }
         self.books.post_all(&event.postings)
     }
@@ -287,6 +302,7 @@ impl Auditor {
         self.day = Some(Day::new(date, topup_window_ms)?);
         self.last_date = Some(date);
         self.counts.days += 1;
+        self.books.trading_day = Some(date);
         self.books.release_pending_in()
     }
 

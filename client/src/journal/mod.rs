@@ -18,6 +18,7 @@ mod books;
 mod bytes;
 mod code;
 mod compare;
+mod compliance;
 mod day;
 mod day_trades;
 mod dues;
@@ -26,6 +27,7 @@ mod export;
 mod export_file;
 mod feed;
 mod finding;
+mod goods;
 mod live;
 mod posting;
 mod postings;
@@ -39,7 +41,8 @@ mod tests;
 pub use auditor::{AuditCounts, Auditor};
 pub use bytes::{DecodeError, Reader, Wire};
 pub use code::{
-    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark, TradeWay,
+    AllocationKind, CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart,
+    TradeMark, TradeWay, TransferCause,
 };
 pub use event::{Event, What};
 pub use export::{ExportReport, export};

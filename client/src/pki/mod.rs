@@ -60,12 +60,21 @@ pub enum Role {
     Operator,
     /// Reads everything.
     Auditor,
+    /// Provincial authority; the name is its administrative division code.
+    Province,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 6] =
-        [Self::Exchange, Self::Registry, Self::Bank, Self::Firm, Self::Operator, Self::Auditor];
+    pub const ALL: [Self; 7] = [
+        Self::Exchange,
+        Self::Registry,
+        Self::Bank,
+        Self::Firm,
+        Self::Operator,
+        Self::Auditor,
+        Self::Province,
+    ];
 
     /// The role as it stands in the certificate's URI.
     #[must_use]
@@ -77,6 +86,7 @@ impl Role {
             Self::Firm => "firm",
             Self::Operator => "operator",
             Self::Auditor => "auditor",
+            Self::Province => "province",
         }
     }
 }

@@ -8,7 +8,7 @@ use registry_proto::registry::{
 };
 use registry_proto::storage::Approve;
 
-use super::{account, cash, fields, instrument};
+use super::{account, cash, compliance, fields, instrument};
 
 /// A day, when the request leaves the time open.
 const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
@@ -75,5 +75,10 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         Some(Content::Suspension(day)) => Ok(Command::SuspendDay(fields::date(&day.date, "date")?)),
         Some(Content::ReserveUse(cover)) => cash::use_reserve(cover),
         Some(Content::Resumption(day)) => Ok(Command::ResumeDay(fields::date(&day.date, "date")?)),
+        Some(Content::Allocation(order)) => compliance::allocation(order),
+        Some(Content::Recall(order)) => compliance::recall(order),
+        Some(Content::EmissionsCorrection(order)) => compliance::correction(order),
+        Some(Content::CarryOver(order)) => compliance::carry_over(order),
+        Some(Content::NonTradeTransfer(order)) => compliance::transfer(order),
     }
 }

@@ -8,6 +8,7 @@
 mod account;
 mod cash;
 mod chunk;
+mod compliance;
 mod control;
 pub(crate) mod fields;
 mod instrument;
@@ -112,6 +113,12 @@ pub(crate) fn decode_command(
         Wire::FundReserve(m) => (request(77, &m.request_id, m)?, cash::fund_reserve(m)?),
         Wire::RepayReserve(m) => (request(78, &m.request_id, m)?, cash::repay_reserve(m)?),
         Wire::ReportBalance(m) => (request(79, &m.request_id, m)?, cash::report_balance(m)?),
+        Wire::AssignProvince(m) => (request(85, &m.request_id, m)?, compliance::assign(m)?),
+        Wire::RecordEmissions(m) => (request(86, &m.request_id, m)?, compliance::record(m)?),
+        Wire::ApplySurrender(m) => (request(87, &m.request_id, m)?, compliance::apply(m)?),
+        Wire::ApproveSurrender(m) => (request(88, &m.request_id, m)?, compliance::approve(m)?),
+        Wire::DeclineSurrender(m) => (request(89, &m.request_id, m)?, compliance::decline(m)?),
+        Wire::CancelUnits(m) => (request(90, &m.request_id, m)?, compliance::cancel(m)?),
     };
     let (request, command) = decoded;
     Ok((Some(request), command))

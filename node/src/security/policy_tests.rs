@@ -120,8 +120,20 @@ fn separation_of_duties() {
     assert_eq!(writes(Role::Operator), ["Bootstrap"]);
     assert_eq!(
         writes(Role::Firm),
-        ["MoveHolding", "RequestWithdrawal", "RepayReserve", "RaiseObjection"]
+        [
+            "MoveHolding",
+            "RequestWithdrawal",
+            "RepayReserve",
+            "RaiseObjection",
+            "ApplySurrender",
+            "CancelUnits"
+        ]
     );
+    // What a firm asks its province decides, and nobody for it.
+    assert_eq!(writes(Role::Province), ["RecordEmissions", "ApproveSurrender", "DeclineSurrender"]);
+    for rpc in ["/ApproveSurrender", "/DeclineSurrender"] {
+        assert!(!allowed(rpc, Role::Registry) && !allowed(rpc, Role::Firm), "{rpc}");
+    }
     assert!(!allowed("/GetAccount", Role::Operator));
     let firm_scopes = RULES.iter().flat_map(|r| r.allowed.iter().map(move |(a, s)| (r.rpc, a, s)));
     for (rpc, role, scope) in firm_scopes {
@@ -133,6 +145,13 @@ fn separation_of_duties() {
             "Withdrawal",
             "Withdrawals",
             "RepayReserve",
+            "Surrender",
+            "CancelUnits",
+            "Obligation",
+            "Emissions",
+            "Surrenders",
+            "Allocations",
+            "CarryOvers",
         ];
         if *role == Role::Firm && about_accounts.iter().any(|word| rpc.ends_with(word)) {
             assert_eq!(*scope, Scope::Own, "{rpc}");
@@ -142,6 +161,16 @@ fn separation_of_duties() {
         RULES.iter().filter(|r| r.rpc.contains("CashService") && !r.rpc.ends_with("/ListBanks"));
     for (role, scope) in banks.flat_map(|r| r.allowed) {
         assert!(*role != Role::Bank || *scope == Scope::Own);
+    }
+}
+
+#[test]
+fn a_province_acts_for_itself_only() {
+    let rules = RULES.iter().filter(|r| r.rpc.contains("ComplianceService"));
+    for rule in rules.filter(|r| !r.rpc.ends_with("/ListCancellations")) {
+        for (role, scope) in rule.allowed {
+            assert!(*role != Role::Province || *scope == Scope::Own, "{}", rule.rpc);
+        }
     }
 }
 

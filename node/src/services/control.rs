@@ -1,7 +1,7 @@
 //! Two people: propose, approve, decline, withdraw, and what waits.
 
 use registry_ledger::amount::format_yuan;
-use registry_ledger::{ProposalId, Receipt};
+use registry_ledger::{ComplianceReceipt, ProposalId, Receipt};
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
@@ -14,8 +14,8 @@ use registry_proto::storage::log_command::Command;
 use tonic::{Request, Response, Status};
 
 use crate::security::Caller;
-use crate::services::encode;
 use crate::services::gateway::{Gateway, page_size_of, unexpected};
+use crate::services::{encode, encode_compliance};
 
 /// Proposals of a page, at most and when the caller does not say.
 const MOST_PER_PAGE: u32 = 100;
@@ -75,6 +75,7 @@ impl ControlService for Control {
                 shortfall_yuan: format_yuan(shortfall),
                 claim_yuan: format_yuan(claim),
             }),
+            Receipt::Compliance(receipt) => approved(*receipt)?,
             other => return Err(unexpected(&other)),
         };
         Ok(Response::new(ApproveReply { stamp: Some(stamp), result: Some(result) }))
@@ -126,6 +127,27 @@ impl ControlService for Control {
             next_after_proposal_id: if more { last } else { 0 },
         }))
     }
+}
+
+/// What an approved command of yearly compliance did.
+fn approved(receipt: ComplianceReceipt) -> Result<Approved, Status> {
+    Ok(match receipt {
+        ComplianceReceipt::Allocated { allocation, .. } => {
+            Approved::Allocation(encode_compliance::allocation(&allocation))
+        }
+        ComplianceReceipt::Emissions { emissions } => {
+            Approved::Emissions(encode_compliance::emissions(&emissions))
+        }
+        ComplianceReceipt::CarriedOver { carry_over, .. } => {
+            Approved::CarryOver(encode_compliance::carry_over(&carry_over))
+        }
+        ComplianceReceipt::Transferred { from, to, moved } => {
+            Approved::Transfer(encode_compliance::transfer(from, to, &moved))
+        }
+        other @ (ComplianceReceipt::Surrender { .. } | ComplianceReceipt::Cancelled { .. }) => {
+            return Err(unexpected(&other.into()));
+        }
+    })
 }
 
 impl Control {

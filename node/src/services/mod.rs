@@ -7,9 +7,11 @@ mod account;
 mod cash;
 mod cash_flow;
 mod cluster;
+mod compliance;
 mod control;
 mod deliver_day;
 mod encode;
+mod encode_compliance;
 mod encode_event;
 mod event;
 mod gateway;
@@ -28,6 +30,7 @@ use std::time::Duration;
 use registry_proto::registry::account_service_server::AccountServiceServer;
 use registry_proto::registry::cash_service_server::CashServiceServer;
 use registry_proto::registry::cluster_service_server::ClusterServiceServer;
+use registry_proto::registry::compliance_service_server::ComplianceServiceServer;
 use registry_proto::registry::control_service_server::ControlServiceServer;
 use registry_proto::registry::event_service_server::EventServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
@@ -52,6 +55,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.PriceService",
     "registry.v1.EventService",
     "registry.v1.ControlService",
+    "registry.v1.ComplianceService",
     "registry.v1.ClusterService",
 ];
 
@@ -155,6 +159,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let prices = PriceServiceServer::new(price::Prices(gateway.clone()));
     let events = EventServiceServer::new(event::Events(gateway.clone()));
     let control = ControlServiceServer::new(control::Control(gateway.clone()));
+    let compliance = ComplianceServiceServer::new(compliance::Compliance(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
     Ok(Routes::new(accounts.max_decoding_message_size(limit))
         .add_service(cash.max_decoding_message_size(limit))
@@ -163,6 +168,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
         .add_service(prices.max_decoding_message_size(limit))
         .add_service(events.max_decoding_message_size(limit))
         .add_service(control.max_decoding_message_size(limit + PROPOSAL_FRAME_BYTES))
+        .add_service(compliance.max_decoding_message_size(limit))
         .add_service(cluster.max_decoding_message_size(limit))
         .add_service(reflection.build_v1()?))
 }

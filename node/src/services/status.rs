@@ -103,7 +103,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::Tick
         | Reason::TradeSize
         | Reason::SelfTrade
-        | Reason::TradeTime => Code::InvalidArgument,
+        | Reason::TradeTime
+        | Reason::SelfTransfer => Code::InvalidArgument,
 
         Reason::UnknownAccount
         | Reason::UnknownBank
@@ -113,7 +114,10 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownObjection
         | Reason::UnknownProposal
         | Reason::UnknownWithdrawal
-        | Reason::UnknownClaim => Code::NotFound,
+        | Reason::UnknownClaim
+        | Reason::UnknownProvince
+        | Reason::UnknownEmissions
+        | Reason::UnknownSurrender => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -122,7 +126,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::InstrumentExists
         | Reason::ChunkConflict
         | Reason::TradeConflict
-        | Reason::TradeDuplicate => Code::AlreadyExists,
+        | Reason::TradeDuplicate
+        | Reason::ProvinceTaken
+        | Reason::EmissionsRecorded => Code::AlreadyExists,
 
         Reason::NotBootstrapped
         | Reason::InsufficientHolding
@@ -158,7 +164,17 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ReserveExhausted
         | Reason::ReserveNotNeeded
         | Reason::ClaimExceeded
-        | Reason::ReportOlder => Code::FailedPrecondition,
+        | Reason::ReportOlder
+        | Reason::AccountKind
+        | Reason::ProvinceMissing
+        | Reason::OtherProvince
+        | Reason::EmissionsSuperseded
+        | Reason::NoObligation
+        | Reason::VintageNotAllowed
+        | Reason::CcerShare
+        | Reason::OverSurrender
+        | Reason::SurrenderClosed
+        | Reason::CarryOverLimit => Code::FailedPrecondition,
     }
 }
 

@@ -54,8 +54,13 @@ fn a_rejection_tells_reason_field_and_place_in_the_log() {
 
 #[test]
 fn shape_is_invalid_argument_and_only_shape() {
-    let beyond_the_numbers =
-        [Reason::Tick, Reason::TradeSize, Reason::SelfTrade, Reason::TradeTime];
+    let beyond_the_numbers = [
+        Reason::Tick,
+        Reason::TradeSize,
+        Reason::SelfTrade,
+        Reason::TradeTime,
+        Reason::SelfTransfer,
+    ];
     for reason in Reason::ALL {
         let shape = reason.number() < 20 || beyond_the_numbers.contains(reason);
         assert_eq!(code(*reason) == Code::InvalidArgument, shape, "{}", reason.code());

@@ -29,6 +29,7 @@ impl Workload {
             (1, Some(day)) => Command::ResumeDay(day.date),
             (2, _) => self.load_accounts(model),
             (3, Some(day)) => Command::ClearDay(day.date),
+            (4, _) => self.compliance_call(model).map_or(Command::ExpireDue, |(_, asked)| asked),
             _ => self.issue(model).map_or(Command::ExpireDue, |(_, issue)| issue),
         };
         let content = format!("{command:?}").into_bytes();

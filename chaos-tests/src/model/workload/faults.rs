@@ -11,7 +11,7 @@ impl Workload {
     /// A faulty command, if the chosen fault is possible now.
     pub(super) fn fault(&mut self, model: &Model) -> Option<Asked> {
         let officer = self.officer();
-        let command = match self.rng.below(36) {
+        let command = match self.rng.below(46) {
             0..2 => self.account_fault(model),
             2 => self.bank_fault(model),
             3..5 => self.deposit_fault(model),
@@ -30,7 +30,8 @@ impl Workload {
             22..25 => self.trade_fault(model),
             25..28 => self.held_fault(model),
             28..30 => self.books_fault(model),
-            _ => self.cash_fault(model),
+            30..36 => self.cash_fault(model),
+            _ => self.compliance_fault(model),
         }?;
         Some((officer, command))
     }

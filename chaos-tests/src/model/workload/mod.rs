@@ -5,6 +5,8 @@
 mod books;
 mod calls;
 mod cash;
+mod compliance;
+mod compliance_faults;
 mod control;
 mod day_faults;
 mod day_steps;
@@ -109,6 +111,10 @@ impl Workload {
                 None => self.day_call(model),
             },
             None if roll < 61 => match self.cover(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
+            None if roll < 69 => match self.compliance_call(model) {
                 Some(asked) => asked,
                 None => self.day_call(model),
             },

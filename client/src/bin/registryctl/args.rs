@@ -6,10 +6,10 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::{
     account::AccountCommand, audit::Audit, bank::BankCommand, bank::CashCommand,
-    cluster::ClusterCommand, control::ControlCommand, day::DayCommand, events::EventsCommand,
-    generate::GenerateDay, generate::GeneratePopulation, instrument::InstrumentCommand,
-    journal::JournalCommand, load::LoadPopulation, pki::PkiCommand, price::PriceCommand,
-    settle_day::SettleDay,
+    cluster::ClusterCommand, compliance::ComplianceCommand, control::ControlCommand,
+    day::DayCommand, events::EventsCommand, generate::GenerateDay, generate::GeneratePopulation,
+    instrument::InstrumentCommand, journal::JournalCommand, load::LoadPopulation, pki::PkiCommand,
+    price::PriceCommand, settle_day::SettleDay,
 };
 use crate::output::Format;
 
@@ -99,6 +99,10 @@ pub(crate) enum Command {
     /// The settlement day, step by step (registry, exchange).
     #[command(subcommand)]
     Day(DayCommand),
+    /// A year's compliance: allocation, emissions, surrender, carry-over, cancellation
+    /// (registry, province, firm).
+    #[command(subcommand)]
+    Compliance(ComplianceCommand),
     /// The price board.
     #[command(subcommand)]
     Price(PriceCommand),

@@ -25,9 +25,9 @@ pub(crate) struct Audit {
 
 /// 32 bytes as hexadecimal digits.
 #[derive(Clone, Copy, Debug)]
-struct Sha256([u8; 32]);
+pub(super) struct Sha256(pub(super) [u8; 32]);
 
-fn sha256(text: &str) -> Result<Sha256, String> {
+pub(super) fn sha256(text: &str) -> Result<Sha256, String> {
     let mut bytes = [0; 32];
     let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if text.len() != 64 || !digits {
