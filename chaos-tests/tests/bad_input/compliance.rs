@@ -18,27 +18,32 @@ use super::{Bench, Refused};
 
 const HUBEI: u32 = 42;
 const YEAR: u32 = 2020;
-const OWN: u64 = 5;
-const FUND: u64 = 6;
-const SECOND: u64 = 7;
+
+/// Hubei, and accounts by their numbers.
+struct Parties {
+    province: ProvinceClient,
+    fund: u64,
+    /// Of the kind that a province's own account is, and nobody's.
+    second: u64,
+}
 
 pub(super) async fn tables(bench: &mut Bench) -> anyhow::Result<()> {
-    let province = set_up(bench).await?;
+    let of = set_up(bench).await?;
     bench.refusals.accept_changes().await?;
-    provinces(bench).await;
-    allocations(bench).await;
-    emissions(bench, &province).await;
-    applications(bench).await;
-    decisions(bench, &province).await;
+    provinces(bench, &of).await;
+    allocations(bench, &of).await;
+    emissions(bench, &of).await;
+    applications(bench, &of).await;
+    decisions(bench, &of.province).await;
     carry_overs(bench).await;
-    exits(bench).await;
+    exits(bench, &of).await;
     reads(bench).await;
     denied(bench).await
 }
 
 /// Firm 1 is Hubei's, firm 2 Shanghai's, firms 3 and 4 nobody's; firm 1 emitted
 /// 1,000 t, asked to surrender 600 t, and got 100 t of them declined.
-async fn set_up(bench: &Bench) -> anyhow::Result<ProvinceClient> {
+async fn set_up(bench: &Bench) -> anyhow::Result<Parties> {
     let registry = &bench.registry;
     for instrument in ["CCER", "CEA-2025"] {
         let request = RegisterInstrumentRequest {
@@ -48,24 +53,23 @@ async fn set_up(bench: &Bench) -> anyhow::Result<ProvinceClient> {
         };
         registry.register_instrument(request).await?;
     }
-    for (number, kind) in [
-        (OWN, AccountKind::Province),
-        (FUND, AccountKind::Institution),
-        (SECOND, AccountKind::Province),
-    ] {
+    let mut opened = Vec::new();
+    for kind in [AccountKind::Province, AccountKind::Institution, AccountKind::Province] {
+        let number = 900 + opened.len() as u64;
         let request = OpenAccountRequest {
             uscc: credit_code(number),
             name: format!("Holder {number}"),
             kind: kind.into(),
             ..Default::default()
         };
-        registry.open_account(request).await?;
+        opened.push(registry.open_account(request).await?.account_id);
     }
-    for (account_id, province) in [(OWN, HUBEI), (1, HUBEI), (2, 31)] {
+    let [own, fund, second] = opened[..] else { anyhow::bail!("three accounts") };
+    for (account_id, province) in [(own, HUBEI), (1, HUBEI), (2, 31)] {
         registry.assign_province(assignment(account_id, province)).await?;
     }
     for (account_id, instrument, quantity_tco2e) in
-        [(OWN, INSTRUMENT, 10_000), (1, INSTRUMENT, 30_000), (1, "CCER", 100), (1, "CEA-2025", 100)]
+        [(own, INSTRUMENT, 10_000), (1, INSTRUMENT, 30_000), (1, "CCER", 100), (1, "CEA-2025", 100)]
     {
         let document = "plan".to_owned();
         let instrument = instrument.to_owned();
@@ -80,7 +84,7 @@ async fn set_up(bench: &Bench) -> anyhow::Result<ProvinceClient> {
     pki::issue_user(&bench.cluster.plan().pki_dir(), Role::Province, "42")?;
     let province = ProvinceClient::new(bench.cluster.connect_as("province-42")?);
     province.decline_surrender(decline(2, "no")).await?;
-    Ok(province)
+    Ok(Parties { province, fund, second })
 }
 
 fn document() -> String {
@@ -179,7 +183,7 @@ fn cancellation() -> CancelUnitsRequest {
     }
 }
 
-async fn provinces(bench: &mut Bench) {
+async fn provinces(bench: &mut Bench, of: &Parties) {
     let mut blank = assignment(3, HUBEI);
     blank.document.clear();
     let rows: [(&str, AssignProvinceRequest, Refused); 7] = [
@@ -190,12 +194,12 @@ async fn provinces(bench: &mut Bench) {
         ("no document", blank, (InvalidArgument, "FIELD_MISSING", "document")),
         (
             "an institution",
-            assignment(FUND, HUBEI),
+            assignment(of.fund, HUBEI),
             (FailedPrecondition, "ACCOUNT_KIND", "account_id"),
         ),
         (
             "a second account",
-            assignment(SECOND, HUBEI),
+            assignment(of.second, HUBEI),
             (AlreadyExists, "PROVINCE_TAKEN", "province"),
         ),
     ];
@@ -205,7 +209,7 @@ async fn provinces(bench: &mut Bench) {
     }
 }
 
-async fn allocations(bench: &mut Bench) {
+async fn allocations(bench: &mut Bench, of: &Parties) {
     let none = String::new;
     let rows: [(&str, AllocationOrder, Refused); 12] = [
         (
@@ -261,7 +265,7 @@ async fn allocations(bench: &mut Bench) {
         ),
         (
             "an institution",
-            AllocationOrder { account_id: FUND, ..order() },
+            AllocationOrder { account_id: of.fund, ..order() },
             (FailedPrecondition, "ACCOUNT_KIND", "account_id"),
         ),
     ];
@@ -302,7 +306,7 @@ async fn allocations(bench: &mut Bench) {
     }
 }
 
-async fn emissions(bench: &mut Bench, province: &ProvinceClient) {
+async fn emissions(bench: &mut Bench, of: &Parties) {
     let hash = |bytes: usize| RecordEmissionsRequest {
         report_sha256: vec![7; bytes].into(),
         ..record(1, 2021, 5)
@@ -310,7 +314,7 @@ async fn emissions(bench: &mut Bench, province: &ProvinceClient) {
     let rows: [(&str, RecordEmissionsRequest, Refused); 9] = [
         ("of account 99", record(99, YEAR, 5), (NotFound, "UNKNOWN_ACCOUNT", "account_id")),
         ("of nobody's", record(3, YEAR, 5), (FailedPrecondition, "PROVINCE_MISSING", "account_id")),
-        ("of a fund", record(FUND, YEAR, 5), (FailedPrecondition, "ACCOUNT_KIND", "account_id")),
+        ("of a fund", record(of.fund, YEAR, 5), (FailedPrecondition, "ACCOUNT_KIND", "account_id")),
         ("of no year", record(1, 0, 5), (InvalidArgument, "FIELD_MISSING", "year")),
         ("of 2018", record(1, 2018, 5), (InvalidArgument, "OUT_OF_RANGE", "year")),
         ("below nothing", record(1, 2021, -1), (InvalidArgument, "OUT_OF_RANGE", "verified_tco2e")),
@@ -323,7 +327,7 @@ async fn emissions(bench: &mut Bench, province: &ProvinceClient) {
         bench.refusals.row(&format!("emissions {what}"), outcome, expected).await;
     }
     let foreign = RecordEmissionsRequest { province: HUBEI, ..record(2, YEAR, 5) };
-    let outcome = province.record_emissions(foreign).await;
+    let outcome = of.province.record_emissions(foreign).await;
     let expected = (FailedPrecondition, "OTHER_PROVINCE", "province");
     bench.refusals.row("emissions of another's firm", outcome, expected).await;
     let rows: [(&str, Command, Refused); 4] = [
@@ -349,7 +353,7 @@ async fn emissions(bench: &mut Bench, province: &ProvinceClient) {
     }
 }
 
-async fn applications(bench: &mut Bench) {
+async fn applications(bench: &mut Bench, parties: &Parties) {
     let of = application;
     let rows: [(&str, ApplySurrenderRequest, Refused); 13] = [
         (
@@ -360,7 +364,7 @@ async fn applications(bench: &mut Bench) {
         ("account 99", of(99, YEAR, INSTRUMENT, 1), (NotFound, "UNKNOWN_ACCOUNT", "account_id")),
         (
             "a fund",
-            of(FUND, YEAR, INSTRUMENT, 1),
+            of(parties.fund, YEAR, INSTRUMENT, 1),
             (FailedPrecondition, "ACCOUNT_KIND", "account_id"),
         ),
         (
@@ -484,7 +488,7 @@ async fn carry_overs(bench: &mut Bench) {
 }
 
 /// Cancellations and transfers.
-async fn exits(bench: &mut Bench) {
+async fn exits(bench: &mut Bench, of: &Parties) {
     let none = String::new;
     let rows: [(&str, CancelUnitsRequest, Refused); 4] = [
         (
@@ -552,7 +556,7 @@ async fn exits(bench: &mut Bench) {
         ),
         (
             "of all of nothing",
-            NonTradeTransfer { from_account_id: FUND, ..part("", 0) },
+            NonTradeTransfer { from_account_id: of.fund, ..part("", 0) },
             (FailedPrecondition, "INSUFFICIENT_HOLDING", "from_account_id"),
         ),
         (
