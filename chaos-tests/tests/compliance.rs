@@ -1,6 +1,6 @@
 //! A year of many firms on six nodes in two cities: allocated, emitted,
-//! surrendered while a settlement day delivers; what is missing shows, who may do
-//! what is kept to, and the journal adds up.
+//! surrendered while a settlement day delivers and the leader dies; what is missing
+//! shows, who may do what is kept to, and the journal adds up.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -11,6 +11,7 @@ use registry_chaos_tests::cluster::{Cluster, Layout};
 use registry_chaos_tests::day::ExchangeDay;
 use registry_chaos_tests::market::{INSTRUMENT, Market, credit_code, open_day};
 use registry_chaos_tests::scratch;
+use registry_chaos_tests::wait::eventually;
 use registry_client::journal::audit_node;
 use registry_client::pki::{self, Role};
 use registry_client::proto::approve_reply::Result as Approved;
@@ -35,6 +36,10 @@ const CHUNK_TRADES: usize = 500;
 const RTT: Duration = Duration::from_millis(2);
 /// Calls under way at once.
 const CALLERS: usize = 16;
+/// Generous: a new leader, or a node that catches up.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// So many surrenders are there when the leader dies.
+const SOME: u32 = 8;
 const HUBEI: u32 = 42;
 const SHANGHAI: u32 = 31;
 const ISSUED: i64 = 5_000_000;
@@ -455,31 +460,58 @@ async fn on_the_command_line(cluster: &Cluster) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn a_year(cluster: &Cluster) -> anyhow::Result<()> {
+/// Kills the leader once some surrenders are on their way.
+async fn kill_leader(cluster: &mut Cluster, of: &Parties) -> anyhow::Result<u64> {
+    let leader = cluster.leader().await?.node_id;
+    eventually("the first surrenders", PATIENCE, || async {
+        let some = ListComplianceRequest { page_size: SOME, ..Default::default() };
+        let found = of.registry.reads().list_surrenders(some).await?.surrenders;
+        Ok((found.len() >= SOME as usize).then_some(()))
+    })
+    .await?;
+    cluster.kill(leader)?;
+    Ok(leader)
+}
+
+/// The dead node comes back and holds what the others hold.
+async fn all_agree(cluster: &mut Cluster, killed: u64) -> anyhow::Result<()> {
+    let survivors = cluster.agreed_state(PATIENCE).await?;
+    cluster.restart(killed).await?;
+    cluster.applied(killed, survivors.log_index, PATIENCE).await?;
+    for state in cluster.held_states(PATIENCE).await? {
+        assert_eq!(state.digest, survivors.digest, "node {}", state.node_name);
+    }
+    Ok(())
+}
+
+async fn a_year(cluster: &mut Cluster) -> anyhow::Result<()> {
     let of = Parties::of(cluster)?;
     let market = Market::set_up(&of.officers, FIRMS, 1_000_000, 100_000_000_000).await?;
     of.prepare().await?;
     of.allocate_and_verify().await?;
     let day = ExchangeDay::new(DATE, market.trades(DATE, 1, TRADES)?)?;
     // Year-end: surrender and settlement on the same evening.
-    futures::try_join!(of.settle(&day), of.surrender())?;
+    let evening = futures::try_join!(of.settle(&day), of.surrender(), kill_leader(cluster, &of));
+    let (.., killed) = evening?;
     shortfalls(&of).await?;
     who_may(&of).await?;
     the_rest(&of, &market).await?;
     let report = audit_node(of.registry.reads(), |_, _| {}).await?;
     let kinds = &report.counts.kinds;
+    assert_eq!(report.obligations, FIRMS);
     assert_eq!(kinds["Allocated"], FIRMS + 1);
     assert_eq!(kinds["EmissionsRecorded"], FIRMS);
     let approved = (1..=FIRMS).map(surrenders).flat_map(|(a, r)| [a, r]).filter(|of| *of > 0);
     assert_eq!(kinds["SurrenderApproved"], approved.count() as u64);
     assert_eq!((kinds["CarriedOver"], kinds["Transferred"], kinds["UnitsCancelled"]), (1, 1, 1));
-    on_the_command_line(cluster).await
+    on_the_command_line(cluster).await?;
+    all_agree(cluster, killed).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_year_ends_with_every_tonne_and_shortfall_in_its_place() -> anyhow::Result<()> {
     let plan = scratch::plan("compliance", Layout::DualCity, |_| {})?;
-    let cluster = Cluster::start_bootstrapped(plan, RTT).await?;
-    let done = a_year(&cluster).await;
+    let mut cluster = Cluster::start_bootstrapped(plan, RTT).await?;
+    let done = a_year(&mut cluster).await;
     cluster.with_logs(done)
 }

@@ -35,6 +35,7 @@ pub(super) async fn tables(bench: &mut Bench) -> anyhow::Result<()> {
     emissions(bench, &of).await;
     applications(bench, &of).await;
     decisions(bench, &of.province).await;
+    smaller_obligation(bench, &of.province).await?;
     carry_overs(bench).await;
     exits(bench, &of).await;
     reads(bench).await;
@@ -432,6 +433,19 @@ async fn decisions(bench: &mut Bench, province: &ProvinceClient) {
     let outcome = province.decline_surrender(decline(2, "again")).await;
     let expected = (FailedPrecondition, "SURRENDER_CLOSED", "surrender_id");
     bench.refusals.row("decline a second time", outcome, expected).await;
+}
+
+/// What was asked before emissions were corrected is too much now.
+async fn smaller_obligation(bench: &mut Bench, province: &ProvinceClient) -> anyhow::Result<()> {
+    bench.registry.apply_surrender(application(1, YEAR, "CCER", 50)).await?;
+    bench.officers.carry_out("", correction(1, 400)).await?;
+    bench.refusals.accept_changes().await?;
+    for (surrender, reason) in [(1, "OVER_SURRENDER"), (3, "CCER_SHARE")] {
+        let outcome = province.approve_surrender(approve(HUBEI, surrender)).await;
+        let expected = (FailedPrecondition, reason, "surrender_id");
+        bench.refusals.row(&format!("approval of too much: {reason}"), outcome, expected).await;
+    }
+    Ok(())
 }
 
 async fn carry_overs(bench: &mut Bench) {

@@ -54,7 +54,7 @@ pub struct Auditor {
     counts: AuditCounts,
     proposals: Proposals,
     dues: Dues,
-    compliance: Compliance,
+    pub(crate) compliance: Compliance,
 }
 
 /// Accounts of one [`What::AccountsLoaded`].

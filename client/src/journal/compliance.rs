@@ -1,7 +1,9 @@
 //! Yearly compliance from outside: what each firm owes and gave, that nothing is
 //! surrendered twice or by too much, and that carry-overs keep to their limit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use registry_proto::registry::Obligation;
 
 use super::books::Books;
 use super::code::{AllocationKind, Date, Instrument, PositionPart};
@@ -97,6 +99,49 @@ impl Compliance {
                 next("cancellation", &mut self.cancellations, *cancellation)
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Years for which something was verified.
+    pub(crate) fn years(&self) -> BTreeSet<u64> {
+        self.owed.keys().map(|(year, _)| *year).collect()
+    }
+
+    /// A page of a node's obligations of a year, which begins after an account
+    /// and may be the last one.
+    pub(crate) fn compare(
+        &self,
+        year: u64,
+        after: u64,
+        found: &[Obligation],
+        is_last: bool,
+    ) -> Checked {
+        let mut owed = self.owed.range((year, after + 1)..=(year, u64::MAX));
+        for line in found {
+            let account = line.account_id;
+            let what = format!("obligation of {year}");
+            let Some(((_, expected), owed)) = owed.next() else {
+                return Err(Wrong::new(what, "no more accounts", account));
+            };
+            same(format!("account of the next {what}"), *expected, account)?;
+            let listed = format!(
+                "{} {} {} {:?} {:?}",
+                line.province,
+                line.emissions_id,
+                line.obligation_tco2e,
+                [line.surrendered_allowances_tco2e, line.surrendered_reductions_tco2e],
+                [line.pending_allowances_tco2e, line.pending_reductions_tco2e],
+            );
+            let Owed { emissions, tonnes, surrendered, pending } = owed;
+            let province = self.province_of(account)?;
+            let expected = format!("{province} {emissions} {tonnes} {surrendered:?} {pending:?}");
+            same(format!("{what} of account {account}"), expected, listed)?;
+        }
+        match owed.next().filter(|_| is_last) {
+            None => Ok(()),
+            Some(((_, account), _)) => {
+                Err(Wrong::new(format!("obligations of {year}"), account, "not among them"))
+            }
         }
     }
 

@@ -236,3 +236,44 @@ fn what_cannot_be_is_caught() {
         caught(case, &prepared_then(&more), what);
     }
 }
+
+#[test]
+fn a_node_that_lists_something_else_is_caught() {
+    use registry_proto::registry::Obligation;
+    let steps = prepared_then(&[
+        emitted(1, 2020, 1_000),
+        applied(1, 2020, cea(), 600),
+        approved(1, cea(), 600),
+        applied(2, 2020, cea(), 300),
+    ]);
+    let auditor = audit(&steps).expect("all of it is right");
+    let line = Obligation {
+        account_id: SELLER,
+        province: 42,
+        year: 2020,
+        emissions_id: 1,
+        obligation_tco2e: 1_000,
+        surrendered_allowances_tco2e: 600,
+        pending_allowances_tco2e: 300,
+        ..Default::default()
+    };
+    let compare = |found: &[Obligation]| auditor.compliance.compare(2020, 0, found, true);
+    compare(std::slice::from_ref(&line)).expect("the same");
+    let wrong: [(&str, Vec<Obligation>); 5] = [
+        ("one missing", vec![]),
+        ("one too many", vec![line.clone(), Obligation { account_id: BUYER, ..line.clone() }]),
+        ("another account", vec![Obligation { account_id: BUYER, ..line.clone() }]),
+        ("less owed", vec![Obligation { obligation_tco2e: 999, ..line.clone() }]),
+        (
+            "pending as given",
+            vec![Obligation {
+                surrendered_allowances_tco2e: 900,
+                pending_allowances_tco2e: 0,
+                ..line
+            }],
+        ),
+    ];
+    for (case, found) in wrong {
+        assert!(compare(&found).is_err(), "{case}");
+    }
+}

@@ -75,6 +75,7 @@ async fn of_node(global: &Global) -> Result<Page> {
         .with("cash_balances_compared", report.cash_balances)
         .with("banks_compared", report.banks)
         .with("instruments_compared", report.instruments)
+        .with("obligations_compared", report.obligations)
         .with("root_sha256", hex(&report.root_sha256));
     Ok(page(&report.counts, record).stamp(stamp(Some(report.stamp))))
 }

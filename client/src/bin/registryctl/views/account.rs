@@ -64,6 +64,10 @@ pub(crate) fn instrument(instrument: &Instrument) -> Record {
         .with("instrument", instrument.instrument.as_str())
         .with("issued_tco2e", instrument.issued_tco2e.to_string())
         .with("held_tco2e", instrument.held_tco2e.to_string())
+        .with("surrendered_tco2e", instrument.surrendered_tco2e.to_string())
+        .with("cancelled_tco2e", instrument.cancelled_tco2e.to_string())
+        .with("carried_out_tco2e", instrument.carried_out_tco2e.to_string())
+        .with("recalled_tco2e", instrument.recalled_tco2e.to_string())
         .with("last_close_yuan", instrument.last_close_yuan.as_str())
         .with("last_close_date", instrument.last_close_date.as_str())
 }
