@@ -7,6 +7,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use prost::Message as _;
 use registry_chaos_tests::cluster::{Cluster, Layout};
 use registry_chaos_tests::day::ExchangeDay;
 use registry_chaos_tests::market::{INSTRUMENT, Market, credit_code, open_day};
@@ -17,16 +18,19 @@ use registry_client::pki::{self, Role};
 use registry_client::proto::approve_reply::Result as Approved;
 use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{
-    AccountKind, AllocationKind, AllocationOrder, ApplySurrenderRequest, ApproveSurrenderRequest,
-    AssignProvinceRequest, CancelUnitsRequest, CarryOverOrder, Consistency, DayRequest,
-    DeclineSurrenderRequest, EmissionsCorrection, GetAccountRequest, GetObligationRequest,
-    GetProvinceRequest, Instrument, Issuance, ListCancellationsRequest, ListComplianceRequest,
-    ListInstrumentsRequest, ListObligationsRequest, NonTradeTransfer, OpenAccountRequest,
-    RecallOrder, RecordEmissionsRequest, RegisterInstrumentRequest, SurrenderState, TransferCause,
+    AccountKind, AllocationKind, AllocationOrder, ApplySurrenderRequest, ApproveRequest,
+    ApproveSurrenderRequest, AssignProvinceRequest, CancelUnitsRequest, CarryOverOrder,
+    Consistency, ControlledCommand, DayRequest, DeclineSurrenderRequest, EmissionsCorrection,
+    GetAccountRequest, GetObligationRequest, GetProvinceRequest, Instrument, Issuance,
+    ListCancellationsRequest, ListComplianceRequest, ListInstrumentsRequest,
+    ListObligationsRequest, NonTradeTransfer, OpenAccountRequest, ProposeRequest, RecallOrder,
+    RecordEmissionsRequest, RegisterInstrumentRequest, SurrenderState, TransferCause,
 };
 use registry_client::{
     BankClient, ClientError, ExchangeClient, ProvinceClient, RegistryClient, TwoOfficers,
 };
+
+use sha2::{Digest as _, Sha256};
 
 const DATE: &str = "2021-12-16";
 const YEAR: u32 = 2020;
@@ -44,6 +48,7 @@ const HUBEI: u32 = 42;
 const SHANGHAI: u32 = 31;
 const ISSUED: i64 = 5_000_000;
 const ALLOCATED: i64 = 50_000;
+const TRUE_UP: i64 = 30;
 const CCER: &str = "CCER";
 const DENIED: &str = "NOT_AUTHORISED";
 
@@ -286,6 +291,35 @@ async fn shortfalls(of: &Parties) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What its own account gives, and nothing else; an officer approves.
+async fn a_province_proposes(of: &Parties) -> anyhow::Result<()> {
+    let order = |province, account_id| AllocationOrder {
+        province,
+        account_id,
+        instrument: INSTRUMENT.to_owned(),
+        kind: AllocationKind::TrueUp.into(),
+        quantity_tco2e: TRUE_UP,
+        document: "true-up".to_owned(),
+    };
+    let hubei = &of.provinces[&HUBEI];
+    let propose = |command| {
+        let content = ControlledCommand { command: Some(command) }.encode_to_vec();
+        ProposeRequest { content: content.into(), ..Default::default() }
+    };
+    let foreign = propose(Command::Allocation(order(SHANGHAI, 2)));
+    assert_eq!(reason(hubei.propose(foreign).await), DENIED);
+    let recall = RecallOrder { account_id: 1, ..Default::default() };
+    assert_eq!(reason(hubei.propose(propose(Command::Recall(recall))).await), DENIED);
+    let own = propose(Command::Allocation(order(HUBEI, 1)));
+    let content_sha256 = Sha256::digest(&own.content).to_vec().into();
+    let proposal_id = hubei.propose(own).await?.proposal_id;
+    let approval = ApproveRequest { proposal_id, content_sha256, ..Default::default() };
+    let done = of.registry.approve(approval).await?.result;
+    let Some(Approved::Allocation(entry)) = done else { anyhow::bail!("no allocation") };
+    assert_eq!((entry.account_id, entry.quantity_tco2e), (1, TRUE_UP));
+    Ok(())
+}
+
 async fn who_may(of: &Parties) -> anyhow::Result<()> {
     let own = |account_id| GetObligationRequest { account_id, year: YEAR, ..Default::default() };
     let line = of.firm.reads().get_obligation(own(1)).await?.obligation.expect("a line");
@@ -316,6 +350,7 @@ async fn who_may(of: &Parties) -> anyhow::Result<()> {
     assert_eq!(reason(registry.approve_surrender(approval(HUBEI, one)).await), DENIED);
     let of_firm = ProvinceClient::new(of.firm.connector().clone());
     assert_eq!(reason(of_firm.approve_surrender(approval(HUBEI, one)).await), DENIED);
+    a_province_proposes(of).await?;
     let apply = ApplySurrenderRequest {
         account_id: 3,
         year: YEAR,
@@ -327,7 +362,7 @@ async fn who_may(of: &Parties) -> anyhow::Result<()> {
     let view = GetProvinceRequest { province: HUBEI, ..Default::default() };
     let view = hubei.reads().get_province(view).await?;
     assert_eq!((view.account_id, view.firm_count), (FIRMS + 1, FIRMS / 2));
-    let left = ISSUED - ALLOCATED * (FIRMS.cast_signed() / 2);
+    let left = ISSUED - ALLOCATED * (FIRMS.cast_signed() / 2) - TRUE_UP;
     assert_eq!(view.holdings[0].registered_tco2e, left);
     Ok(())
 }
@@ -499,7 +534,7 @@ async fn a_year(cluster: &mut Cluster) -> anyhow::Result<()> {
     let report = audit_node(of.registry.reads(), |_, _| {}).await?;
     let kinds = &report.counts.kinds;
     assert_eq!(report.obligations, FIRMS);
-    assert_eq!(kinds["Allocated"], FIRMS + 1);
+    assert_eq!(kinds["Allocated"], FIRMS + 2);
     assert_eq!(kinds["EmissionsRecorded"], FIRMS);
     let approved = (1..=FIRMS).map(surrenders).flat_map(|(a, r)| [a, r]).filter(|of| *of > 0);
     assert_eq!(kinds["SurrenderApproved"], approved.count() as u64);

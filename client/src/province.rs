@@ -2,9 +2,10 @@
 //! to surrender.
 
 use registry_proto::registry::compliance_service_client::ComplianceServiceClient;
+use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::{
-    ApproveSurrenderRequest, DeclineSurrenderRequest, EmissionsReply, RecordEmissionsRequest,
-    SurrenderReply,
+    ApproveSurrenderRequest, DeclineSurrenderRequest, EmissionsReply, ProposeReply, ProposeRequest,
+    RecordEmissionsRequest, SurrenderReply,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -21,6 +22,12 @@ pub struct ProvinceClient {
 role_client!(ProvinceClient);
 
 impl ProvinceClient {
+    write_calls! { ControlServiceClient:
+        /// Proposes an allocation from the province's own account; a registry
+        /// officer approves it.
+        propose(ProposeRequest) -> ProposeReply;
+    }
+
     write_calls! { ComplianceServiceClient:
         /// Enters a firm's verified emissions of a year.
         record_emissions(RecordEmissionsRequest) -> EmissionsReply;

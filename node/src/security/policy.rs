@@ -119,7 +119,7 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.EventService/ListEvents", &[REGISTRY, AUDITOR, FIRM_OWN]),
     client("registry.v1.EventService/WatchEvents", &[REGISTRY, AUDITOR, FIRM_OWN]),
     client("registry.v1.EventService/GetJournal", MARKET),
-    client("registry.v1.ControlService/Propose", &[REGISTRY]),
+    client("registry.v1.ControlService/Propose", &[REGISTRY, PROVINCE_OWN]),
     client("registry.v1.ControlService/Approve", &[REGISTRY]),
     client("registry.v1.ControlService/Decline", &[REGISTRY]),
     client("registry.v1.ControlService/Withdraw", &[REGISTRY]),

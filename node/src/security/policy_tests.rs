@@ -130,7 +130,11 @@ fn separation_of_duties() {
         ]
     );
     // What a firm asks its province decides, and nobody for it.
-    assert_eq!(writes(Role::Province), ["RecordEmissions", "ApproveSurrender", "DeclineSurrender"]);
+    assert_eq!(
+        writes(Role::Province),
+        ["Propose", "RecordEmissions", "ApproveSurrender", "DeclineSurrender"]
+    );
+    assert!(!allowed("/Approve", Role::Province));
     for rpc in ["/ApproveSurrender", "/DeclineSurrender"] {
         assert!(!allowed(rpc, Role::Registry) && !allowed(rpc, Role::Firm), "{rpc}");
     }

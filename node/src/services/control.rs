@@ -1,13 +1,14 @@
 //! Two people: propose, approve, decline, withdraw, and what waits.
 
+use prost::Message as _;
 use registry_ledger::amount::format_yuan;
 use registry_ledger::{ComplianceReceipt, ProposalId, Receipt};
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
-    AccountsOpened, ApproveReply, ApproveRequest, Consistency, ControlReply, DeclineRequest,
-    ListProposalsReply, ListProposalsRequest, ProposeReply, ProposeRequest, TradeCovered,
-    WithdrawRequest,
+    AccountsOpened, ApproveReply, ApproveRequest, Consistency, ControlReply, ControlledCommand,
+    DeclineRequest, ListProposalsReply, ListProposalsRequest, ProposeReply, ProposeRequest,
+    TradeCovered, WithdrawRequest, controlled_command,
 };
 use registry_proto::storage::Approve;
 use registry_proto::storage::log_command::Command;
@@ -31,7 +32,11 @@ impl ControlService for Control {
         &self,
         request: Request<ProposeRequest>,
     ) -> Result<Response<ProposeReply>, Status> {
-        let caller = Caller::of(request.extensions())?;
+        // A province may propose what its own account gives, and nothing else.
+        let caller = match allocating_province(&request.get_ref().content) {
+            Some(province) => Caller::of_province(request.extensions(), province)?,
+            None => Caller::of(request.extensions())?,
+        };
         match self.0.write(&caller, Command::Propose(request.into_inner())).await? {
             (stamp, Receipt::Proposed { proposal, content_sha256, expires_at }) => {
                 Ok(Response::new(ProposeReply {
@@ -126,6 +131,14 @@ impl ControlService for Control {
             proposals,
             next_after_proposal_id: if more { last } else { 0 },
         }))
+    }
+}
+
+/// The province whose tonnes the content would allocate, if it is an allocation.
+fn allocating_province(content: &[u8]) -> Option<u32> {
+    match ControlledCommand::decode(content).ok()?.command? {
+        controlled_command::Command::Allocation(order) => Some(order.province),
+        _ => None,
     }
 }
 
