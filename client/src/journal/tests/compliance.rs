@@ -261,9 +261,9 @@ fn a_node_that_lists_something_else_is_caught() {
     compare(std::slice::from_ref(&line)).expect("the same");
     let wrong: [(&str, Vec<Obligation>); 5] = [
         ("one missing", vec![]),
-        ("one too many", vec![line.clone(), Obligation { account_id: BUYER, ..line.clone() }]),
-        ("another account", vec![Obligation { account_id: BUYER, ..line.clone() }]),
-        ("less owed", vec![Obligation { obligation_tco2e: 999, ..line.clone() }]),
+        ("one too many", vec![line, Obligation { account_id: BUYER, ..line }]),
+        ("another account", vec![Obligation { account_id: BUYER, ..line }]),
+        ("less owed", vec![Obligation { obligation_tco2e: 999, ..line }]),
         (
             "pending as given",
             vec![Obligation {
