@@ -6,10 +6,10 @@ BIN := $(CARGO_TARGET_DIR)/release
 CARGO := . $(REGISTRY_CACHE)/build.env && cargo
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop test bench bench-national bench-parts compare lint fmt fmt-check deny clean
+.PHONY: help setup build demo demo-stop test bench bench-national bench-persons bench-parts compare lint fmt fmt-check deny clean
 
 help: ## Lists the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## Installs what the build needs (C++ compiler, libclang)
 	@.ci/setup
@@ -31,6 +31,9 @@ bench: build ## Measures settlement speed: target/bench/report.json and load.svg
 
 bench-national: build ## Settles a day of 5.2 million trades among 3.8 million accounts (some minutes, 20 GB of disk)
 	@$(BIN)/bench --cases national-day $(ARGS)
+
+bench-persons: build ## Opens and credits the accounts of 2 million persons of an inclusive platform
+	@$(BIN)/bench --cases persons $(ARGS)
 
 bench-parts: setup ## Measures the rules, the records, the chunk reader and the log alone (cargo bench)
 	@$(CARGO) bench --locked -p registry-ledger -p registry-node --bench ledger --bench node $(ARGS)

@@ -5,15 +5,19 @@ use std::{env, fs};
 
 use prost::Message as _;
 
-const PROTOS: [&str; 11] = [
+const PROTOS: &[&str] = &[
     "registry/v1/account.proto",
     "registry/v1/cash.proto",
     "registry/v1/cluster.proto",
     "registry/v1/compliance.proto",
     "registry/v1/control.proto",
     "registry/v1/event.proto",
+    "registry/v1/inclusive.proto",
     "registry/v1/instrument.proto",
+    "registry/v1/pledge.proto",
     "registry/v1/price.proto",
+    "registry/v1/query.proto",
+    "registry/v1/repo.proto",
     "registry/v1/settlement.proto",
     "peer/v1/raft.proto",
     "storage/v1/log.proto",

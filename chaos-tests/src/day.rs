@@ -98,6 +98,21 @@ impl ExchangeDay {
         Ok(Self { sums: DaySums::of(date, &trades)?, trades })
     }
 
+    /// A day on which other trades were settled at once: they are cleared, but
+    /// no part of the manifest.
+    ///
+    /// # Errors
+    /// As [`ExchangeDay::new`].
+    pub fn with_immediate(
+        date: &str,
+        trades: Vec<Trade>,
+        immediate: Vec<Trade>,
+    ) -> anyhow::Result<Self> {
+        let all = DaySums::of(date, trades.iter().chain(&immediate))?;
+        let stream = DaySums::of(date, &trades)?;
+        Ok(Self { sums: DaySums { clearing_sha256: all.clearing_sha256, ..stream }, trades })
+    }
+
     /// `YYYY-MM-DD`.
     #[must_use]
     pub fn date(&self) -> &str {

@@ -6,9 +6,11 @@
 //! to wait; [`market`] makes loads of any size, [`day`] takes them through a
 //! settlement day step by step, [`books`] works out what a day must leave
 //! behind, [`sample_day`] does so for a published day; [`latency`] makes figures of
-//! waiting times, [`scratch`] says where a test's files go; [`model`] is the naive
+//! waiting times, [`scratch`] says where a test's files go; [`persons`] makes those of an
+//! inclusive platform, [`beijing`] says what day it is; [`model`] is the naive
 //! ledger that the real one is compared with.
 
+pub mod beijing;
 pub mod books;
 pub mod cluster;
 pub mod day;
@@ -16,6 +18,8 @@ pub mod latency;
 pub mod link;
 pub mod market;
 pub mod model;
+pub mod persons;
+pub mod pledging;
 pub mod sample_day;
 pub mod scratch;
 pub mod wait;

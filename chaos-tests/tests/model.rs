@@ -60,6 +60,13 @@ fn assert_everything_was_seen(seen: &Seen) {
         Reason::TooManyProposals,
         // Only codes of provinces decode.
         Reason::UnknownProvince,
+        // Said of questions.
+        Reason::PeriodReversed,
+        Reason::PositionAhead,
+        Reason::PositionBeforeRecords,
+        Reason::CursorMismatch,
+        // Takes a hundred offers of one seller: the ledger's own tests.
+        Reason::TooManyRepos,
     ];
     let reasons = Reason::ALL.iter().filter(|reason| !elsewhere.contains(reason));
     let receipts = [
@@ -81,6 +88,24 @@ fn assert_everything_was_seen(seen: &Seen) {
         "Covered",
         "Reported",
         "Compliance",
+        "Pledge",
+        "Proceeds",
+        "Freeze",
+        "pledge PROPOSED",
+        "pledge ACCEPTED",
+        "pledge ACTIVE",
+        "pledge MARGIN_CALL",
+        "pledge DEFAULTED",
+        "pledge ENFORCING",
+        "pledge DISPOSED",
+        "pledge RELEASED",
+        "pledge DECLINED",
+        "pledge EXPIRED",
+        "freeze of an account",
+        "freeze of tonnes",
+        "freeze of a pledge",
+        "Inclusive",
+        "Repo",
     ];
     let wanted = reasons.map(|reason| reason.code()).chain(receipts);
     let missing: Vec<_> = wanted.filter(|name| !seen.contains_key(*name)).collect();

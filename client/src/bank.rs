@@ -1,10 +1,13 @@
 //! A settlement bank's side: what it needs to see, and what only it can say.
 
 use registry_proto::registry::cash_service_client::CashServiceClient;
+use registry_proto::registry::inclusive_service_client::InclusiveServiceClient;
+use registry_proto::registry::pledge_service_client::PledgeServiceClient;
 use registry_proto::registry::{
-    Bank, ConfirmWithdrawalRequest, Consistency, DailyPrice, GetDailyPriceRequest,
-    ListBanksRequest, RejectWithdrawalRequest, ReportBalanceReply, ReportBalanceRequest,
-    WithdrawalReply,
+    Bank, ConfirmWithdrawalRequest, Consistency, DailyPrice, DeclareDefaultRequest,
+    GetDailyPriceRequest, ListBanksRequest, PledgeReply, PledgeRequest, RedeemVoucherRequest,
+    RejectWithdrawalRequest, ReleasePledgeRequest, ReportBalanceReply, ReportBalanceRequest,
+    TakeProceedsReply, TakeProceedsRequest, VoucherReply, WithdrawalReply,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -29,6 +32,28 @@ impl BankClient {
         reject_withdrawal(RejectWithdrawalRequest) -> WithdrawalReply;
         /// Says what the bank holds at the end of a day.
         report_balance(ReportBalanceRequest) -> ReportBalanceReply;
+    }
+
+    write_calls! { PledgeServiceClient:
+        /// Agrees to a pledge that was offered.
+        accept_pledge(PledgeRequest) -> PledgeReply;
+        /// Says no to it.
+        decline_pledge(PledgeRequest) -> PledgeReply;
+        /// Gives pledged tonnes back.
+        release_pledge(ReleasePledgeRequest) -> PledgeReply;
+        /// Takes other tonnes for those pledged.
+        accept_substitution(PledgeRequest) -> PledgeReply;
+        /// Says no to them.
+        decline_substitution(PledgeRequest) -> PledgeReply;
+        /// Declares the default.
+        declare_default(DeclareDefaultRequest) -> PledgeReply;
+        /// Takes what sales of pledged tonnes have brought.
+        take_proceeds(TakeProceedsRequest) -> TakeProceedsReply;
+    }
+
+    write_calls! { InclusiveServiceClient:
+        /// Says that the bank took a voucher.
+        redeem_voucher(RedeemVoucherRequest) -> VoucherReply;
     }
 
     /// All settlement banks; figures only of the caller's own.

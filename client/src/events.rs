@@ -42,6 +42,7 @@ impl EventPages {
                 page_size: PAGE_SIZE,
                 filter: self.filter.clone(),
                 consistency: self.consistency.into(),
+                ..Default::default()
             };
             let reply = self.reads.list_events(request).await?;
             in_order(&reply.events, self.after_event).map_err(ClientError::Protocol)?;

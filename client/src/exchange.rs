@@ -1,9 +1,10 @@
 //! The exchange's side: the day's trades, manifest, confirmation, single trades.
 
+use registry_proto::registry::pledge_service_client::PledgeServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
-    AmendTradeRequest, ConfirmClearingRequest, DayReply, DeliverDayReply, SettleTradeReply,
-    SettleTradeRequest, SubmitManifestRequest, SubmitTradesReply, Trade,
+    AmendTradeRequest, ConfirmClearingRequest, DayReply, DeliverDayReply, SellPledgedRequest,
+    SettleTradeReply, SettleTradeRequest, SubmitManifestRequest, SubmitTradesReply, Trade,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -32,6 +33,11 @@ impl ExchangeClient {
         confirm_clearing(ConfirmClearingRequest) -> DayReply;
         /// Replaces or voids one trade while the day is disputed.
         amend_trade(AmendTradeRequest) -> DayReply;
+    }
+
+    write_calls! { PledgeServiceClient:
+        /// Settles the sale of tonnes of a pledge that is being enforced.
+        sell_pledged(SellPledgedRequest) -> SettleTradeReply;
     }
 
     /// Settles one trade at once. Calls that are under way together share a

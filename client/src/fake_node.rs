@@ -9,9 +9,13 @@ use futures::{StreamExt as _, stream};
 use registry_proto::registry::account_service_server::{AccountService, AccountServiceServer};
 use registry_proto::registry::cash_service_server::{CashService, CashServiceServer};
 use registry_proto::registry::event_service_server::{EventService, EventServiceServer};
+use registry_proto::registry::inclusive_service_server::{
+    InclusiveService, InclusiveServiceServer,
+};
 use registry_proto::registry::instrument_service_server::{
     InstrumentService, InstrumentServiceServer,
 };
+use registry_proto::registry::repo_service_server::{RepoService, RepoServiceServer};
 use registry_proto::registry::settlement_service_server::{
     SettlementService, SettlementServiceServer,
 };
@@ -54,6 +58,10 @@ pub(crate) struct Script {
     pub(crate) banks: Vec<Bank>,
     /// Registering one of these again is refused.
     pub(crate) instruments: Vec<Instrument>,
+    pub(crate) platforms: Vec<Platform>,
+    pub(crate) persons: Vec<InclusiveAccount>,
+    pub(crate) vouchers: Vec<Voucher>,
+    pub(crate) repos: Vec<Repo>,
 }
 
 impl Default for Script {
@@ -73,6 +81,10 @@ impl Default for Script {
             stamp: None,
             banks: Vec::new(),
             instruments: Vec::new(),
+            platforms: Vec::new(),
+            persons: Vec::new(),
+            vouchers: Vec::new(),
+            repos: Vec::new(),
         }
     }
 }
@@ -103,6 +115,8 @@ impl FakeNode {
             .add_service(CashServiceServer::new(service.clone()))
             .add_service(EventServiceServer::new(service.clone()))
             .add_service(InstrumentServiceServer::new(service.clone()))
+            .add_service(InclusiveServiceServer::new(service.clone()))
+            .add_service(RepoServiceServer::new(service.clone()))
             .add_service(SettlementServiceServer::new(service))
             .serve_with_incoming(TcpListenerStream::new(listener));
         tokio::spawn(server);
@@ -267,9 +281,61 @@ impl InstrumentService for Service {
                     false => Ok(RegisterInstrumentReply::default()),
                 }
             };
+        set_usable_until(SetUsableUntilRequest) -> SetUsableUntilReply =
+            |_, _| Ok(SetUsableUntilReply::default());
         list_instruments(ListInstrumentsRequest) -> ListInstrumentsReply = |script, _| {
             Ok(ListInstrumentsReply { stamp: script.stamp, instruments: script.instruments.clone() })
         };
+    }
+}
+
+impl InclusiveService for Service {
+    answered! {
+        list_platforms(ListPlatformsRequest) -> ListPlatformsReply = |script, _| {
+            Ok(ListPlatformsReply { stamp: script.stamp, platforms: script.platforms.clone() })
+        };
+        list_inclusive_accounts(ListInclusiveAccountsRequest) -> ListInclusiveAccountsReply =
+            |script, _| {
+                Ok(ListInclusiveAccountsReply {
+                    stamp: script.stamp,
+                    accounts: script.persons.clone(),
+                    next_after_inclusive_account_id: 0,
+                })
+            };
+        list_vouchers(ListVouchersRequest) -> ListVouchersReply = |script, _| {
+            Ok(ListVouchersReply {
+                stamp: script.stamp,
+                vouchers: script.vouchers.clone(),
+                next_after_voucher_id: 0,
+            })
+        };
+    }
+
+    unused! {
+        open_inclusive_accounts(OpenInclusiveAccountsRequest) -> OpenInclusiveAccountsReply;
+        credit_inclusive(CreditInclusiveRequest) -> CreditInclusiveReply;
+        issue_voucher(IssueVoucherRequest) -> VoucherReply;
+        redeem_voucher(RedeemVoucherRequest) -> VoucherReply;
+        get_inclusive_account(GetInclusiveAccountRequest) -> GetInclusiveAccountReply;
+    }
+}
+
+impl RepoService for Service {
+    answered! {
+        list_repos(ListReposRequest) -> ListReposReply = |script, _| {
+            Ok(ListReposReply {
+                stamp: script.stamp,
+                repos: script.repos.clone(),
+                next_after_repo_id: 0,
+            })
+        };
+    }
+
+    unused! {
+        propose_repo(ProposeRepoRequest) -> RepoReply;
+        accept_repo(AcceptRepoRequest) -> RepoReply;
+        decline_repo(DeclineRepoRequest) -> RepoReply;
+        return_repo(ReturnRepoRequest) -> RepoReply;
     }
 }
 

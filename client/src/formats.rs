@@ -14,6 +14,21 @@ use crate::amount::{AmountError, parse_fen};
 const TRADES_PREFIX: &[u8] = b"registry.v1.trades\0";
 const CLEARING_PREFIX: &[u8] = b"registry.v1.clearing\0";
 const PAYMENTS_PREFIX: &[u8] = b"registry.v1.payments\0";
+const CREDIT_PREFIX: &[u8] = b"registry.v1.credit\0";
+
+/// SHA-256 over a batch of credits of the inclusive-platform instrument: each
+/// line a person's 16 bytes and the grams.
+#[must_use]
+pub fn credit_sha256(batch_number: u64, lines: &[([u8; 16], i64)]) -> [u8; 32] {
+    let mut sha256 = Sha256::new_with_prefix(CREDIT_PREFIX);
+    sha256.update(batch_number.to_be_bytes());
+    sha256.update(u32::try_from(lines.len()).unwrap_or(u32::MAX).to_be_bytes());
+    for (owner, grams) in lines {
+        sha256.update(owner);
+        sha256.update(grams.to_be_bytes());
+    }
+    sha256.finalize().into()
+}
 
 /// A trade or date that has no canonical bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -137,3 +137,14 @@ fn payments_have_the_hash_of_the_format() {
     let golden = "aac56b234239feecaab460c8fbd57f0345dc35eafc550b7decdc072f3ce69a2a";
     assert_eq!(hex(&hasher.finish()), golden);
 }
+
+#[test]
+fn credits_have_the_hash_of_the_format() {
+    let owner = |number: u8| {
+        let mut owner = [0xab; 16];
+        owner[12..].copy_from_slice(&[0, 0, 0, number]);
+        owner
+    };
+    let golden = "b5f79941af7699f6926b232a718a02e9a32a91f2cf663b0a0922d1a65107edcb";
+    assert_eq!(hex(&credit_sha256(1, &[(owner(1), 3_000), (owner(2), 5)])), golden);
+}

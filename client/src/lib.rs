@@ -3,8 +3,8 @@
 //! [`Cluster`] says where the nodes are and who calls; a [`Connector`] made of
 //! it finds the leader, follows it and repeats writes with the same request id
 //! until the call's deadline. On top of it sit a client per role
-//! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`ProvinceClient`],
-//! [`OperatorClient`])
+//! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`FirmClient`],
+//! [`ProvinceClient`], [`OperatorClient`])
 //! and whole jobs in [`workflow`].
 //!
 //! A write with an empty `request_id` gets a random one. Give your own, kept
@@ -56,6 +56,7 @@ mod events;
 mod exchange;
 #[cfg(test)]
 mod fake_node;
+mod firm;
 pub mod formats;
 mod identity;
 mod instructions;
@@ -65,21 +66,25 @@ mod leader;
 mod leader_tests;
 mod operator;
 pub mod pki;
+mod platform;
 mod province;
 mod reads;
 mod registry;
+mod repo;
 mod request_id;
 mod retry;
 pub mod sample;
 mod settle;
 #[cfg(test)]
 mod settle_tests;
+mod statement;
 #[cfg(test)]
 mod stream_tests;
 mod submit;
 #[cfg(test)]
 mod tls_tests;
 mod two_officers;
+mod verify;
 mod watch;
 #[cfg(test)]
 mod watch_tests;
@@ -93,13 +98,17 @@ pub use deliver::DeliveryReport;
 pub use error::{ClientError, RejectedError};
 pub use events::EventPages;
 pub use exchange::ExchangeClient;
+pub use firm::FirmClient;
 pub use identity::Identity;
 pub use instructions::PaymentInstructions;
 pub use operator::{NodeStatus, OperatorClient};
+pub use platform::{INCLUSIVE_LINES_PER_REQUEST, OwnerId, PlatformClient, credit_request};
 pub use province::ProvinceClient;
 pub use reads::ReadClient;
 pub use registry::RegistryClient;
+pub use repo::RepoClient;
 pub use request_id::{MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id};
+pub use statement::PeriodStatement;
 pub use submit::{SubmitOptions, SubmitReport};
 pub use two_officers::{MAX_SHARED_ID_BYTES, TwoOfficers};
 pub use watch::WatchReport;

@@ -4,18 +4,30 @@ use registry_proto::registry::account_service_client::AccountServiceClient;
 use registry_proto::registry::cash_service_client::CashServiceClient;
 use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::event_service_client::EventServiceClient;
+use registry_proto::registry::inclusive_service_client::InclusiveServiceClient;
 use registry_proto::registry::instrument_service_client::InstrumentServiceClient;
+use registry_proto::registry::pledge_service_client::PledgeServiceClient;
 use registry_proto::registry::price_service_client::PriceServiceClient;
+use registry_proto::registry::query_service_client::QueryServiceClient;
+use registry_proto::registry::repo_service_client::RepoServiceClient;
 use registry_proto::registry::settlement_service_client::SettlementServiceClient;
 use registry_proto::registry::{
-    Account, ClearingReply, Consistency, DayReply, EventFilter, GetAccountReply, GetAccountRequest,
-    GetDailyPriceReply, GetDailyPriceRequest, GetDayRequest, GetJournalReply, GetJournalRequest,
-    GetPaymentInstructionsRequest, GetReconciliationReply, GetReconciliationRequest,
-    GetStatementReply, GetStatementRequest, ListAccountsReply, ListAccountsRequest, ListBanksReply,
-    ListBanksRequest, ListDailyPricesReply, ListDailyPricesRequest, ListEventsReply,
-    ListEventsRequest, ListInstrumentsReply, ListInstrumentsRequest, ListProposalsReply,
-    ListProposalsRequest, ListTradesReply, ListTradesRequest, ListWithdrawalsReply,
-    ListWithdrawalsRequest, TradeRecord, TradeStatus, WatchEventsReply, Withdrawal,
+    Account, Candle, ClearingReply, Consistency, DayReply, EventFilter, GetAccountReply,
+    GetAccountRequest, GetBalancesAtReply, GetBalancesAtRequest, GetDailyPriceReply,
+    GetDailyPriceRequest, GetDayRequest, GetInclusiveAccountReply, GetInclusiveAccountRequest,
+    GetJournalReply, GetJournalRequest, GetOverviewReply, GetOverviewRequest,
+    GetPaymentInstructionsRequest, GetPeriodStatementReply, GetPeriodStatementRequest,
+    GetReconciliationReply, GetReconciliationRequest, GetStatementReply, GetStatementRequest,
+    GetTradeHistoryReply, GetTradeHistoryRequest, Holder, ListAccountsReply, ListAccountsRequest,
+    ListBanksReply, ListBanksRequest, ListCandlesReply, ListCandlesRequest, ListDailyPricesReply,
+    ListDailyPricesRequest, ListEventsReply, ListEventsRequest, ListFreezesReply,
+    ListFreezesRequest, ListHoldersReply, ListHoldersRequest, ListInclusiveAccountsReply,
+    ListInclusiveAccountsRequest, ListInstrumentTotalsReply, ListInstrumentTotalsRequest,
+    ListInstrumentsReply, ListInstrumentsRequest, ListPlatformsReply, ListPlatformsRequest,
+    ListPledgesReply, ListPledgesRequest, ListProposalsReply, ListProposalsRequest, ListReposReply,
+    ListReposRequest, ListTradesReply, ListTradesRequest, ListVouchersReply, ListVouchersRequest,
+    ListWithdrawalsReply, ListWithdrawalsRequest, Stamp, TradeRecord, TradeStatus,
+    VerifyPledgeReply, VerifyPledgeRequest, WatchEventsReply, Withdrawal, verify_pledges_reply,
 };
 
 use crate::calls::read_calls;
@@ -23,7 +35,9 @@ use crate::connect::Connector;
 use crate::error::ClientError;
 use crate::events::EventPages;
 use crate::instructions::{self, PaymentInstructions};
-use crate::watch::{self, WatchReport};
+use crate::statement::{self, PeriodStatement};
+use crate::verify;
+use crate::watch::{self, WatchReport, Watched};
 
 const PAGE_SIZE: u32 = 1_000;
 
@@ -72,6 +86,15 @@ impl ReadClient {
         list_trades(ListTradesRequest) -> ListTradesReply;
     }
 
+    read_calls! { PledgeServiceClient:
+        /// What a pledge is and is worth now.
+        verify_pledge(VerifyPledgeRequest) -> VerifyPledgeReply;
+        /// One page of pledges.
+        list_pledges(ListPledgesRequest) -> ListPledgesReply;
+        /// One page of freezes that stand.
+        list_freezes(ListFreezesRequest) -> ListFreezesReply;
+    }
+
     read_calls! { ControlServiceClient:
         /// One page of the commands that wait for a second person.
         list_proposals(ListProposalsRequest) -> ListProposalsReply;
@@ -82,6 +105,39 @@ impl ReadClient {
         get_daily_price(GetDailyPriceRequest) -> GetDailyPriceReply;
         /// One page of the price board.
         list_daily_prices(ListDailyPricesRequest) -> ListDailyPricesReply;
+    }
+
+    read_calls! { QueryServiceClient:
+        /// Everything that concerns one account now.
+        get_overview(GetOverviewRequest) -> GetOverviewReply;
+        /// What an account had at an earlier position.
+        get_balances_at(GetBalancesAtRequest) -> GetBalancesAtReply;
+        /// One page of an account's statement: [`ReadClient::period_statement`] reads all.
+        get_period_statement(GetPeriodStatementRequest) -> GetPeriodStatementReply;
+        /// One trade from its acceptance on.
+        get_trade_history(GetTradeHistoryRequest) -> GetTradeHistoryReply;
+        /// One page of an instrument's holders.
+        list_holders(ListHoldersRequest) -> ListHoldersReply;
+        /// Public figures of every instrument.
+        list_instrument_totals(ListInstrumentTotalsRequest) -> ListInstrumentTotalsReply;
+        /// One page of daily candles.
+        list_candles(ListCandlesRequest) -> ListCandlesReply;
+    }
+
+    read_calls! { RepoServiceClient:
+        /// One page of repos.
+        list_repos(ListReposRequest) -> ListReposReply;
+    }
+
+    read_calls! { InclusiveServiceClient:
+        /// One person's account.
+        get_inclusive_account(GetInclusiveAccountRequest) -> GetInclusiveAccountReply;
+        /// One page of persons' accounts.
+        list_inclusive_accounts(ListInclusiveAccountsRequest) -> ListInclusiveAccountsReply;
+        /// Platforms with their quotas.
+        list_platforms(ListPlatformsRequest) -> ListPlatformsReply;
+        /// One page of vouchers.
+        list_vouchers(ListVouchersRequest) -> ListVouchersReply;
     }
 
     read_calls! { EventServiceClient:
@@ -115,7 +171,37 @@ impl ReadClient {
         filter: Option<EventFilter>,
         on_reply: impl FnMut(&WatchEventsReply) -> std::ops::ControlFlow<()>,
     ) -> Result<WatchReport, ClientError> {
-        Box::pin(watch::watch_events(&self.connector, after_event, filter, on_reply)).await
+        let watched = Watched::Events(filter);
+        Box::pin(watch::watch(&self.connector, after_event, watched, on_reply)).await
+    }
+
+    /// Verifies many pledges over one stream: one outcome per number, in their
+    /// order.
+    ///
+    /// # Errors
+    /// Any [`ClientError`] but `Unknown`. That one pledge is unknown or may not be
+    /// seen is its outcome.
+    pub async fn verify_pledges(
+        &self,
+        pledge_ids: &[u64],
+        consistency: Consistency,
+    ) -> Result<Vec<verify_pledges_reply::Outcome>, ClientError> {
+        verify::verify_pledges(&self.connector, pledge_ids, consistency).await
+    }
+
+    /// Hands over everything that happens to the pledges of a bank, as
+    /// [`ReadClient::watch_events`] does.
+    ///
+    /// # Errors
+    /// As [`ReadClient::watch_events`].
+    pub async fn watch_pledges(
+        &self,
+        pledgee_bank: u32,
+        after_event: u64,
+        on_reply: impl FnMut(&WatchEventsReply) -> std::ops::ControlFlow<()>,
+    ) -> Result<WatchReport, ClientError> {
+        let watched = Watched::Pledges(pledgee_bank);
+        Box::pin(watch::watch(&self.connector, after_event, watched, on_reply)).await
     }
 
     /// All accounts, page by page.
@@ -185,6 +271,86 @@ impl ReadClient {
         request: GetPaymentInstructionsRequest,
     ) -> Result<PaymentInstructions, ClientError> {
         instructions::read(&self.connector, request).await
+    }
+
+    /// What banks must hold and what they reported, with every claim: the
+    /// claims come page by page, the rest is of the last page. The request's
+    /// cursor is not looked at.
+    ///
+    /// # Errors
+    /// As [`ReadClient::get_reconciliation`].
+    pub async fn whole_reconciliation(
+        &self,
+        request: GetReconciliationRequest,
+    ) -> Result<GetReconciliationReply, ClientError> {
+        let first = GetReconciliationRequest { after_account_id: 0, after_bank_id: 0, ..request };
+        let mut reply = self.get_reconciliation(first).await?;
+        let mut claims = std::mem::take(&mut reply.claims);
+        while reply.next_after_account_id != 0 {
+            let (after_account_id, after_bank_id) =
+                (reply.next_after_account_id, reply.next_after_bank_id);
+            let next = GetReconciliationRequest { after_account_id, after_bank_id, ..request };
+            reply = self.get_reconciliation(next).await?;
+            claims.append(&mut reply.claims);
+        }
+        Ok(GetReconciliationReply { claims, ..reply })
+    }
+
+    /// An account's statement over a period, all pages, added up again from the
+    /// opening to the closing balances. The request's cursor is not looked at.
+    ///
+    /// # Errors
+    /// Any [`ClientError`] but `Unknown`; `Protocol` when it does not add up.
+    pub async fn period_statement(
+        &self,
+        request: GetPeriodStatementRequest,
+    ) -> Result<PeriodStatement, ClientError> {
+        let request = GetPeriodStatementRequest { cursor: String::new(), ..request };
+        statement::read(self, request).await
+    }
+
+    /// All holders of an instrument, page by page; each page holds at its own
+    /// position.
+    ///
+    /// # Errors
+    /// As [`ReadClient::list_holders`].
+    pub async fn all_holders(&self, instrument: &str) -> Result<Vec<Holder>, ClientError> {
+        let (mut holders, mut after_account_id) = (Vec::new(), 0);
+        loop {
+            let request = ListHoldersRequest {
+                instrument: instrument.to_owned(),
+                after_account_id,
+                page_size: PAGE_SIZE,
+                ..Default::default()
+            };
+            let page = self.list_holders(request).await?;
+            holders.extend(page.holders);
+            if page.next_after_account_id <= after_account_id {
+                return Ok(holders);
+            }
+            after_account_id = page.next_after_account_id;
+        }
+    }
+
+    /// All candles of a range of dates, page by page; the request's page size
+    /// is not looked at.
+    ///
+    /// # Errors
+    /// As [`ReadClient::list_candles`].
+    pub async fn all_candles(
+        &self,
+        request: ListCandlesRequest,
+    ) -> Result<(Stamp, Vec<Candle>), ClientError> {
+        let mut candles = Vec::new();
+        let mut request = ListCandlesRequest { page_size: PAGE_SIZE, ..request };
+        loop {
+            let page = self.list_candles(request.clone()).await?;
+            candles.extend(page.candles);
+            if page.next_from_date <= request.from_date {
+                return Ok((page.stamp.unwrap_or_default(), candles));
+            }
+            request.from_date = page.next_from_date;
+        }
     }
 
     /// All of a day's trades with one status; `Unspecified` for all.

@@ -13,8 +13,8 @@ use registry_proto::registry::{
     OpenBankReply, OpenBankRequest, OpenDayRequest, PotsReply, ProposeReply, ProposeRequest,
     RaiseObjectionRequest, RegisterInstrumentReply, RegisterInstrumentRequest, RepayReserveReply,
     RepayReserveRequest, ReportBalanceReply, ReportBalanceRequest, RequestWithdrawalRequest,
-    ResolveObjectionRequest, ReturnSuspenseRequest, SetHolidaysRequest, TradeResultsReply,
-    WithdrawRequest, WithdrawalReply,
+    ResolveObjectionRequest, ReturnSuspenseRequest, SetHolidaysRequest, SetUsableUntilReply,
+    SetUsableUntilRequest, TradeResultsReply, WithdrawRequest, WithdrawalReply,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -66,6 +66,8 @@ impl RegistryClient {
     write_calls! { InstrumentServiceClient:
         /// Makes an instrument known.
         register_instrument(RegisterInstrumentRequest) -> RegisterInstrumentReply;
+        /// Says until when an instrument can meet obligations.
+        set_usable_until(SetUsableUntilRequest) -> SetUsableUntilReply;
     }
 
     write_calls! { ControlServiceClient:

@@ -4,8 +4,9 @@ use prost::Message as _;
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::controlled_command::Command;
 use registry_proto::registry::{
-    AccountsOpened, ApproveReply, ApproveRequest, BookLoading, ControlledCommand, Day, Holding,
-    Issuance, ProposeRequest, Resumption, Suspension,
+    AccountsOpened, ApproveReply, ApproveRequest, BookLoading, ControlledCommand, Day, FreezeStep,
+    Holding, InclusiveQuota, Issuance, Platform, PledgeStep, ProposeRequest, Resumption,
+    Suspension,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -102,6 +103,51 @@ impl TwoOfficers {
     ) -> Result<AccountsOpened, ClientError> {
         match self.carry_out(request_id, Command::BookLoading(books)).await?.result {
             Some(Approved::Accounts(opened)) => Ok(opened),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Recognises, enforces or, for a court, releases a pledge.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn pledge_step(
+        &self,
+        request_id: &str,
+        command: Command,
+    ) -> Result<PledgeStep, ClientError> {
+        match self.carry_out(request_id, command).await?.result {
+            Some(Approved::Pledge(step)) => Ok(step),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Imposes a court's freeze or lifts it.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn freeze_step(
+        &self,
+        request_id: &str,
+        command: Command,
+    ) -> Result<FreezeStep, ClientError> {
+        match self.carry_out(request_id, command).await?.result {
+            Some(Approved::Freeze(step)) => Ok(step),
+            other => Err(unexpected(&other)),
+        }
+    }
+
+    /// Lets a platform credit more; its first quota admits it.
+    ///
+    /// # Errors
+    /// As [`TwoOfficers::carry_out`].
+    pub async fn grant_quota(
+        &self,
+        request_id: &str,
+        quota: InclusiveQuota,
+    ) -> Result<Platform, ClientError> {
+        match self.carry_out(request_id, Command::InclusiveQuota(quota)).await?.result {
+            Some(Approved::Platform(platform)) => Ok(platform),
             other => Err(unexpected(&other)),
         }
     }

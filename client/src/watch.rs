@@ -8,8 +8,12 @@
 use std::ops::ControlFlow;
 
 use registry_proto::registry::event_service_client::EventServiceClient;
-use registry_proto::registry::{EventFilter, WatchEventsReply, WatchEventsRequest};
-use tonic::{Request, Status};
+use registry_proto::registry::pledge_service_client::PledgeServiceClient;
+use registry_proto::registry::{
+    EventFilter, WatchEventsReply, WatchEventsRequest, WatchPledgesRequest,
+};
+use tonic::transport::Channel;
+use tonic::{Status, Streaming};
 
 use crate::connect::{Connector, Route};
 use crate::error::ClientError;
@@ -37,19 +41,47 @@ enum Ended {
     Protocol(String),
 }
 
-pub(crate) async fn watch_events(
+/// Which stream of events.
+#[derive(Clone, Debug)]
+pub(crate) enum Watched {
+    /// Those of the journal; all without a filter.
+    Events(Option<EventFilter>),
+    /// Those of the pledges of a bank.
+    Pledges(u32),
+}
+
+impl Watched {
+    async fn open(
+        self,
+        channel: Channel,
+        after_event: u64,
+    ) -> Result<Streaming<WatchEventsReply>, Status> {
+        let opened = match self {
+            Self::Events(filter) => {
+                let request = WatchEventsRequest { after_event, filter };
+                EventServiceClient::new(channel).watch_events(request).await
+            }
+            Self::Pledges(pledgee_bank) => {
+                let request = WatchPledgesRequest { pledgee_bank, after_event };
+                PledgeServiceClient::new(channel).watch_pledges(request).await
+            }
+        };
+        opened.map(tonic::Response::into_inner)
+    }
+}
+
+pub(crate) async fn watch(
     connector: &Connector,
     after_event: u64,
-    filter: Option<EventFilter>,
+    watched: Watched,
     mut on_reply: impl FnMut(&WatchEventsReply) -> ControlFlow<()>,
 ) -> Result<WatchReport, ClientError> {
     let mut report = WatchReport { through_event: after_event, ..WatchReport::default() };
     let mut attempts = Attempts::new(connector, Call::read("watch_events"), Route::Any);
     loop {
         let attempt = attempts.next().await?;
-        let request =
-            WatchEventsRequest { after_event: report.through_event, filter: filter.clone() };
-        let stream = run_stream(connector, &attempt, request, &mut report, |reply| {
+        let watched = watched.clone();
+        let stream = run_stream(connector, &attempt, watched, &mut report, |reply| {
             attempts.progressed(None);
             on_reply(reply)
         });
@@ -70,16 +102,15 @@ pub(crate) async fn watch_events(
 async fn run_stream(
     connector: &Connector,
     attempt: &Attempt,
-    request: WatchEventsRequest,
+    watched: Watched,
     report: &mut WatchReport,
     mut on_reply: impl FnMut(&WatchEventsReply) -> ControlFlow<()>,
 ) -> Ended {
     let stall = connector.stream_stall_timeout();
-    let all = request.filter.is_none();
-    let mut client = EventServiceClient::new(attempt.channel.clone());
-    let opening = client.watch_events(Request::new(request));
+    let all = matches!(watched, Watched::Events(None));
+    let opening = watched.open(attempt.channel.clone(), report.through_event);
     let mut replies = match tokio::time::timeout(stall, Box::pin(opening)).await {
-        Ok(Ok(opened)) => opened.into_inner(),
+        Ok(Ok(opened)) => opened,
         Ok(Err(status)) => return Ended::ByStatus(status),
         Err(_) => return Ended::Silent,
     };

@@ -236,6 +236,16 @@ impl Cluster {
         Ok(registry_client::Cluster::new(self.plan.endpoints(), identity).connector()?)
     }
 
+    /// Connects as a user to these nodes only, the first one before the others.
+    ///
+    /// # Errors
+    /// When the user has no certificate, or there is no such node.
+    pub fn connect_to(&self, user: &str, nodes: &[u64]) -> anyhow::Result<Connector> {
+        let identity = Identity::from_pki(&self.plan.pki_dir(), user)?;
+        let endpoints: Result<Vec<_>, _> = nodes.iter().map(|id| self.endpoint(*id)).collect();
+        Ok(registry_client::Cluster::new(endpoints?, identity).connector()?)
+    }
+
     /// The operator's client.
     ///
     /// # Errors

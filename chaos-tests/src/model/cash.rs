@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::calendar::{beijing_day, day_number};
 use super::compare::{Difference, same};
 use super::day::amount;
+use super::delivery::short_of;
 use super::positions::fits;
 use super::registration::check_positive;
 use super::{Model, Outcome, Planted, Refused, check_text, refuse};
@@ -79,6 +80,7 @@ impl Model {
         self.positions.at_bank(bank)
             + self.pending_out(|w| w.bank == bank)
             + pots.iter().sum::<i128>()
+            + self.proceeds(bank)
     }
 
     pub(super) fn reported(&self, bank: BankId) -> Option<ReportedBalance> {
@@ -114,6 +116,11 @@ impl Model {
         self.cash.pots.push((bank, pot, fen));
     }
 
+    /// Money that leaves the market.
+    pub(super) fn pay_out(&mut self, bank: BankId, fen: i128) {
+        self.post_to(bank, Pot::Withdrawn, fen);
+    }
+
     fn check_bank(&self, bank: BankId) -> Result<(), Refused> {
         if self.banks.contains_key(&bank) { Ok(()) } else { refuse(Reason::UnknownBank, "bank_id") }
     }
@@ -130,6 +137,7 @@ impl Model {
         }
         self.check_bank(bank)?;
         check_positive(amount.0, "amount_yuan")?;
+        self.refuse_frozen(account, "account_id")?;
         if self.positions.cash(account, bank) < i128::from(amount.0) {
             return refuse(Reason::InsufficientCash, "amount_yuan");
         }
@@ -292,7 +300,7 @@ impl Model {
         let deal = day.deals[place].clone();
         match deal.status {
             TradeStatus::Held(HeldReason::CashShort) => {}
-            TradeStatus::Held(HeldReason::GoodsShort) => return refuse(Reason::GoodsShort, FIELD),
+            TradeStatus::Held(other) => return refuse(short_of(other), FIELD),
             _ => return refuse(Reason::TradeNotHeld, FIELD),
         }
         check_text(document, 200, "document")?;
@@ -310,10 +318,10 @@ impl Model {
         }
         let before = self.positions.clone();
         self.positions.post_cash(buyer, bank, pays);
-        if self.deliver(&deal.trade).is_err() {
-            // With the money there it is the goods.
+        if let Err(other) = self.deliver(&deal.trade) {
+            // With the money there it is something else.
             self.positions = before;
-            return refuse(Reason::GoodsShort, FIELD);
+            return refuse(short_of(other), FIELD);
         }
         self.post_to(bank, Pot::Reserve, -pays);
         self.cash.claims.push((buyer, bank, pays));

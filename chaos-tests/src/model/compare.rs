@@ -60,7 +60,10 @@ pub fn compare_state(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     compare_days(model, ledger)?;
     compare_prices(model, ledger)?;
     super::compliance::compare_compliance(model, ledger)?;
-    super::cash::compare_cash(model, ledger)
+    super::cash::compare_cash(model, ledger)?;
+    super::encumbered::compare_encumbered(model, ledger)?;
+    super::inclusive::compare_persons(model, ledger)?;
+    super::repo::compare_repos(model, ledger)
 }
 
 fn compare_proposals(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
@@ -72,7 +75,9 @@ fn compare_proposals(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     let open = ledger.proposals_after(ProposalId(0));
     let found: Vec<_> =
         open.map(|p| (p.id, p.maker.clone(), p.content.clone(), p.expires_at)).collect();
-    let due = expected.iter().map(|(.., expires_at)| *expires_at).min();
+    let proposals = expected.iter().map(|(.., expires_at)| *expires_at);
+    let due = proposals.chain(model.next_offer_end());
+    let due = due.chain(model.next_voucher_due()).chain(model.next_repo_due()).min();
     same(|| "next that is due".to_owned(), &due, &ledger.next_due())?;
     same(|| "open proposals".to_owned(), &expected, &found)
 }

@@ -326,6 +326,14 @@ impl Model {
         if all > owed { refuse(Reason::OverSurrender, field) } else { Ok(()) }
     }
 
+    /// A frozen account gives nothing away by its holder's will.
+    fn check_own_will(&self, account: AccountId, field: &str) -> Result<(), Refused> {
+        if self.plants(Planted::FrozenAccountGives) {
+            return Ok(());
+        }
+        self.refuse_frozen(account, field)
+    }
+
     fn apply_surrender(
         &mut self,
         account: AccountId,
@@ -334,6 +342,7 @@ impl Model {
         quantity: Quantity,
     ) -> Outcome {
         let province = self.firm_province(account)?;
+        self.check_own_will(account, "account_id")?;
         let tonnes = self.check_registered(account, instrument, quantity)?;
         let new = |year: u32| year > 2024;
         let fits_year = vintage(instrument).is_none_or(|of| new(of) == new(year.year().into()));
@@ -443,6 +452,7 @@ impl Model {
         if !self.has_account(*account) {
             return refuse(Reason::UnknownAccount, "account_id");
         }
+        self.check_own_will(*account, "account_id")?;
         for (instrument, field) in [(from, "from_instrument"), (to, "to_instrument")] {
             if !self.instruments.contains_key(instrument) {
                 return refuse(Reason::WrongInstrument, field);
@@ -505,6 +515,7 @@ impl Model {
         reason: &str,
     ) -> Outcome {
         let tonnes = self.check_registered(account, instrument, quantity)?;
+        self.check_own_will(account, "account_id")?;
         check_text(beneficiary, 200, "beneficiary")?;
         check_text(reason, 200, "reason")?;
         self.post(account, instrument, Position::Registered, -tonnes);
@@ -524,7 +535,7 @@ impl Model {
 
     fn transfer(
         &mut self,
-        _cause: TransferCause,
+        cause: TransferCause,
         from: AccountId,
         to: AccountId,
         part: Option<(InstrumentCode, Quantity)>,
@@ -538,6 +549,12 @@ impl Model {
         }
         if from == to {
             return refuse(Reason::SelfTransfer, "to_account_id");
+        }
+        match cause {
+            TransferCause::Merger | TransferCause::Division | TransferCause::Succession => {
+                self.check_own_will(from, "from_account_id")?;
+            }
+            TransferCause::Court => {}
         }
         let moved = match part {
             Some((instrument, quantity)) => {

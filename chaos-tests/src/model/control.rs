@@ -1,7 +1,8 @@
 //! Two people: one list of what waits.
 
 use registry_ledger::{
-    Approval, Command, ComplianceCommand, LedgerTime, ProposalId, Reason, Receipt,
+    Approval, Command, ComplianceCommand, InclusiveCommand, LedgerTime, PledgeCommand, ProposalId,
+    Reason, Receipt,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -81,15 +82,20 @@ impl Model {
                 | Command::UseReserve { .. }
                 | Command::SuspendDay(_)
                 | Command::ResumeDay(_)
-        ) || matches!(
-            &**command,
-            Command::Compliance(
-                ComplianceCommand::Allocate { .. }
-                    | ComplianceCommand::Recall { .. }
-                    | ComplianceCommand::CorrectEmissions { .. }
-                    | ComplianceCommand::CarryOver { .. }
-                    | ComplianceCommand::Transfer { .. }
-            )
+                | Command::Compliance(
+                    ComplianceCommand::Allocate { .. }
+                        | ComplianceCommand::Recall { .. }
+                        | ComplianceCommand::CorrectEmissions { .. }
+                        | ComplianceCommand::CarryOver { .. }
+                        | ComplianceCommand::Transfer { .. }
+                )
+                | Command::Freeze(_)
+                | Command::Pledge(
+                    PledgeCommand::Activate { .. }
+                        | PledgeCommand::ReleaseByCourt { .. }
+                        | PledgeCommand::Enforce { .. }
+                )
+                | Command::Inclusive(InclusiveCommand::GrantQuota { .. })
         );
         if !needs_two {
             return refuse(Reason::Malformed, "content");
@@ -118,6 +124,9 @@ impl Model {
     pub(super) fn expire_due(&mut self) -> Outcome {
         let now = self.now;
         self.waiting.retain(|waiting| waiting.expires_at > now);
+        self.expire_offers();
+        self.expire_vouchers();
+        self.repos_due();
         Ok(Receipt::Done)
     }
 }

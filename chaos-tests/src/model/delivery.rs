@@ -14,14 +14,24 @@ impl Model {
     /// Moves goods and money of one trade, or says what is short.
     pub(super) fn deliver(&mut self, trade: &Trade) -> Result<(), HeldReason> {
         let (quantity, fen) = (i128::from(trade.quantity.0), amount(trade));
-        let goods_short =
-            self.positions.goods(trade.seller, trade.instrument, Position::Trading) < quantity;
+        let frozen = self.is_frozen(trade.seller) || self.is_frozen(trade.buyer);
+        if frozen && !self.plants(Planted::FrozenAccountTrades) {
+            return Err(HeldReason::AccountFrozen);
+        }
+        let has = |position| self.positions.goods(trade.seller, trade.instrument, position);
+        let goods_short = has(Position::Trading) < quantity;
         let cash_short = self.positions.cash(trade.buyer, trade.buyer_bank) < fen;
         if cash_short && self.plants(Planted::CashCheckedFirst) {
             return Err(HeldReason::CashShort);
         }
         if goods_short {
-            return Err(HeldReason::GoodsShort);
+            // Encumbered tonnes that would be enough say why there are too few.
+            let with = |position| has(Position::Trading) + has(position) >= quantity;
+            return Err(match (with(Position::Pledged), with(Position::Frozen)) {
+                (true, _) if !self.plants(Planted::PledgedIsGoodsShort) => HeldReason::Pledged,
+                (_, true) => HeldReason::AccountFrozen,
+                _ => HeldReason::GoodsShort,
+            });
         }
         if cash_short {
             return Err(HeldReason::CashShort);
@@ -155,16 +165,31 @@ impl Model {
         }
         self.check_trade(day, &Before::of(day, None), trade, "trade")?;
         match self.deliver(trade) {
-            Err(HeldReason::GoodsShort) => {
-                return refuse(Reason::GoodsShort, "trade.seller_account");
+            Err(short) => {
+                let buyers = match short {
+                    HeldReason::CashShort => true,
+                    HeldReason::AccountFrozen => self.is_frozen(trade.buyer),
+                    HeldReason::GoodsShort | HeldReason::Pledged => false,
+                };
+                let side = if buyers { "trade.buyer_account" } else { "trade.seller_account" };
+                return refuse(short_of(short), side);
             }
-            Err(HeldReason::CashShort) => return refuse(Reason::CashShort, "trade.buyer_account"),
             Ok(()) => {}
         }
         let deal = Deal { trade: *trade, status: TradeStatus::Delivered, immediate: true };
         let receipt = Receipt::Trade(result(&deal));
         self.day_mut(date).deals.push(deal);
         Ok(receipt)
+    }
+}
+
+/// What keeps a trade from delivering, as a refusal says it.
+pub(super) fn short_of(held: HeldReason) -> Reason {
+    match held {
+        HeldReason::GoodsShort => Reason::GoodsShort,
+        HeldReason::CashShort => Reason::CashShort,
+        HeldReason::AccountFrozen => Reason::AccountFrozen,
+        HeldReason::Pledged => Reason::Pledged,
     }
 }
 

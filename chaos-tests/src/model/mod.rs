@@ -15,10 +15,18 @@ mod compliance;
 mod control;
 mod day;
 mod delivery;
+mod disposal;
+mod encumbered;
+mod freezes;
+mod history;
+mod inclusive;
 mod officers;
 mod planted;
+mod pledge_steps;
+mod pledges;
 mod positions;
 mod registration;
+mod repo;
 mod rng;
 mod run;
 mod stream;
@@ -29,16 +37,20 @@ use std::collections::BTreeMap;
 
 use registry_ledger::{
     AccountKind, Answer, BankId, Command, Date, DayState, Entry, Fen, InstrumentCode, LedgerTime,
-    Price, Reason, Receipt, Rejection,
+    Price, Reason, Receipt, Rejection, Repo,
 };
 
 use cash::CashBook;
 use compliance::ComplianceBook;
 use control::Waiting;
 use day::Day;
+use freezes::Order;
+use inclusive::PersonsBook;
+use pledges::PledgeBook;
 use positions::Positions;
 
 pub use compare::{Difference, compare_state, without_sentence};
+pub use history::Played;
 pub use planted::Planted;
 pub use rng::Rng;
 pub use run::{Failure, Run, Seen};
@@ -78,6 +90,14 @@ pub struct Model {
     waiting: Vec<Waiting>,
     cash: CashBook,
     compliance: ComplianceBook,
+    pledges: PledgeBook,
+    /// Every order of a court, lifted or not.
+    orders: Vec<Order>,
+    /// Of the entry being applied.
+    log_index: u64,
+    persons: PersonsBook,
+    /// A repo's number is its place, from 1.
+    repos: Vec<Repo>,
 }
 
 /// An account without its positions; its number is its place, from 1.
@@ -113,6 +133,7 @@ impl Model {
     /// What the ledger has to answer. The message of a rejection stays empty.
     pub fn apply(&mut self, entry: &Entry) -> Answer {
         self.now = self.now.max(entry.proposed_at);
+        self.log_index = entry.log_index;
         let Some(request) = &entry.request else {
             let outcome = self.decide(&entry.actor, &entry.command);
             return self.answer(entry, outcome);
@@ -242,6 +263,13 @@ impl Model {
                 self.report_balance(*bank, *as_of, *balance)
             }
             Command::Compliance(command) => self.comply(command),
+            Command::Pledge(command) => self.decide_pledge(actor, command),
+            Command::Freeze(command) => self.decide_freeze(command),
+            Command::SetUsableUntil { instrument, usable_until } => {
+                self.set_usable_until(*instrument, *usable_until)
+            }
+            Command::Inclusive(command) => self.inclusive(command),
+            Command::Repo(command) => self.repo(command),
         }
     }
 

@@ -47,6 +47,36 @@ pub enum Planted {
     CarryOverRoundedUp,
     /// Corrected emissions are added to those before.
     CorrectionAdded,
+    /// A frozen account surrenders, cancels, carries over and is transferred from.
+    FrozenAccountGives,
+    /// A settled close below the warning line calls for nothing.
+    MarginCallMissed,
+    /// A pledge is changed by who has seen an older version of it.
+    OldVersionTaken,
+    /// An offer is accepted after its time.
+    LateAcceptanceTaken,
+    /// A pledge is released although a court keeps it.
+    StayForgotten,
+    /// A part is released although the rest does not cover the loan.
+    ReleasedBelowCover,
+    /// Other tonnes come under the lines of the first ones.
+    OldLinesKept,
+    /// A default is declared while it can still be cured.
+    DefaultBeforeCure,
+    /// The pledgee keeps all that a sale brings.
+    PledgeeTakesAll,
+    /// A freeze takes from trading before it takes from registered.
+    TradingFrozenFirst,
+    /// A frozen account's trades deliver.
+    FrozenAccountTrades,
+    /// Tonnes that are pledged are lacking like any others.
+    PledgedIsGoodsShort,
+    /// A platform credits more than its quota.
+    QuotaIgnored,
+    /// A bank takes a voucher whose time is over.
+    ExpiredVoucherRedeemed,
+    /// A repo's return is paid at the price of its opening.
+    ReturnAtOpeningPrice,
 }
 
 impl Planted {
@@ -74,5 +104,20 @@ impl Planted {
         Self::OldVintageSurrendered,
         Self::CarryOverRoundedUp,
         Self::CorrectionAdded,
+        Self::FrozenAccountGives,
+        Self::MarginCallMissed,
+        Self::OldVersionTaken,
+        Self::LateAcceptanceTaken,
+        Self::StayForgotten,
+        Self::ReleasedBelowCover,
+        Self::OldLinesKept,
+        Self::DefaultBeforeCure,
+        Self::PledgeeTakesAll,
+        Self::TradingFrozenFirst,
+        Self::FrozenAccountTrades,
+        Self::PledgedIsGoodsShort,
+        Self::QuotaIgnored,
+        Self::ExpiredVoucherRedeemed,
+        Self::ReturnAtOpeningPrice,
     ];
 }

@@ -11,6 +11,8 @@ pub(super) enum Position {
     Trading,
     PendingIn,
     PendingOut,
+    Pledged,
+    Frozen,
 }
 
 /// Every posting ever made.
@@ -56,6 +58,8 @@ impl Positions {
             trading: quantity(Position::Trading),
             pending_in: quantity(Position::PendingIn),
             pending_out: quantity(Position::PendingOut),
+            pledged: quantity(Position::Pledged),
+            frozen: quantity(Position::Frozen),
             ..Holding::default()
         }
     }

@@ -154,6 +154,7 @@ impl Model {
     ) -> Outcome {
         self.check_account_and_instrument(account, instrument)?;
         check_positive(quantity.0, "quantity_tco2e")?;
+        self.refuse_frozen(account, "account_id")?;
         let (from, to) = match from {
             FreePosition::Registered => (Position::Registered, Position::Trading),
             FreePosition::Trading => (Position::Trading, Position::Registered),

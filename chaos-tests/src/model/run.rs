@@ -91,6 +91,9 @@ impl Run {
             self.step()?;
         }
         self.check().map_err(|difference| self.failure(None, difference))?;
+        for name in self.model.encumbrances() {
+            *self.seen.entry(name).or_default() += 1;
+        }
         Ok(&self.seen)
     }
 

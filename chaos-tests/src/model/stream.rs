@@ -219,6 +219,7 @@ impl Model {
         day.board = Some(board);
         day.state = DayState::Closed;
         day.dispute_reason = String::new();
+        self.watch_all();
         self.day_receipt(date)
     }
 

@@ -41,21 +41,22 @@ impl Model {
             interbank: Fen(fits(bank.interbank.iter().sum())),
             pots: self.pots(*id),
             reported: self.reported(*id),
+            proceeds: Fen(fits(self.proceeds(*id))),
         };
         self.banks.iter().map(view).collect()
     }
 
     pub(super) fn instrument_views(&self) -> Vec<InstrumentView> {
         let view = |code: &InstrumentCode| {
-            let settled = self.days.values().filter_map(|day| day.board.as_ref());
-            let last = settled.filter_map(|board| board.get(code)).next_back();
+            let (last_close, last_close_date) = self.last_close(*code);
             InstrumentView {
                 code: *code,
                 issued: Quantity(fits(self.issued(*code))),
                 held: Quantity(fits(self.positions.held(*code))),
                 retired: self.retired(*code),
-                last_close: last.map_or(self.instruments[code], |line| line.close),
-                last_close_date: last.map(|line| line.date),
+                last_close,
+                last_close_date,
+                usable_until: self.pledges.usable_until.get(code).copied(),
             }
         };
         self.instruments.keys().map(view).collect()

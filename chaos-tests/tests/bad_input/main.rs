@@ -8,9 +8,11 @@ mod access;
 mod compliance;
 mod control;
 mod days;
+mod inclusive;
 mod opening;
 mod refusal;
 mod registration;
+mod repo;
 mod settle_stream;
 mod stream;
 mod trades;
@@ -114,6 +116,8 @@ async fn bad_input_is_refused_by_reason_and_field_and_changes_nothing() -> anyho
     settle_stream::tables(&mut bench).await?;
     stream::tables(&mut bench).await?;
     days::tables(&mut bench).await?;
+    inclusive::tables(&mut bench).await?;
+    repo::tables(&mut bench).await?;
     access::tables(&mut bench).await?;
     compliance::tables(&mut bench).await?;
     // Last: it closes the day.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::awaited::{Awaited, Following, needs_two_people};
 use super::books::{Books, Holder};
 use super::code::Date;
 use super::compliance::Compliance;
@@ -10,8 +11,13 @@ use super::day_trades::hashed;
 use super::dues::Dues;
 use super::event::{Event, What};
 use super::finding::{Checked, Finding, Wrong, same};
+use super::freezes::Freezes;
+use super::inclusive::Persons;
+use super::pledges::Pledges;
 use super::postings;
 use super::proposals::Proposals;
+use super::repos::Repos;
+use super::terms::PledgeParties;
 use super::trade::{TradeLine, TradeRange};
 use super::tree::{Tree, leaf_hash};
 use crate::formats::TradeTotals;
@@ -55,6 +61,13 @@ pub struct Auditor {
     proposals: Proposals,
     dues: Dues,
     pub(crate) compliance: Compliance,
+    pub(crate) pledges: Pledges,
+    freezes: Freezes,
+    /// Whose tonnes the announced sale sells.
+    selling: Option<PledgeParties>,
+    following: Following,
+    pub(crate) persons: Persons,
+    pub(crate) repos: Repos,
 }
 
 /// Accounts of one [`What::AccountsLoaded`].
@@ -129,6 +142,8 @@ impl Auditor {
         same("whether the event founds the registry", event.number == 1, founded)?;
         match event.what {
             What::AccountsLoaded { count, .. }
+            | What::InclusiveAccountsOpened { count, .. }
+            | What::InclusiveCredited { count, .. }
             | What::TradesAccepted { count, .. }
             | What::TradesSettled { count, .. }
                 if !(1..=IMPOSSIBLE_COUNT).contains(&count) =>
@@ -177,9 +192,11 @@ impl Auditor {
         let named = event.trades_named().map_or(0, |range| range.count);
         same("trades that the event names", named, trades.len() as u64)?;
         postings::check(event)?;
+        let awaited = self.following.take(event, trades)?;
+        let mut follows = Vec::new();
         match &event.what {
-            What::Founded { .. } | What::HoldingMoved {} | What::Deposited {} => {}
-            What::Issued { .. } => {}
+            What::Founded { .. } | What::Deposited {} | What::Issued { .. } => {}
+            What::HoldingMoved {} => self.books.must_be_free(&event.postings)?,
             What::AccountOpened { account, uscc, name, holder } => {
                 let (uscc, name) = (uscc.clone(), name.clone());
                 let holder = Holder { uscc, name, kind: *holder };
@@ -201,6 +218,11 @@ impl Auditor {
                 self.day(*date)?.accept(*chunk, *first, trades_sha256, trades)?;
             }
             What::TradesSettled { date, first, trades_sha256, .. } => {
+                if let Some(parties) = self.selling.take()
+                    && let [trade] = trades
+                {
+                    follows.push(self.pledges.sold(&parties, trade)?);
+                }
                 let (day, books) = self.day_and_books(*date)?;
                 day.settle(*first, trades_sha256, trades, books)?;
                 self.counts.delivered += trades.len() as u64;
@@ -212,6 +234,7 @@ impl Auditor {
                 for (instrument, close_fen) in closes {
                     self.books.close(*date, *instrument, *close_fen)?;
                 }
+                follows = self.pledges.watched(closes, &self.books);
             }
             What::DayCleared { date, clearing_sha256 } => {
                 self.day(*date)?.clear(clearing_sha256)?
@@ -247,10 +270,13 @@ impl Auditor {
             | What::Declined { .. }
             | What::ProposalWithdrawn { .. }
             | What::ProposalExpired { .. } => self.proposals.take(event)?,
-            What::WithdrawalRequested { .. }
-            | What::WithdrawalConfirmed { .. }
-            | What::WithdrawalRejected { .. }
-            | What::ReserveRepaid { .. } => self.dues.take(event)?,
+            What::WithdrawalRequested { .. } | What::ReserveRepaid { .. } => {
+                self.books.must_be_free(&event.postings)?;
+                self.dues.take(event)?;
+            }
+            What::WithdrawalConfirmed { .. } | What::WithdrawalRejected { .. } => {
+                self.dues.take(event)?;
+            }
             What::ReserveUsed { date, trade, .. } => {
                 let (day, books) = self.day_and_books(*date)?;
                 let covered = day.trade(*trade)?;
@@ -262,11 +288,12 @@ impl Auditor {
                 self.counts.delivered += 1;
                 return Ok(());
             }
-            What::FeeCharged { .. }
-            | What::SuspenseDeposited { .. }
+            What::FeeCharged { .. } => self.books.must_be_free(&event.postings)?,
+            What::SuspenseDeposited { .. }
             | What::SuspenseAllocated { .. }
             | What::SuspenseReturned { .. }
-            | What::ReserveFunded { .. } => {}
+            | What::ReserveFunded { .. }
+            | What::ProceedsTaken {} => {}
             What::BalanceReported { bank, .. } => {
                 same("a settlement bank", true, self.books.banks.contains_key(bank))?;
             }
@@ -283,8 +310,83 @@ impl Auditor {
                 let open_day = self.day.as_ref().map(|day| day.date);
                 self.compliance.take(event, &self.books, open_day)?;
             }
+            What::Frozen { .. } | What::FreezeLifted { .. } => {
+                self.freezes.take(event, &mut self.books, &mut self.pledges)?;
+            }
+            What::PledgeProposed { .. }
+            | What::PledgeAccepted { .. }
+            | What::PledgeDeclined { .. }
+            | What::PledgeExpired { .. }
+            | What::PledgeActivated { .. }
+            | What::PledgeAdded { .. }
+            | What::PledgeReleased { .. }
+            | What::MarginCalled { .. }
+            | What::MarginCured { .. }
+            | What::PledgeDefaulted { .. }
+            | What::PledgeEnforcing { .. }
+            | What::PledgedSold { .. }
+            | What::ProceedsPaid { .. }
+            | What::SubstitutionOffered { .. }
+            | What::Substituted { .. }
+            | What::SubstitutionEnded { .. }
+            | What::UsableUntilSet { .. } => {
+                self.announced(event, awaited.as_ref())?;
+                follows = self.pledges.take(event, &self.books)?;
+            }
+            What::InclusiveQuotaGranted { .. }
+            | What::InclusiveAccountsOpened { .. }
+            | What::InclusiveCredited { .. }
+            | What::VoucherIssued { .. }
+            | What::VoucherRedeemed { .. }
+            | What::VouchersExpired { .. } => {
+                let banks = &self.books.banks;
+                self.persons.take(event, |bank| banks.contains_key(&bank))?;
+            }
+            What::RepoProposed { .. }
+            | What::RepoOpened { .. }
+            | What::RepoDeclined { .. }
+            | What::RepoReturned { .. }
+            | What::RepoReturnMissed { .. }
+            | What::RepoFailed { .. }
+            | What::RepoExpired { .. } => {
+                let books = &self.books;
+                self.repos.take(event, |leg| books.short_of(leg))?;
+            }
         }
-        self.books.post_all(&event.postings)
+        if needs_two_people(&event.what) {
+            follows.push(Awaited::Approval);
+        }
+        if !follows.is_empty() {
+            self.following.add(event, follows);
+        }
+        self.books.post_all(&event.postings)?;
+        self.pledges.check_held(event, &self.books)?;
+        self.freezes.check_held(event, &self.books)
+    }
+
+    /// What only comes after another event has done so, as that one said.
+    fn announced(&mut self, event: &Event, awaited: Option<&Awaited>) -> Checked {
+        match (&event.what, awaited) {
+            (What::PledgedSold { parties, .. }, _) => self.selling = Some(*parties),
+            (What::ProceedsPaid { fen, disposed, .. }, awaited) => {
+                let Some(Awaited::Proceeds { fen: due, disposed: done, .. }) = awaited else {
+                    return Err(Wrong::new("proceeds", "after a sale", "without one"));
+                };
+                same("fen for the pledgee", *due, *fen)?;
+                same("pledge disposed of", *done, *disposed)?;
+            }
+            (What::MarginCalled { .. } | What::MarginCured { .. }, None) => {
+                let found = event.what.name();
+                return Err(Wrong::new("what follows", "no margin call or cure", found));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// That the events so far end where a log entry ends.
+    pub(crate) fn check_complete(&self) -> Checked {
+        self.following.nothing()
     }
 
     fn open_day(&mut self, date: Date, topup_window_ms: i64) -> Checked {

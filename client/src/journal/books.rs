@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::code::{
-    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, TradeMark,
+    CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart, Shortage, TradeMark,
 };
 use super::finding::{Checked, Wrong, same};
 use super::posting::Posting;
@@ -19,6 +19,8 @@ pub(crate) struct Books {
     pub(crate) banks: BTreeMap<u64, BankBooks>,
     /// Accounts that may have something pending in.
     pending_in: BTreeSet<u64>,
+    /// Accounts that courts froze, and how often.
+    frozen: BTreeMap<u64, i64>,
     /// Sum of all banks' interbank pots.
     interbank_fen: i64,
     /// The day that trades deliver on.
@@ -64,7 +66,7 @@ pub(crate) struct InstrumentBooks {
 pub(crate) struct BankBooks {
     pub(crate) name: String,
     /// All pots, in the order of their codes.
-    pots_fen: [i64; 6],
+    pots_fen: [i64; 7],
     /// Sum over all accounts and parts.
     pub(crate) money_fen: i64,
 }
@@ -264,12 +266,61 @@ impl Books {
 
     /// Which leg of a trade falls short now; the seller's is looked at first.
     pub(crate) fn short_leg(&self, trade: &TradeLine) -> Option<TradeMark> {
+        if self.is_frozen(trade.seller) || self.is_frozen(trade.buyer) {
+            return Some(TradeMark::HeldForFreeze);
+        }
         let (buyer_bank, part) = (trade.buyer_bank.into(), CashPart::Available);
-        if self.tonnes(trade.seller, trade.instrument, PositionPart::Trading) < trade.tonnes {
-            return Some(TradeMark::HeldForGoods);
+        let has = |part| self.tonnes(trade.seller, trade.instrument, part);
+        let lacks = trade.tonnes.saturating_sub(has(PositionPart::Trading));
+        if lacks > 0 {
+            // What is encumbered and would be enough says why it is not there.
+            return Some(if has(PositionPart::Pledged) >= lacks {
+                TradeMark::HeldForPledge
+            } else if has(PositionPart::Frozen) >= lacks {
+                TradeMark::HeldForFreeze
+            } else {
+                TradeMark::HeldForGoods
+            });
         }
         let paid = self.fen(trade.buyer, buyer_bank, part);
         (trade.amount_fen().is_none_or(|fen| paid < fen)).then_some(TradeMark::HeldForCash)
+    }
+
+    pub(crate) fn is_frozen(&self, account: u64) -> bool {
+        self.frozen.get(&account).is_some_and(|orders| *orders > 0)
+    }
+
+    /// One order more against an account, or one less.
+    pub(crate) fn freeze(&mut self, account: u64, more: i64) {
+        *self.frozen.entry(account).or_default() += more;
+    }
+
+    /// That nothing of these postings leaves a frozen account.
+    pub(crate) fn must_be_free(&self, postings: &[Posting]) -> Checked {
+        postings.iter().try_for_each(|posting| match *posting {
+            Posting::Goods { account, .. } | Posting::Cash { account, .. } => {
+                same(format!("account {account} frozen"), false, self.is_frozen(account))
+            }
+            Posting::GoodsPot { .. } | Posting::CashPot { .. } => Ok(()),
+        })
+    }
+
+    /// What these postings would take and is not there; goods are looked at first.
+    pub(crate) fn short_of(&self, postings: &[Posting]) -> Option<Shortage> {
+        if self.must_be_free(postings).is_err() {
+            return Some(Shortage::Frozen);
+        }
+        let goods = postings.iter().any(|posting| match *posting {
+            Posting::Goods { account, instrument, part, tonnes } => {
+                self.tonnes(account, instrument, part) + tonnes < 0
+            }
+            _ => false,
+        });
+        let cash = postings.iter().any(|posting| match *posting {
+            Posting::Cash { account, bank, part, fen } => self.fen(account, bank, part) + fen < 0,
+            _ => false,
+        });
+        if goods { Some(Shortage::Goods) } else { cash.then_some(Shortage::Cash) }
     }
 
     /// What the buyer of a trade lacks at its bank.

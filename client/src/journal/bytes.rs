@@ -75,6 +75,24 @@ pub trait Wire: Sized {
     fn put(&self, to: &mut Vec<u8>);
 }
 
+/// A value whose bytes are those of its fields, one behind the other.
+macro_rules! wire_struct {
+    ($name:ident: $($field:ident),+ $(,)?) => {
+        impl $crate::journal::bytes::Wire for $name {
+            fn read(
+                from: &mut $crate::journal::bytes::Reader<'_>,
+            ) -> Result<Self, $crate::journal::bytes::DecodeError> {
+                Ok(Self { $($field: from.read()?,)+ })
+            }
+            fn put(&self, to: &mut Vec<u8>) {
+                $(self.$field.put(to);)+
+            }
+        }
+    };
+}
+
+pub(crate) use wire_struct;
+
 /// A byte as it is.
 impl Wire for u8 {
     fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {

@@ -103,6 +103,8 @@ codes! {
         Suspense = 5 "suspense";
         /// What has left the market.
         Withdrawn = 6 "withdrawn";
+        /// What sales of pledged tonnes brought the bank as pledgee.
+        Proceeds = 7 "proceeds";
     }
     /// Where a trade stands.
     TradeMark {
@@ -122,6 +124,21 @@ codes! {
         Voided = 7 "voided";
         /// Both legs moved, with the reserve's money.
         Covered = 8 "covered by the reserve";
+        /// A court froze an account of the trade, or the tonnes.
+        HeldForFreeze = 9 "held for a freeze";
+        /// The tonnes that the seller lacks are pledged.
+        HeldForPledge = 10 "held for pledged tonnes";
+        /// Ended after that.
+        FailedForFreeze = 11 "failed for a freeze";
+        /// Ended after that.
+        FailedForPledge = 12 "failed for pledged tonnes";
+    }
+    /// Where free tonnes lie.
+    FreePart {
+        /// 登记可用
+        Registered = 1 "registered";
+        /// 交易可用
+        Trading = 2 "trading";
     }
     /// Who holds an account.
     HolderKind {
@@ -131,6 +148,39 @@ codes! {
         Institution = 2 "institution";
         /// Provincial authority.
         Province = 3 "province";
+    }
+    /// Where a repo stands.
+    RepoMark {
+        /// Waits for the buyer.
+        Proposed = 1 "PROPOSED";
+        /// The return is to come.
+        Open = 2 "OPEN";
+        /// The tonnes are the seller's again.
+        Returned = 3 "RETURNED";
+        /// The return could not be delivered in time.
+        Failed = 4 "FAILED";
+        /// A party said no.
+        Declined = 5 "DECLINED";
+        /// The buyer did not answer in time.
+        Expired = 6 "EXPIRED";
+    }
+    /// What a leg is short of.
+    Shortage {
+        /// Tonnes.
+        Goods = 1 "GOODS_SHORT";
+        /// Money.
+        Cash = 2 "CASH_SHORT";
+        /// A court froze one of the accounts.
+        Frozen = 3 "ACCOUNT_FROZEN";
+    }
+    /// Where a voucher stands.
+    VoucherMark {
+        /// Its bank may take it.
+        Issued = 1 "issued";
+        /// Its bank took it.
+        Redeemed = 2 "redeemed";
+        /// Its time was over first.
+        Expired = 3 "expired";
     }
     /// How a trade was made.
     TradeWay {
@@ -144,8 +194,57 @@ codes! {
 impl TradeMark {
     /// Whether the trade waits for a top-up.
     pub(crate) fn is_held(self) -> bool {
-        matches!(self, Self::HeldForGoods | Self::HeldForCash)
+        self.failed().is_some()
     }
+
+    /// Whether it was held to the end.
+    pub(crate) fn is_failed(self) -> bool {
+        matches!(
+            self,
+            Self::FailedForGoods
+                | Self::FailedForCash
+                | Self::FailedForFreeze
+                | Self::FailedForPledge
+        )
+    }
+
+    /// What a held trade becomes when it ends.
+    pub(crate) fn failed(self) -> Option<Self> {
+        match self {
+            Self::HeldForGoods => Some(Self::FailedForGoods),
+            Self::HeldForCash => Some(Self::FailedForCash),
+            Self::HeldForFreeze => Some(Self::FailedForFreeze),
+            Self::HeldForPledge => Some(Self::FailedForPledge),
+            Self::Accepted
+            | Self::Delivered
+            | Self::FailedForGoods
+            | Self::FailedForCash
+            | Self::Voided
+            | Self::Covered
+            | Self::FailedForFreeze
+            | Self::FailedForPledge => None,
+        }
+    }
+}
+
+impl From<FreePart> for PositionPart {
+    fn from(part: FreePart) -> Self {
+        match part {
+            FreePart::Registered => Self::Registered,
+            FreePart::Trading => Self::Trading,
+        }
+    }
+}
+
+const DAY_MS: i64 = 86_400_000;
+/// Beijing is eight hours ahead of UTC.
+const BEIJING_MS: i64 = 8 * 3_600_000;
+/// Julian day of 1970-01-01.
+const EPOCH_JULIAN_DAY: i64 = 2_440_588;
+
+/// Days since 1970-01-01 of the day that it is in Beijing.
+pub(crate) fn beijing_days(ms: i64) -> i64 {
+    ms.saturating_add(BEIJING_MS).div_euclid(DAY_MS)
 }
 
 /// A calendar date, YYYYMMDD.
@@ -156,12 +255,27 @@ impl Date {
     /// 20211216 for 2021-12-16, if there is such a day.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
-        let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
-        let month = time::Month::try_from(u8::try_from(month).ok()?).ok()?;
-        let (year, day) = (i32::try_from(year).ok()?, u8::try_from(day).ok()?);
-        time::Date::from_calendar_date(year, month, day).ok()?;
+        calendar_date(number)?;
         Some(Self(number))
     }
+
+    /// Days since 1970-01-01.
+    pub(crate) fn days(self) -> i64 {
+        let julian = calendar_date(self.0).map_or(0, time::Date::to_julian_day);
+        i64::from(julian) - EPOCH_JULIAN_DAY
+    }
+
+    /// When the day begins in Beijing.
+    pub(crate) fn midnight_ms(self) -> i64 {
+        self.days() * DAY_MS - BEIJING_MS
+    }
+}
+
+fn calendar_date(number: u32) -> Option<time::Date> {
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    let month = time::Month::try_from(u8::try_from(month).ok()?).ok()?;
+    let (year, day) = (i32::try_from(year).ok()?, u8::try_from(day).ok()?);
+    time::Date::from_calendar_date(year, month, day).ok()
 }
 
 impl fmt::Display for Date {

@@ -113,11 +113,13 @@ impl Auditor {
             let interbank = fen("interbank", &bank.interbank_yuan)?;
             let balance = fen("balance", &bank.balance_yuan)?;
             let withdrawn = fen("withdrawn", &bank.withdrawn_yuan)?;
+            let proceeds = fen("proceeds", &bank.proceeds_yuan)?;
             let pot = |pot| books.pot(pot);
             same(what("fen deposited"), pot(CashPot::Deposited).saturating_neg(), deposited)?;
             same(what("fen interbank"), pot(CashPot::Interbank).saturating_neg(), interbank)?;
             same(what("fen withdrawn"), pot(CashPot::Withdrawn), withdrawn)?;
-            let pots = [CashPot::Fees, CashPot::Reserve, CashPot::Suspense];
+            same(what("fen of proceeds"), pot(CashPot::Proceeds), proceeds)?;
+            let pots = [CashPot::Fees, CashPot::Reserve, CashPot::Suspense, CashPot::Proceeds];
             let held = pots.into_iter().map(|of| i128::from(pot(of))).sum::<i128>();
             let all = i128::from(books.money_fen) + held;
             same(what("fen of all accounts and pots"), all, balance.into())?;
@@ -148,6 +150,9 @@ impl Auditor {
             same(format!("last close of {code}, fen"), books.last_close_fen, close_fen)?;
             let date = books.last_close_date.map(|date| date.to_string()).unwrap_or_default();
             same(format!("date of the last close of {code}"), &date, &wire.last_close_date)?;
+            let until = self.pledges.usable_until.get(code).map(|date| date.to_string());
+            let until = until.unwrap_or_default();
+            same(format!("{code} usable until"), &until, &wire.usable_until_date)?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry_proto::registry::Obligation;
 
 use super::books::Books;
-use super::code::{AllocationKind, Date, Instrument, PositionPart};
+use super::code::{AllocationKind, Date, Instrument, PositionPart, TransferCause};
 use super::event::{Event, What};
 use super::finding::{Checked, Wrong, same};
 use super::goods::in_account;
@@ -49,6 +49,7 @@ impl Compliance {
     /// The event's postings have the right places already. `open_day` is the
     /// day that is not final.
     pub(crate) fn take(&mut self, event: &Event, books: &Books, open_day: Option<Date>) -> Checked {
+        given_freely(event, books)?;
         match &event.what {
             What::ProvinceAssigned { account, province, .. } => {
                 books.account(*account)?;
@@ -225,6 +226,21 @@ impl Compliance {
         let what = format!("tonnes that account {account} carried over into {to}");
         Err(Wrong::new(what, format!("at most {limit}"), *carried))
     }
+}
+
+/// A frozen account gives nothing away by its holder's will.
+fn given_freely(event: &Event, books: &Books) -> Checked {
+    let by_will = match &event.what {
+        What::SurrenderApplied { .. } | What::CarriedOver { .. } | What::UnitsCancelled { .. } => {
+            true
+        }
+        What::Transferred { cause, .. } => *cause != TransferCause::Court,
+        _ => false,
+    };
+    let gives =
+        |posting: &&Posting| matches!(posting, Posting::Goods { tonnes, .. } if *tonnes < 0);
+    let given: Vec<_> = event.postings.iter().filter(gives).copied().collect();
+    if by_will { books.must_be_free(&given) } else { Ok(()) }
 }
 
 fn next(what: &str, last: &mut u64, number: u64) -> Checked {

@@ -169,7 +169,7 @@ impl Day {
                 let what = format!("state of trade {number} before it is tried again");
                 return Err(Wrong::new(what, "held", slot.mark));
             }
-            let ends = matches!(mark, TradeMark::FailedForGoods | TradeMark::FailedForCash);
+            let ends = mark.is_failed();
             if ends != late {
                 let expected = if late { "failed after the deadline" } else { "not failed yet" };
                 return Err(Wrong::new(format!("held trade {number}"), expected, mark));
@@ -179,11 +179,8 @@ impl Day {
                     books.deliver(&slot.trade)?;
                     delivered += 1;
                 }
-                (TradeMark::HeldForGoods | TradeMark::HeldForCash, _) => {
-                    must_be_short(books, &slot.trade, *mark)?;
-                }
-                (TradeMark::FailedForGoods, TradeMark::HeldForGoods)
-                | (TradeMark::FailedForCash, TradeMark::HeldForCash) => {}
+                (mark, _) if mark.is_held() => must_be_short(books, &slot.trade, *mark)?,
+                (mark, before) if before.failed() == Some(*mark) => {}
                 (_, before) => {
                     let what = format!("result of trade {number}, which is {before}");
                     return Err(Wrong::new(what, "delivered, held, or failed for that", mark));

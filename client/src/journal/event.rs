@@ -1,8 +1,12 @@
 //! What an event says: the table of `docs/formats.md`, line by line.
 
 use super::bytes::{DecodeError, Reader, Wire};
-use super::code::{AllocationKind, Date, HolderKind, Instrument, TradeMark, TransferCause};
+use super::code::{
+    AllocationKind, Date, FreePart, HolderKind, Instrument, Shortage, TradeMark, TransferCause,
+};
 use super::posting::Posting;
+use super::repos::RepoTerms;
+use super::terms::{FreezeTarget, OtherTonnes, PledgeParties, PledgeTerms};
 use super::trade::TradeLine;
 
 /// The only format there is.
@@ -164,6 +168,52 @@ kinds! {
     33 ProposalWithdrawn { proposal: u64, }
     /// Nobody approved it in time.
     34 ProposalExpired { proposal: u64, }
+    /// A pledgor offered tonnes.
+    40 PledgeProposed {
+        pledge: u64, pledgor: u64, pledgee: u64, instrument: Instrument, tonnes: i64,
+        from: FreePart, terms: PledgeTerms, expires_at_ms: i64,
+    }
+    /// The pledgee agreed.
+    41 PledgeAccepted { parties: PledgeParties, }
+    /// One of the two said no, or a court came first.
+    42 PledgeDeclined { parties: PledgeParties, }
+    /// Nobody accepted it in time.
+    43 PledgeExpired { parties: PledgeParties, }
+    /// It is recognised.
+    44 PledgeActivated { parties: PledgeParties, filing_reference: String, }
+    /// The pledgor pledged more.
+    45 PledgeAdded { parties: PledgeParties, tonnes: i64, }
+    /// Tonnes went back.
+    46 PledgeReleased { parties: PledgeParties, tonnes: i64, left: i64, document: String, }
+    /// The settled close is below the warning line.
+    47 MarginCalled { parties: PledgeParties, price_fen: i64, date: Date, cure_deadline_ms: i64, }
+    /// Price or tonnes cured it.
+    48 MarginCured { parties: PledgeParties, price_fen: i64, date: Date, }
+    /// The pledgee declared the default.
+    49 PledgeDefaulted { parties: PledgeParties, claim_fen: i64, evidence_sha256: [u8; 32], }
+    /// The tonnes may be sold.
+    50 PledgeEnforcing { parties: PledgeParties, document: String, }
+    /// They were: the next event settles the trade.
+    51 PledgedSold { parties: PledgeParties, date: Date, trade: u64, tonnes: i64, left: i64, }
+    /// The pledgee got its part.
+    52 ProceedsPaid { parties: PledgeParties, fen: i64, disposed: bool, }
+    /// The pledgor offered other tonnes.
+    53 SubstitutionOffered { parties: PledgeParties, other: OtherTonnes, }
+    /// The pledgee took them.
+    54 Substituted { parties: PledgeParties, instrument: Instrument, tonnes: i64, }
+    /// They went back.
+    55 SubstitutionEnded { parties: PledgeParties, }
+    /// A pledgee took proceeds out of the market.
+    56 ProceedsTaken {}
+    /// A court froze something.
+    57 Frozen {
+        freeze: u64, target: FreezeTarget, account: u64, court: String, document: String,
+        stayed: Vec<PledgeParties>,
+    }
+    /// A court lifted its freeze.
+    58 FreezeLifted { freeze: u64, account: u64, document: String, stayed: Vec<PledgeParties>, }
+    /// How long an instrument can meet obligations.
+    59 UsableUntilSet { instrument: Instrument, usable_until: Option<Date>, }
     /// An account's money waits to leave the market.
     60 WithdrawalRequested { withdrawal: u64, }
     /// The bank has paid it out.
@@ -213,4 +263,35 @@ kinds! {
     98 UnitsCancelled { cancellation: u64, beneficiary: String, reason: String, }
     /// Tonnes changed hands without a trade.
     99 Transferred { cause: TransferCause, document: String, document_sha256: [u8; 32], }
+    /// A platform may credit more.
+    120 InclusiveQuotaGranted { platform: u64, name: String, grams: i64, document: String, }
+    /// Persons got accounts.
+    121 InclusiveAccountsOpened { platform: u64, first: u64, count: u64, owners_sha256: [u8; 32], }
+    /// Persons were credited.
+    122 InclusiveCredited {
+        platform: u64, batch: u64, count: u64, grams: i64, lines_sha256: [u8; 32],
+    }
+    /// Grams were burned into a voucher.
+    123 VoucherIssued {
+        voucher: u64, account: u64, platform: u64, bank: u64, grams: i64, fen: i64,
+        expires_at_ms: i64,
+    }
+    /// Its bank took a voucher.
+    124 VoucherRedeemed { voucher: u64, bank: u64, }
+    /// Vouchers had their time.
+    125 VouchersExpired { vouchers: Vec<u64>, }
+    /// A seller offered a repo.
+    130 RepoProposed { repo: u64, terms: RepoTerms, expires_at_ms: i64, }
+    /// The buyer accepted, and the opening leg was delivered.
+    131 RepoOpened { repo: u64, seller: u64, buyer: u64, }
+    /// A party said no before the opening.
+    132 RepoDeclined { repo: u64, seller: u64, buyer: u64, reason: String, }
+    /// The return leg was delivered.
+    133 RepoReturned { repo: u64, seller: u64, buyer: u64, }
+    /// The return fell due and could not be delivered.
+    134 RepoReturnMissed { repo: u64, seller: u64, buyer: u64, reason: Shortage, }
+    /// The grace is over.
+    135 RepoFailed { repo: u64, seller: u64, buyer: u64, reason: Shortage, }
+    /// The buyer did not answer in time.
+    136 RepoExpired { repo: u64, seller: u64, buyer: u64, }
 }

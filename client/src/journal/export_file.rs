@@ -114,6 +114,7 @@ pub fn audit_file(
 fn compare(auditor: &Auditor, statement: &Statement, root: Option<[u8; 32]>) -> Checked {
     same("events that the node had", statement.event_count, auditor.event_count())?;
     same_hash("root that the node had", &statement.root_sha256, &auditor.root())?;
+    auditor.check_complete()?;
     match root {
         Some(root) => same_hash("root that was given", &root, &auditor.root()),
         None => Ok(()),

@@ -138,6 +138,7 @@ fn request(after_event: u64, about: Option<About>) -> ListEventsRequest {
         page_size: PAGE_SIZE,
         filter: about.map(|about| EventFilter { about: Some(about) }),
         consistency: Consistency::Linearizable.into(),
+        ..Default::default()
     }
 }
 

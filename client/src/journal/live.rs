@@ -2,7 +2,8 @@
 
 use registry_proto::registry::{
     Consistency, Event as WireEvent, GetJournalReply, ListAccountsRequest, ListBanksRequest,
-    ListInstrumentsRequest, ListObligationsRequest, Stamp,
+    ListInclusiveAccountsRequest, ListInstrumentsRequest, ListObligationsRequest,
+    ListPlatformsRequest, ListReposRequest, ListVouchersRequest, Stamp,
 };
 
 use super::auditor::{AuditCounts, Auditor};
@@ -10,9 +11,14 @@ use super::compare::Comparison;
 use super::event::Event;
 use super::feed::Feed;
 use super::finding::{AuditError, Checked, Finding, Wrong, same, same_hash};
+use super::inclusive::PersonsCompared;
 use crate::{ClientError, ReadClient};
 
 const PAGE_SIZE: u32 = 1_000;
+/// Persons' accounts are small.
+const PERSONS_PER_PAGE: u32 = 8_192;
+/// Times that all persons are read before the audit gives up on their sum.
+const PERSONS_ATTEMPTS: usize = 3;
 
 /// A registry whose journal adds up to what it holds.
 #[derive(Clone, Debug)]
@@ -33,6 +39,17 @@ pub struct NodeReport {
     pub instruments: u64,
     /// Obligations of firms and years compared.
     pub obligations: u64,
+    /// Platforms of the inclusive-platform instrument compared.
+    pub platforms: u64,
+    /// Accounts of their persons compared.
+    pub persons: u64,
+    /// Whether what the persons have was compared with what was credited and not
+    /// burned: false when platforms credited or burned all the while.
+    pub persons_summed: bool,
+    /// Vouchers compared.
+    pub vouchers: u64,
+    /// Repos compared.
+    pub repos: u64,
     /// Where the last comparison was made.
     pub stamp: Stamp,
 }
@@ -86,8 +103,16 @@ pub async fn audit_node(
             break;
         }
     }
+    let (platforms, vouchers) = audit.platforms(reads).await?;
+    let (persons, persons_summed) = audit.persons(reads).await?;
+    let repos = audit.repos(reads).await?;
     let journal = audit.root().await?;
     Ok(NodeReport {
+        repos,
+        platforms,
+        persons,
+        persons_summed,
+        vouchers,
         counts: audit.auditor.counts().clone(),
         root_sha256: audit.auditor.root(),
         accounts: compared.accounts,
@@ -119,7 +144,8 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
         let compared = same("events of the node", self.auditor.event_count(), journal.event_count)
             .and_then(|()| {
                 same_hash("root of the node", &self.auditor.root(), &journal.root_sha256)
-            });
+            })
+            .and_then(|()| self.auditor.check_complete());
         self.check(compared)?;
         Ok(journal)
     }
@@ -136,6 +162,86 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
         }
         self.reached = log_index;
         Ok(())
+    }
+
+    /// Compares repos; how many there are.
+    async fn repos(&mut self, reads: &ReadClient) -> Result<u64, AuditError> {
+        let mut compared = 0;
+        loop {
+            let request = ListReposRequest {
+                after_repo_id: compared,
+                page_size: PAGE_SIZE,
+                consistency: Consistency::Linearizable.into(),
+                ..Default::default()
+            };
+            let page = reads.list_repos(request).await?;
+            self.advance(page.stamp).await?;
+            compared = self.check(self.auditor.repos.compare(compared, &page.repos))?;
+            if page.next_after_repo_id == 0 || page.repos.is_empty() {
+                self.check(self.auditor.repos.all(compared))?;
+                return Ok(compared);
+            }
+        }
+    }
+
+    /// Compares platforms and vouchers; how many there are of each.
+    async fn platforms(&mut self, reads: &ReadClient) -> Result<(u64, u64), AuditError> {
+        let consistency = Consistency::Linearizable.into();
+        let request = ListPlatformsRequest { consistency, ..Default::default() };
+        let found = reads.list_platforms(request).await?;
+        self.advance(found.stamp).await?;
+        self.check(self.auditor.persons.compare_platforms(&found.platforms))?;
+        let mut compared = 0;
+        loop {
+            let request = ListVouchersRequest {
+                after_voucher_id: u32::try_from(compared).unwrap_or(u32::MAX),
+                page_size: PAGE_SIZE,
+                consistency,
+                ..Default::default()
+            };
+            let page = reads.list_vouchers(request).await?;
+            self.advance(page.stamp).await?;
+            let persons = &self.auditor.persons;
+            compared = self.check(persons.compare_vouchers(compared, &page.vouchers))?;
+            if page.next_after_voucher_id == 0 || page.vouchers.is_empty() {
+                self.check(self.auditor.persons.all_vouchers(compared))?;
+                return Ok((found.platforms.len() as u64, compared));
+            }
+        }
+    }
+
+    /// Compares persons' accounts, and their sum if nothing moves meanwhile; how
+    /// many there are and whether their sum was compared.
+    async fn persons(&mut self, reads: &ReadClient) -> Result<(u64, bool), AuditError> {
+        let mut accounts = 0;
+        for _ in 0..PERSONS_ATTEMPTS {
+            let mut compared = PersonsCompared::new(&self.auditor.persons);
+            let mut first = None;
+            loop {
+                let request = ListInclusiveAccountsRequest {
+                    after_inclusive_account_id: u32::try_from(compared.accounts)
+                        .unwrap_or(u32::MAX),
+                    page_size: PERSONS_PER_PAGE,
+                    consistency: Consistency::Linearizable.into(),
+                };
+                let page = reads.list_inclusive_accounts(request).await?;
+                self.advance(page.stamp).await?;
+                first.get_or_insert_with(|| self.auditor.persons.version());
+                for account in &page.accounts {
+                    self.check(compared.account(&self.auditor.persons, account))?;
+                }
+                if page.next_after_inclusive_account_id == 0 || page.accounts.is_empty() {
+                    break;
+                }
+            }
+            self.check(compared.finish(&self.auditor.persons))?;
+            accounts = compared.accounts;
+            if first == Some(self.auditor.persons.version()) {
+                self.check(compared.check_sums(&self.auditor.persons))?;
+                return Ok((accounts, true));
+            }
+        }
+        Ok((accounts, false))
     }
 
     async fn take(&mut self, wire: &WireEvent) -> Result<(), AuditError> {
@@ -186,7 +292,7 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
     }
 
     /// A finding about the node stands at the last event audited.
-    fn check(&self, checked: Checked) -> Result<(), Finding> {
+    fn check<T>(&self, checked: Checked<T>) -> Result<T, Finding> {
         checked.map_err(|wrong| wrong.at(self.auditor.event_count(), "as the node has it"))
     }
 }

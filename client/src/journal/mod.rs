@@ -14,6 +14,7 @@
 //!   audits without a registry.
 
 mod auditor;
+mod awaited;
 mod books;
 mod bytes;
 mod code;
@@ -27,11 +28,16 @@ mod export;
 mod export_file;
 mod feed;
 mod finding;
+mod freezes;
 mod goods;
+mod inclusive;
 mod live;
+mod pledges;
 mod posting;
 mod postings;
 mod proposals;
+mod repos;
+mod terms;
 mod trade;
 mod tree;
 
@@ -41,8 +47,8 @@ mod tests;
 pub use auditor::{AuditCounts, Auditor};
 pub use bytes::{DecodeError, Reader, Wire};
 pub use code::{
-    AllocationKind, CashPart, CashPot, Date, GoodsPot, HolderKind, Instrument, PositionPart,
-    TradeMark, TradeWay, TransferCause,
+    AllocationKind, CashPart, CashPot, Date, FreePart, GoodsPot, HolderKind, Instrument,
+    PositionPart, RepoMark, Shortage, TradeMark, TradeWay, TransferCause, VoucherMark,
 };
 pub use event::{Event, What};
 pub use export::{ExportReport, export};
@@ -50,5 +56,7 @@ pub use export_file::{FileReport, Statement, audit_file};
 pub use finding::{AuditError, Finding};
 pub use live::{NodeReport, audit_node};
 pub use posting::Posting;
+pub use repos::RepoTerms;
+pub use terms::{FreezeTarget, OtherTonnes, PledgeParties, PledgeTerms};
 pub use trade::{TradeLine, TradeRange};
 pub use tree::{Tree, leaf_hash};

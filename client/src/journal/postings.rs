@@ -97,7 +97,43 @@ fn fits(event: &Event) -> bool {
         | What::Declined { .. }
         | What::ProposalWithdrawn { .. }
         | What::ProposalExpired { .. }
-        | What::BalanceReported { .. } => postings.is_empty(),
+        | What::BalanceReported { .. }
+        | What::InclusiveQuotaGranted { .. }
+        | What::InclusiveAccountsOpened { .. }
+        | What::InclusiveCredited { .. }
+        | What::VoucherIssued { .. }
+        | What::VoucherRedeemed { .. }
+        | What::VouchersExpired { .. }
+        | What::RepoProposed { .. }
+        | What::RepoDeclined { .. }
+        | What::RepoReturnMissed { .. }
+        | What::RepoFailed { .. }
+        | What::RepoExpired { .. } => postings.is_empty(),
+        // Which exactly, `pledges.rs` and `freezes.rs` say.
+        What::PledgeProposed { .. }
+        | What::PledgeAccepted { .. }
+        | What::PledgeDeclined { .. }
+        | What::PledgeExpired { .. }
+        | What::PledgeActivated { .. }
+        | What::PledgeAdded { .. }
+        | What::PledgeReleased { .. }
+        | What::MarginCalled { .. }
+        | What::MarginCured { .. }
+        | What::PledgeDefaulted { .. }
+        | What::PledgeEnforcing { .. }
+        | What::PledgedSold { .. }
+        | What::ProceedsPaid { .. }
+        | What::SubstitutionOffered { .. }
+        | What::Substituted { .. }
+        | What::SubstitutionEnded { .. }
+        | What::Frozen { .. }
+        | What::FreezeLifted { .. }
+        | What::UsableUntilSet { .. } => true,
+        What::ProceedsTaken {} => {
+            moves(postings, Place::Pot(CashPot::Proceeds), Place::Pot(CashPot::Withdrawn))
+        }
+        // Both legs are compared with the contract.
+        What::RepoOpened { .. } | What::RepoReturned { .. } => matches!(postings.len(), 4 | 6),
         What::WithdrawalRequested { .. } => moves(postings, AVAILABLE, PENDING_OUT),
         What::WithdrawalConfirmed { .. } => {
             moves(postings, PENDING_OUT, Place::Pot(CashPot::Withdrawn))

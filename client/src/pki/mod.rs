@@ -23,6 +23,9 @@ use issue::{Authority, Usage};
 /// sample day's settlement banks.
 pub const SAMPLE_BANKS: [u32; 8] = [102, 103, 104, 105, 301, 302, 308, 310];
 
+/// Platform that [`Layout::dual_city`] makes a user for.
+pub const SAMPLE_PLATFORM: &str = "sh-carbon";
+
 /// Why no certificate was made.
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
@@ -62,11 +65,13 @@ pub enum Role {
     Auditor,
     /// Provincial authority; the name is its administrative division code.
     Province,
+    /// Inclusive platform (碳普惠平台); credits its persons.
+    Platform,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Exchange,
         Self::Registry,
         Self::Bank,
@@ -74,6 +79,7 @@ impl Role {
         Self::Operator,
         Self::Auditor,
         Self::Province,
+        Self::Platform,
     ];
 
     /// The role as it stands in the certificate's URI.
@@ -87,6 +93,7 @@ impl Role {
             Self::Operator => "operator",
             Self::Auditor => "auditor",
             Self::Province => "province",
+            Self::Platform => "platform",
         }
     }
 }
@@ -102,7 +109,7 @@ pub struct Layout {
 
 impl Layout {
     /// Three nodes in each city, the exchange, two registry officers, an
-    /// operator, an auditor and eight settlement banks.
+    /// operator, an auditor, an inclusive platform and eight settlement banks.
     #[must_use]
     pub fn dual_city() -> Self {
         let node = |id: u64, name: &str| (id, name.to_owned());
@@ -112,6 +119,7 @@ impl Layout {
             (Role::Registry, "officer-2".to_owned()),
             (Role::Operator, "1".to_owned()),
             (Role::Auditor, "1".to_owned()),
+            (Role::Platform, SAMPLE_PLATFORM.to_owned()),
         ];
         users.extend(SAMPLE_BANKS.map(|bank| (Role::Bank, bank.to_string())));
         Self {

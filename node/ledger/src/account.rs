@@ -172,6 +172,7 @@ impl Ledger {
         let before = self.known_balances(account, "account_id")?.holding(instrument);
         self.known_instrument(instrument, "instrument")?;
         positive_quantity(quantity, "quantity_tco2e")?;
+        self.require_unfrozen(account, "account_id")?;
         let (available, receiving) = match from {
             FreePosition::Registered => (before.registered, before.trading),
             FreePosition::Trading => (before.trading, before.registered),

@@ -22,6 +22,8 @@ pub(crate) struct Bank {
     pub(crate) pots: Pots,
     /// What it said last that it holds.
     pub(crate) reported: Option<ReportedBalance>,
+    /// What sales of pledged tonnes have brought it as their pledgee.
+    pub(crate) proceeds: Fen,
     /// Withdrawals asked at this bank so far.
     pub(crate) withdrawals: u64,
 }
@@ -29,7 +31,15 @@ pub(crate) struct Bank {
 impl Bank {
     pub(crate) fn new(name: String) -> Self {
         let (deposited, interbank) = (Fen(0), Fen(0));
-        Self { name, deposited, interbank, pots: Pots::default(), reported: None, withdrawals: 0 }
+        Self {
+            name,
+            deposited,
+            interbank,
+            pots: Pots::default(),
+            reported: None,
+            proceeds: Fen(0),
+            withdrawals: 0,
+        }
     }
 
     /// What it must hold.

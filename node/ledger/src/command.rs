@@ -2,6 +2,10 @@
 
 use crate::compliance::ComplianceCommand;
 use crate::control::Approval;
+use crate::freeze::FreezeCommand;
+use crate::inclusive::InclusiveCommand;
+use crate::pledge::PledgeCommand;
+use crate::repo::RepoCommand;
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
     ProposalId, Quantity, Trade, TradeNumber,
@@ -307,6 +311,17 @@ pub enum Command {
         /// How much, > 0.
         amount: Fen,
     },
+    /// About pledges.
+    Pledge(PledgeCommand),
+    /// About freezes by courts; needs two people.
+    Freeze(FreezeCommand),
+    /// Until when an instrument can meet obligations; `None` when that is open.
+    SetUsableUntil {
+        /// Which.
+        instrument: InstrumentCode,
+        /// The last day.
+        usable_until: Option<Date>,
+    },
     /// A bank says what it holds.
     ReportBalance {
         /// Which bank.
@@ -318,6 +333,10 @@ pub enum Command {
     },
     /// What is asked for around a year's obligations.
     Compliance(ComplianceCommand),
+    /// About the inclusive-platform instrument.
+    Inclusive(InclusiveCommand),
+    /// About repos.
+    Repo(RepoCommand),
 }
 
 /// What a cluster is, fixed for its life.

@@ -65,6 +65,12 @@ impl Command {
     /// Whether it takes effect by an approval alone. Nothing on the wire leads to
     /// such a command but [`Command::Propose`].
     fn needs_two_people(&self) -> bool {
+        if let Self::Pledge(command) = self {
+            return command.needs_two_people();
+        }
+        if let Self::Inclusive(command) = self {
+            return command.needs_two_people();
+        }
         matches!(
             self,
             Self::LoadAccounts { .. }
@@ -72,6 +78,7 @@ impl Command {
                 | Self::UseReserve { .. }
                 | Self::SuspendDay(_)
                 | Self::ResumeDay(_)
+                | Self::Freeze(_)
         ) || matches!(self, Self::Compliance(command) if command.needs_two_people())
     }
 }
@@ -242,13 +249,18 @@ impl Ledger {
         for id in due {
             self.close_proposal(id, What::ProposalExpired { proposal: id });
         }
+        self.expire_offers(EXPIRED_PER_ENTRY);
+        self.expire_vouchers();
+        self.repos_due();
         Ok(Receipt::Done)
     }
 
     /// When [`Command::ExpireDue`] has something to do next.
     #[must_use]
     pub fn next_due(&self) -> Option<LedgerTime> {
-        self.proposals.values().map(|proposal| proposal.expires_at).min()
+        let proposals = self.proposals.values().map(|proposal| proposal.expires_at).min();
+        let others = [self.pledges.next_end(), self.next_voucher_due(), self.next_repo_due()];
+        others.into_iter().chain([proposals]).flatten().min()
     }
 
     /// Open proposals in order, from the one after `after`.

@@ -2,10 +2,11 @@
 
 use crate::account::{overflow, positive_quantity};
 use crate::amount::format_price;
+use crate::codec::{Problem, Reader, Writer};
 use crate::journal::{GoodsPot, Position, Posting, What};
 use crate::ledger::Ledger;
 use crate::receipt::Receipt;
-use crate::records::RecordKey;
+use crate::records::{FORMAT, RecordKey};
 use crate::rejection::{Reason, Rejection};
 use crate::settlement::price::PriceLine;
 use crate::text;
@@ -85,6 +86,47 @@ impl Ledger {
         }
         self.record(What::InstrumentRegistered { instrument, reference_price }, Vec::new());
         Ok(Receipt::Done)
+    }
+
+    /// Says until when an instrument can meet obligations.
+    pub(crate) fn set_usable_until(
+        &mut self,
+        instrument: InstrumentCode,
+        usable_until: Option<Date>,
+    ) -> Result<Receipt, Rejection> {
+        self.known_instrument(instrument, "instrument")?;
+
+        self.touch(RecordKey::UsableUntil(instrument));
+        match usable_until {
+            Some(date) => self.usable_until.insert(instrument, date),
+            None => self.usable_until.remove(&instrument),
+        };
+        self.record(What::UsableUntilSet { instrument, usable_until }, Vec::new());
+        Ok(Receipt::Done)
+    }
+
+    /// Absent when that is open.
+    pub(crate) fn write_usable_until(
+        &self,
+        instrument: InstrumentCode,
+        writer: &mut Writer,
+    ) -> Option<()> {
+        let date = self.usable_until.get(&instrument)?;
+        writer.u8(FORMAT);
+        writer.date(*date);
+        Some(())
+    }
+
+    pub(crate) fn load_usable_until(
+        &mut self,
+        instrument: InstrumentCode,
+        value: &[u8],
+    ) -> Result<(), Problem> {
+        let mut reader = Reader::record(value, FORMAT)?;
+        let date = reader.date()?;
+        reader.finish()?;
+        self.usable_until.insert(instrument, date);
+        Ok(())
     }
 
     pub(crate) fn issue(

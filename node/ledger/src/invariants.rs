@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use crate::cash::Pots;
+use crate::freeze::FreezeTarget;
 use crate::ledger::Ledger;
 use crate::requests::request_key;
 use crate::settlement::clearing::check_balance;
 use crate::settlement::day::{Day, Totals, state_name};
 use crate::settlement::price::PriceLine;
+use crate::totals::PositionTotals;
 use crate::touched::DenseSet;
 use crate::types::{DayState, TradeStatus};
 
@@ -26,6 +28,8 @@ pub struct InvariantReport {
     pub days: u64,
     /// Trades behind those counters.
     pub trades: u64,
+    /// Pledges, whatever became of them.
+    pub pledges: u64,
     /// Remembered answers that decode and are indexed.
     pub answers: u64,
 }
@@ -46,6 +50,9 @@ impl Ledger {
         self.check_money(&mut report)?;
         self.check_withdrawals()?;
         self.check_compliance()?;
+        self.check_encumbered(&mut report)?;
+        self.check_inclusive()?;
+        self.check_repos()?;
         for day in self.days.values() {
             check_day(day)?;
             count(&mut report.days);
@@ -87,6 +94,7 @@ impl Ledger {
                 *sum = sum.saturating_add(i128::from(total.unwrap_or_default().0));
             }
         }
+        self.check_totals()?;
         for (code, instrument) in &self.instruments {
             count(&mut report.instruments);
             let sum = held.remove(code).unwrap_or_default();
@@ -103,8 +111,19 @@ impl Ledger {
         ensure(held.is_empty(), || format!("unregistered instruments are held: {held:?}"))
     }
 
+    /// The kept sums by position are those of all accounts.
+    fn check_totals(&self) -> Result<(), BrokenInvariant> {
+        let mut sums = PositionTotals::default();
+        self.balances.iter().for_each(|balances| sums.add(&balances.holdings));
+        let same = self.instruments.keys().all(|code| sums.of(*code) == self.totals.of(*code));
+        // What is touched comes back into the sums when it is sealed.
+        ensure(same || !self.is_sealed(), || {
+            format!("positions add up to {sums:?}, kept are {:?}", self.totals)
+        })
+    }
+
     /// Deposited + interbank - withdrawn = sub-ledgers + fees + reserve +
-    /// suspense; interbank sums to zero.
+    /// suspense + proceeds; interbank sums to zero.
     fn check_money(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
         let mut sums: BTreeMap<_, i128> = BTreeMap::new();
         for (number, balances) in (1_u32..).zip(self.balances.iter()) {
@@ -123,14 +142,16 @@ impl Ledger {
             count(&mut report.banks);
             interbank = interbank.saturating_add(i128::from(bank.interbank.0));
             let Pots { fees, reserve, suspense, withdrawn } = bank.pots;
-            ensure(bank.pots.is_sound(), || format!("bank {} has {:?}", id.0, bank.pots))?;
+            ensure(bank.pots.is_sound() && bank.proceeds.0 >= 0, || {
+                format!("bank {} has {:?}", id.0, bank.pots)
+            })?;
             let balance = [bank.deposited, bank.interbank]
                 .iter()
                 .fold(i128::from(withdrawn.0).saturating_neg(), |sum, part| {
                     sum.saturating_add(part.0.into())
                 });
             let sum = sums.remove(&id).unwrap_or_default();
-            let parts = [fees, reserve, suspense];
+            let parts = [fees, reserve, suspense, bank.proceeds];
             let sum = parts.iter().fold(sum, |sum, part| sum.saturating_add(part.0.into()));
             ensure(balance == sum, || {
                 format!("bank {}: balance {balance} fen, sub-ledgers and pots {sum} fen", id.0)
@@ -172,6 +193,57 @@ impl Ledger {
             })?;
         }
         Ok(())
+    }
+
+    /// What is pledged is what open pledges hold, what is frozen is what
+    /// freezes hold, and a pledge's stays are the freezes that name it.
+    fn check_encumbered(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
+        let mut pledged: BTreeMap<_, i128> = BTreeMap::new();
+        let mut frozen: BTreeMap<_, i128> = BTreeMap::new();
+        let mut stays: BTreeMap<_, u32> = BTreeMap::new();
+        for freeze in self.freezes.by_id.values() {
+            if let FreezeTarget::Tonnes { account, instrument, .. } = freeze.target {
+                let sum = frozen.entry((account.0, instrument)).or_default();
+                *sum = sum
+                    .saturating_add(freeze.registered.0.into())
+                    .saturating_add(freeze.trading.0.into());
+            }
+            for pledge in &freeze.stayed {
+                let count = stays.entry(*pledge).or_default();
+                *count = count.saturating_add(1);
+            }
+        }
+        for pledge in self.pledges.iter() {
+            count(&mut report.pledges);
+            let id = pledge.id.0;
+            ensure(pledge.state.is_open() == (pledge.quantity.0 > 0), || {
+                format!("pledge {id} is {} with {} t", pledge.state.name(), pledge.quantity.0)
+            })?;
+            ensure(id <= self.pledges.last, || format!("pledge {id} of {}", self.pledges.last))?;
+            ensure(stays.remove(&pledge.id).unwrap_or_default() == pledge.stays, || {
+                format!("pledge {id} has {} stays, which no freezes are", pledge.stays)
+            })?;
+            for (instrument, quantity) in pledge.held() {
+                let sum = pledged.entry((pledge.pledgor.0, instrument)).or_default();
+                *sum = sum.saturating_add(quantity.0.into());
+            }
+        }
+        ensure(stays.is_empty(), || format!("freezes stay unknown pledges: {stays:?}"))?;
+        for (number, balances) in (1_u32..).zip(self.balances.iter()) {
+            for (instrument, holding) in &balances.holdings {
+                let key = (number, *instrument);
+                let in_pledges = pledged.remove(&key).unwrap_or_default();
+                let in_freezes = frozen.remove(&key).unwrap_or_default();
+                ensure(i128::from(holding.pledged.0) == in_pledges, || {
+                    format!("account {number} has {holding:?}, its pledges hold {in_pledges} t")
+                })?;
+                ensure(i128::from(holding.frozen.0) == in_freezes, || {
+                    format!("account {number} has {holding:?}, its freezes hold {in_freezes} t")
+                })?;
+            }
+        }
+        let nothing_else = pledged.values().chain(frozen.values()).all(|sum| *sum == 0);
+        ensure(nothing_else, || format!("pledged {pledged:?} and frozen {frozen:?} of nobody"))
     }
 
     /// Only the last day may be unresolved.

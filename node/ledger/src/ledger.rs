@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::account::{Account, Balances};
+use crate::account::{Account, Balances, place};
 use crate::bank::Banks;
 use crate::cash::OpenWithdrawals;
 use crate::code_index::CodeIndex;
@@ -11,15 +11,20 @@ use crate::command::{Command, Entry, Genesis};
 use crate::compliance::Compliance;
 use crate::control::{Counters, Proposal};
 use crate::digest::{Digest, HashSum};
+use crate::freeze::Freezes;
+use crate::inclusive::Inclusive;
 use crate::instrument::Instrument;
 use crate::journal::{Journal, What};
+use crate::pledge::Pledges;
 use crate::receipt::{Answer, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::repo::Repos;
 use crate::requests::Answers;
 use crate::segmented::Segmented;
 use crate::settlement::day::Day;
 use crate::text;
+use crate::totals::PositionTotals;
 use crate::touched::Touched;
 use crate::types::{AccountId, BankId, Date, Fen, InstrumentCode, LedgerTime, ProposalId};
 
@@ -54,11 +59,19 @@ pub struct Ledger {
     /// What accounts owe the reserve at a bank; nothing is no entry.
     pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,
     pub(crate) compliance: Compliance,
+    pub(crate) pledges: Pledges,
+    pub(crate) freezes: Freezes,
+    /// Until when an instrument can meet obligations; open is no entry.
+    pub(crate) usable_until: BTreeMap<InstrumentCode, Date>,
+    pub(crate) inclusive: Inclusive,
+    pub(crate) repos: Repos,
 
     /// Index: who has the account of a legal entity.
     pub(crate) by_uscc: CodeIndex,
     /// Index: accounts with something in `pending_in`, some of them repeatedly.
     pub(crate) pending_in: Vec<AccountId>,
+    /// Index: what all accounts hold together.
+    pub(crate) totals: PositionTotals,
 
     /// Records changed since the last seal; their old hashes are out of the sums.
     touched: Touched,
@@ -193,14 +206,20 @@ impl Ledger {
     }
 
     fn touch_balances(&mut self, id: AccountId) {
-        if let Some(balances) = self.balances_mut(id) {
+        if let Some(balances) = place(id).and_then(|at| self.balances.get_mut(at)) {
             if balances.summed == [0; 32] {
                 return;
             }
             let old = std::mem::take(&mut balances.summed);
+            self.totals.subtract(&balances.holdings);
             self.sums.of(RecordKey::Balances(id)).subtract(&old);
         }
         self.touched.insert(RecordKey::Balances(id));
+    }
+
+    /// Whether all balances are in the sums.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.touched.balances() == 0
     }
 
     /// Brings balances into the sums before so many of them are touched that
@@ -221,8 +240,9 @@ impl Ledger {
                 let record = RecordKey::Balances(*id);
                 let Some(hash) = self.hash(record) else { continue };
                 self.sums.of(record).add(&hash);
-                if let Some(balances) = self.balances_mut(*id) {
+                if let Some(balances) = place(*id).and_then(|at| self.balances.get_mut(at)) {
                     balances.summed = hash;
+                    self.totals.add(&balances.holdings);
                 }
                 self.changed.insert(record);
             }
@@ -354,10 +374,17 @@ impl Ledger {
             Command::RepayReserve { account, bank, amount } => {
                 self.repay_reserve(*account, *bank, *amount)
             }
+            Command::Pledge(command) => self.carry_out_pledge(entry, command),
+            Command::Freeze(command) => self.carry_out_freeze(command),
+            Command::SetUsableUntil { instrument, usable_until } => {
+                self.set_usable_until(*instrument, *usable_until)
+            }
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
             }
             Command::Compliance(command) => self.carry_out_compliance(command),
+            Command::Inclusive(command) => self.carry_out_inclusive(command),
+            Command::Repo(command) => self.carry_out_repo(command),
         }
     }
 

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use crate::ledger::Ledger;
 use crate::receipt::{Clearing, DaySummary};
 use crate::settlement::price::PriceLine;
-use crate::types::{AccountId, Date, Fen, InstrumentCode, TradeNumber, TradeStatus};
+use crate::types::{AccountId, BankId, Date, Fen, InstrumentCode, TradeNumber, TradeStatus};
 use crate::views::{
     AccountView, BankView, DailyPrice, InstrumentView, Statement, StatusFilter, TradeRecord,
 };
@@ -53,9 +53,16 @@ impl Ledger {
                 deposited: bank.deposited,
                 interbank: bank.interbank,
                 pots: bank.pots,
+                proceeds: bank.proceeds,
                 reported: bank.reported,
             })
             .collect()
+    }
+
+    /// Name of a settlement bank.
+    #[must_use]
+    pub fn bank_name(&self, bank: BankId) -> Option<&str> {
+        self.banks.get(bank).map(|bank| &*bank.name)
     }
 
     /// Instruments in order of code.
@@ -70,6 +77,7 @@ impl Ledger {
                 retired: self.compliance.retired(*code),
                 last_close: instrument.last_close,
                 last_close_date: instrument.last_close_date,
+                usable_until: self.usable_until.get(code).copied(),
             })
             .collect()
     }

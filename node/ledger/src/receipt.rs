@@ -2,10 +2,13 @@
 
 use crate::cash::{OpenWithdrawal, Pots, ReportedBalance};
 use crate::compliance::ComplianceReceipt;
+use crate::inclusive::InclusiveReceipt;
+use crate::pledge::PledgeState;
 use crate::rejection::Rejection;
+use crate::repo::Repo;
 use crate::types::{
-    AccountId, BankId, Date, DayState, Fen, InstrumentCode, LedgerTime, ProposalId, Quantity,
-    TradeNumber, TradeStatus,
+    AccountId, BankId, Date, DayState, Fen, FreezeId, InstrumentCode, LedgerTime, PledgeId,
+    ProposalId, Quantity, TradeNumber, TradeStatus,
 };
 
 /// Answer to one command, remembered under its request id.
@@ -94,6 +97,35 @@ pub enum Receipt {
         /// All that the buyer owes at its bank now.
         claim: Fen,
     },
+    /// A pledge after the change.
+    Pledge {
+        /// Which.
+        pledge: PledgeId,
+        /// Where it stands.
+        state: PledgeState,
+        /// Its version.
+        version: u32,
+        /// What it holds.
+        quantity: Quantity,
+    },
+    /// A pledgee took proceeds.
+    Proceeds {
+        /// Which bank.
+        bank: BankId,
+        /// What is left there.
+        left: Fen,
+    },
+    /// A freeze began or ended.
+    Freeze {
+        /// Which.
+        freeze: FreezeId,
+        /// Whose.
+        account: AccountId,
+        /// Tonnes in the position `frozen` by it; none once it is lifted.
+        frozen: Quantity,
+        /// Pledges under its stay; none once it is lifted.
+        stayed: Vec<PledgeId>,
+    },
     /// A bank's report next to what it must hold.
     Reported {
         /// Which bank.
@@ -105,6 +137,10 @@ pub enum Receipt {
     },
     /// Something of yearly compliance was done.
     Compliance(Box<ComplianceReceipt>),
+    /// About the inclusive-platform instrument.
+    Inclusive(InclusiveReceipt),
+    /// The repo after the change.
+    Repo(Box<Repo>),
 }
 
 /// An account's position in one instrument. Total is the sum of all parts.

@@ -179,6 +179,42 @@ reasons! {
     NotMaker = 93, "NOT_MAKER";
     /// Open proposals hold too much already.
     TooManyProposals = 94, "TOO_MANY_PROPOSALS";
+    /// No such pledge.
+    UnknownPledge = 100, "UNKNOWN_PLEDGE";
+    /// The instrument cannot be used any more when the loan is due.
+    VintageExpiring = 101, "VINTAGE_EXPIRING";
+    /// A court froze the account.
+    AccountFrozen = 102, "ACCOUNT_FROZEN";
+    /// Not the last settled close, or too old a one.
+    PriceStale = 103, "PRICE_STALE";
+    /// The loan is more than the contract's share of the value.
+    LtvExceeded = 104, "LTV_EXCEEDED";
+    /// Not the party that may do this.
+    NotCounterparty = 105, "NOT_COUNTERPARTY";
+    /// A pledge is recognised with its reference in the movable-property registration.
+    FilingReferenceMissing = 106, "FILING_REFERENCE_MISSING";
+    /// The pledge has changed since the caller looked at it.
+    StaleVersion = 107, "STALE_VERSION";
+    /// More was to be released than is pledged.
+    ReleaseExceedsPledged = 108, "RELEASE_EXCEEDS_PLEDGED";
+    /// What would be left does not cover the loan as the contract says.
+    CoverBelowContract = 109, "COVER_BELOW_CONTRACT";
+    /// The time to cure is not over.
+    CurePeriodOpen = 110, "CURE_PERIOD_OPEN";
+    /// A court keeps the pledge from being released and disposed of.
+    CourtStay = 111, "COURT_STAY";
+    /// More was sold than the claim needs, or than is pledged.
+    OverDisposal = 112, "OVER_DISPOSAL";
+    /// The pledge's state does not allow this.
+    PledgeNotActive = 113, "PLEDGE_NOT_ACTIVE";
+    /// The tonnes that the seller lacks are pledged.
+    Pledged = 114, "PLEDGED";
+    /// The pledge has other tonnes on offer already.
+    SubstitutionOpen = 115, "SUBSTITUTION_OPEN";
+    /// The pledge has no other tonnes on offer.
+    NoSubstitution = 116, "NO_SUBSTITUTION";
+    /// No such freeze stands.
+    UnknownFreeze = 117, "UNKNOWN_FREEZE";
     /// The account's available money at the bank is too small.
     InsufficientCash = 130, "INSUFFICIENT_CASH";
     /// No such withdrawal at this bank.
@@ -232,4 +268,49 @@ reasons! {
     CarryOverLimit = 164, "CARRY_OVER_LIMIT";
     /// Giver and receiver are the same account.
     SelfTransfer = 165, "SELF_TRANSFER";
+    /// The period ends before it begins.
+    PeriodReversed = 210, "PERIOD_REVERSED";
+    /// The position lies beyond what has happened.
+    PositionAhead = 211, "POSITION_AHEAD";
+    /// The position lies before the registry's records begin.
+    PositionBeforeRecords = 212, "POSITION_BEFORE_RECORDS";
+    /// The cursor is of another question, or none at all.
+    CursorMismatch = 213, "CURSOR_MISMATCH";
+    /// No such platform.
+    UnknownPlatform = 180, "UNKNOWN_PLATFORM";
+    /// The platform has no account of this person.
+    UnknownInclusiveAccount = 181, "UNKNOWN_INCLUSIVE_ACCOUNT";
+    /// The person has an account already.
+    InclusiveAccountExists = 182, "INCLUSIVE_ACCOUNT_EXISTS";
+    /// The platform may not credit so much.
+    QuotaExceeded = 183, "QUOTA_EXCEEDED";
+    /// The batch is not the next one.
+    BatchOutOfOrder = 184, "BATCH_OUT_OF_ORDER";
+    /// The batch's lines do not come to what it says of them.
+    BatchMismatch = 185, "BATCH_MISMATCH";
+    /// The person has fewer grams than asked.
+    InsufficientGrams = 186, "INSUFFICIENT_GRAMS";
+    /// The grams are not worth whole fen.
+    NotWholeFen = 187, "NOT_WHOLE_FEN";
+    /// No such voucher at this bank.
+    UnknownVoucher = 188, "UNKNOWN_VOUCHER";
+    /// The voucher was redeemed already.
+    VoucherRedeemed = 189, "VOUCHER_REDEEMED";
+    /// The voucher's time is over.
+    VoucherExpired = 190, "VOUCHER_EXPIRED";
+
+    /// No such repo.
+    UnknownRepo = 195, "UNKNOWN_REPO";
+    /// The account is not the party that may do this.
+    NotRepoParty = 196, "NOT_REPO_PARTY";
+    /// The repo's state does not allow this.
+    RepoState = 197, "REPO_STATE";
+    /// The buyer's time to accept is over.
+    RepoExpired = 198, "REPO_EXPIRED";
+    /// The return is not due yet.
+    ReturnNotDue = 199, "RETURN_NOT_DUE";
+    /// The return date lies in the past.
+    ReturnDatePassed = 200, "RETURN_DATE_PASSED";
+    /// The seller has as many open offers as are allowed.
+    TooManyRepos = 201, "TOO_MANY_REPOS";
 }

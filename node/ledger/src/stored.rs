@@ -5,8 +5,8 @@ use crate::codec::{Problem, Reader, Writer, known};
 use crate::formats::{kind_from_number, trade_bytes};
 use crate::records::{read_trade, status_from_number, status_number};
 use crate::types::{
-    AccountId, AccountKind, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Price,
-    ProposalId, Quantity, Trade, TradeNumber, TradeStatus,
+    AccountId, AccountKind, BankId, Date, Fen, FreePosition, FreezeId, InstrumentCode, LedgerTime,
+    PledgeId, Price, ProposalId, Quantity, Trade, TradeNumber, TradeStatus,
 };
 
 /// A value with exactly one encoding.
@@ -98,6 +98,16 @@ impl<T: Stored> Stored for Option<T> {
     }
 }
 
+impl<T: Stored> Stored for Box<T> {
+    fn write(&self, writer: &mut Writer) {
+        T::write(self, writer);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, Problem> {
+        T::read(reader).map(Self::new)
+    }
+}
+
 impl<T: Stored> Stored for Vec<T> {
     fn write(&self, writer: &mut Writer) {
         writer.short_count(self.len());
@@ -140,7 +150,18 @@ macro_rules! newtypes {
     )+};
 }
 
-newtypes!(AccountId, BankId, Quantity, Fen, Price, LedgerTime, ProposalId, TradeNumber);
+newtypes!(
+    AccountId,
+    BankId,
+    Quantity,
+    Fen,
+    Price,
+    LedgerTime,
+    ProposalId,
+    TradeNumber,
+    PledgeId,
+    FreezeId
+);
 
 impl Stored for Date {
     fn write(&self, writer: &mut Writer) {
@@ -212,6 +233,23 @@ macro_rules! stored_numbers {
     };
 }
 
+/// A struct: its fields in this order.
+macro_rules! stored_struct {
+    ($name:ident: $($field:ident),+ $(,)?) => {
+        impl $crate::stored::Stored for $name {
+            fn write(&self, writer: &mut $crate::codec::Writer) {
+                $($crate::stored::Stored::write(&self.$field, writer);)+
+            }
+
+            fn read(
+                reader: &mut $crate::codec::Reader<'_>,
+            ) -> Result<Self, $crate::codec::Problem> {
+                Ok(Self { $($field: $crate::stored::Stored::read(reader)?,)+ })
+            }
+        }
+    };
+}
+
 /// An enum with data: its number, then its fields in this order. Numbers are
 /// never used again.
 macro_rules! stored_enum {
@@ -255,7 +293,7 @@ macro_rules! stored_enum {
     };
 }
 
-pub(crate) use {stored_enum, stored_numbers};
+pub(crate) use {stored_enum, stored_numbers, stored_struct};
 
 stored_numbers!(AccountKind, "account kind": Emitter = 1, Institution = 2, Province = 3);
 stored_numbers!(FreePosition, "free position": Registered = 1, Trading = 2);

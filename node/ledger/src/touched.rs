@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::inclusive::InclusiveAccountId;
 use crate::records::RecordKey;
 use crate::types::{AccountId, BankId, Date};
 
@@ -98,6 +99,8 @@ pub(crate) struct Touched {
     /// Pages of the day that changed first; other days' go into the tree.
     statuses: DenseSet,
     statuses_of: Option<Date>,
+    /// Accounts of persons.
+    inclusive: DenseSet,
     others: BTreeSet<RecordKey>,
 }
 
@@ -116,6 +119,7 @@ impl Touched {
             RecordKey::Statuses(date, page) if *self.statuses_of.get_or_insert(date) == date => {
                 self.statuses.insert(page)
             }
+            RecordKey::InclusiveAccount(id) => self.inclusive.insert(id.0),
             RecordKey::Genesis
             | RecordKey::Clock
             | RecordKey::Holidays
@@ -131,10 +135,18 @@ impl Touched {
             | RecordKey::Journal
             | RecordKey::Proposal(_)
             | RecordKey::Counters
+            | RecordKey::Pledge(_)
+            | RecordKey::Freeze(_)
+            | RecordKey::UsableUntil(_)
+            | RecordKey::PledgeNumbers
+            | RecordKey::Proceeds(_)
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
             | RecordKey::Claim(..)
-            | RecordKey::Compliance(_) => self.others.insert(record),
+            | RecordKey::Compliance(_)
+            | RecordKey::Voucher(_)
+            | RecordKey::InclusivePlatform(_)
+            | RecordKey::Repo(_) => self.others.insert(record),
         }
     }
 
@@ -148,9 +160,15 @@ impl Touched {
 
     /// Records in the set, some of the balances repeatedly.
     pub(crate) fn len(&self) -> usize {
-        [self.balances.len(), self.banks.len(), self.statuses.len(), self.others.len()]
-            .into_iter()
-            .fold(0, usize::saturating_add)
+        [
+            self.balances.len(),
+            self.banks.len(),
+            self.statuses.len(),
+            self.inclusive.len(),
+            self.others.len(),
+        ]
+        .into_iter()
+        .fold(0, usize::saturating_add)
     }
 
     /// Balances in the set, some of them repeatedly.
@@ -177,6 +195,12 @@ impl Touched {
                     statuses_of.map(|date| RecordKey::Statuses(date, page))
                 }),
             )
+            .chain(
+                self.inclusive
+                    .take()
+                    .into_iter()
+                    .map(|number| RecordKey::InclusiveAccount(InclusiveAccountId(number))),
+            )
     }
 
     /// Empties the set; its members in order, each once.
@@ -184,6 +208,7 @@ impl Touched {
         self.drop_repeated();
         self.banks.sort();
         self.statuses.sort();
+        self.inclusive.sort();
         let mut records: Vec<RecordKey> = self.take().collect();
         // Several runs that are in order already, which this sort makes use of.
         records.sort();

@@ -34,6 +34,14 @@ pub struct TradeNumber(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProposalId(pub u64);
 
+/// Number of a pledge, given in order from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PledgeId(pub u64);
+
+/// Number of a freeze, given in order from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FreezeId(pub u64);
+
 /// A calendar day as the decimal number YYYYMMDD; always a real Gregorian date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Date(u32);
@@ -125,6 +133,10 @@ pub enum HeldReason {
     GoodsShort,
     /// The buyer's available cash at the named bank is too small.
     CashShort,
+    /// A court froze one of the two accounts, or the tonnes.
+    AccountFrozen,
+    /// The tonnes that the seller lacks are pledged.
+    Pledged,
 }
 
 /// State of a settlement day.

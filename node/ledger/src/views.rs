@@ -25,7 +25,7 @@ pub struct AccountView {
 }
 
 /// One settlement bank: balance = deposited + interbank - withdrawn = sub-ledgers
-/// + fees + reserve + suspense.
+/// + fees + reserve + suspense + proceeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BankView {
     /// Interbank category code.
@@ -40,6 +40,8 @@ pub struct BankView {
     pub interbank: Fen,
     /// What of the balance belongs to no account, and what has left.
     pub pots: Pots,
+    /// What sales of pledged tonnes have brought the bank as their pledgee.
+    pub proceeds: Fen,
     /// What the bank itself said last.
     pub reported: Option<ReportedBalance>,
 }
@@ -50,7 +52,8 @@ impl BankView {
     pub fn sub_ledgers(&self) -> Fen {
         let Pots { fees, reserve, suspense, .. } = self.pots;
         // Parts of the balance, none of them negative.
-        let others = [fees, reserve, suspense].into_iter().try_fold(Fen(0), Fen::checked_add);
+        let others =
+            [fees, reserve, suspense, self.proceeds].into_iter().try_fold(Fen(0), Fen::checked_add);
         others.and_then(|others| self.balance.checked_sub(others)).unwrap_or_default()
     }
 
@@ -77,6 +80,8 @@ pub struct InstrumentView {
     pub last_close: Price,
     /// Day of the last close; `None` before the first.
     pub last_close_date: Option<Date>,
+    /// Until when it can meet obligations; `None` when that is open.
+    pub usable_until: Option<Date>,
 }
 
 /// Which trades to list.

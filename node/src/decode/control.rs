@@ -8,7 +8,7 @@ use registry_proto::registry::{
 };
 use registry_proto::storage::Approve;
 
-use super::{account, cash, compliance, fields, instrument};
+use super::{account, cash, compliance, fields, inclusive, instrument, pledge};
 
 /// A day, when the request leaves the time open.
 const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
@@ -74,6 +74,12 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         Some(Content::BookLoading(loading)) => account::book_loading(loading),
         Some(Content::Suspension(day)) => Ok(Command::SuspendDay(fields::date(&day.date, "date")?)),
         Some(Content::ReserveUse(cover)) => cash::use_reserve(cover),
+        Some(Content::PledgeActivation(asked)) => pledge::activation(asked),
+        Some(Content::PledgeEnforcement(asked)) => pledge::enforcement(asked),
+        Some(Content::CourtRelease(asked)) => pledge::court_release(asked),
+        Some(Content::FreezeOrder(asked)) => pledge::freeze_order(asked),
+        Some(Content::FreezeLifting(asked)) => pledge::freeze_lifting(asked),
+        Some(Content::InclusiveQuota(quota)) => inclusive::quota(quota),
         Some(Content::Resumption(day)) => Ok(Command::ResumeDay(fields::date(&day.date, "date")?)),
         Some(Content::Allocation(order)) => compliance::allocation(order),
         Some(Content::Recall(order)) => compliance::recall(order),

@@ -11,11 +11,12 @@ mod chunk;
 mod compliance;
 mod control;
 pub(crate) mod fields;
+pub(crate) mod inclusive;
 mod instrument;
+mod pledge;
+mod repo;
 mod settlement;
 mod trade;
-
-pub(crate) use trade::ChunkHead;
 
 use prost::Message;
 use registry_ledger::{Command, Genesis, Member, Reason, Rejection, Request, Trade};
@@ -23,6 +24,8 @@ use registry_proto::storage;
 use registry_proto::storage::LogCommand;
 use registry_proto::storage::log_command::Command as Wire;
 use sha2::{Digest as _, Sha256};
+
+pub(crate) use trade::ChunkHead;
 
 /// The trades of a chunk.
 ///
@@ -103,6 +106,24 @@ pub(crate) fn decode_command(
         }
         Wire::Decline(m) => (request(42, &m.request_id, m)?, control::decline(m)?),
         Wire::WithdrawProposal(m) => (request(43, &m.request_id, m)?, control::withdraw(m)?),
+        Wire::ProposePledge(m) => (request(50, &m.request_id, m)?, pledge::propose(m)?),
+        Wire::AcceptPledge(m) => (request(51, &m.request_id, m)?, pledge::accept(m)?),
+        Wire::DeclinePledge(m) => (request(52, &m.request_id, m)?, pledge::decline(m)?),
+        Wire::AddToPledge(m) => (request(53, &m.request_id, m)?, pledge::add(m)?),
+        Wire::ReleasePledge(m) => (request(54, &m.request_id, m)?, pledge::release(m)?),
+        Wire::OfferSubstitution(m) => {
+            (request(55, &m.request_id, m)?, pledge::offer_substitution(m)?)
+        }
+        Wire::AcceptSubstitution(m) => {
+            (request(56, &m.request_id, m)?, pledge::accept_substitution(m)?)
+        }
+        Wire::DeclineSubstitution(m) => {
+            (request(57, &m.request_id, m)?, pledge::decline_substitution(m)?)
+        }
+        Wire::DeclareDefault(m) => (request(58, &m.request_id, m)?, pledge::declare_default(m)?),
+        Wire::SellPledged(m) => (request(59, &m.request_id, m)?, pledge::sell(m)?),
+        Wire::TakeProceeds(m) => (request(60, &m.request_id, m)?, pledge::take_proceeds(m)?),
+        Wire::SetUsableUntil(m) => (request(61, &m.request_id, m)?, pledge::set_usable_until(m)?),
         Wire::RequestWithdrawal(m) => (request(70, &m.request_id, m)?, cash::withdraw(m)?),
         Wire::ConfirmWithdrawal(m) => (request(71, &m.request_id, m)?, cash::confirm(m)?),
         Wire::RejectWithdrawal(m) => (request(72, &m.request_id, m)?, cash::reject(m)?),
@@ -119,6 +140,14 @@ pub(crate) fn decode_command(
         Wire::ApproveSurrender(m) => (request(88, &m.request_id, m)?, compliance::approve(m)?),
         Wire::DeclineSurrender(m) => (request(89, &m.request_id, m)?, compliance::decline(m)?),
         Wire::CancelUnits(m) => (request(90, &m.request_id, m)?, compliance::cancel(m)?),
+        Wire::OpenInclusiveAccounts(m) => (request(120, &m.request_id, m)?, inclusive::open(m)?),
+        Wire::CreditInclusive(m) => (request(121, &m.request_id, m)?, inclusive::credit(m)?),
+        Wire::IssueVoucher(m) => (request(122, &m.request_id, m)?, inclusive::issue_voucher(m)?),
+        Wire::RedeemVoucher(m) => (request(123, &m.request_id, m)?, inclusive::redeem_voucher(m)?),
+        Wire::ProposeRepo(m) => (request(130, &m.request_id, m)?, repo::propose(m)?),
+        Wire::AcceptRepo(m) => (request(131, &m.request_id, m)?, repo::accept(m)?),
+        Wire::DeclineRepo(m) => (request(132, &m.request_id, m)?, repo::decline(m)?),
+        Wire::ReturnRepo(m) => (request(133, &m.request_id, m)?, repo::give_back(m)?),
     };
     let (request, command) = decoded;
     Ok((Some(request), command))

@@ -2,6 +2,8 @@
 
 mod rejected;
 mod rejected_days;
+mod rejected_inclusive;
+mod rejected_repo;
 
 use bytes::Bytes;
 use prost::Message as _;

@@ -223,6 +223,8 @@ fn takes_long(command: &LogCommand) -> bool {
                 | Command::DeliverTrades(_)
                 | Command::IssueStatements(_)
                 | Command::FinalizeDay(_)
+                | Command::OpenInclusiveAccounts(_)
+                | Command::CreditInclusive(_)
         )
     )
 }

@@ -31,6 +31,8 @@ pub(crate) enum Role {
     Auditor,
     /// A provincial authority; its name is its administrative division code.
     Province,
+    /// An inclusive platform (碳普惠平台); credits its persons' grams.
+    Platform,
 }
 
 /// A role with a name: one certificate holder.
@@ -69,7 +71,7 @@ pub(crate) enum AccessError {
 
 impl Role {
     /// Every role, in the order of the access table.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Registry,
         Self::Exchange,
         Self::Bank,
@@ -78,6 +80,7 @@ impl Role {
         Self::Auditor,
         Self::Node,
         Self::Province,
+        Self::Platform,
     ];
 
     /// The word in certificates and actors.
@@ -91,6 +94,7 @@ impl Role {
             Self::Operator => "operator",
             Self::Auditor => "auditor",
             Self::Province => "province",
+            Self::Platform => "platform",
         }
     }
 
@@ -211,6 +215,22 @@ impl Caller {
         }
     }
 
+    /// The caller of an RPC whose account is known once it was looked up: see
+    /// [`Caller::require_account`].
+    pub(crate) fn of_party(extensions: &Extensions) -> Result<Self, Status> {
+        Self::any(extensions)
+    }
+
+    /// Refuses a firm that the account is not of.
+    pub(crate) fn require_account(&self, account_id: u64) -> Result<(), Status> {
+        match self.scope {
+            Scope::Own if !self.is(Role::Firm, account_id) => {
+                Err(status::access(&self.denied("see what is not its own")))
+            }
+            Scope::Own | Scope::All | Scope::Names => Ok(()),
+        }
+    }
+
     /// The caller of an RPC about an account at a bank: a bank names itself, a
     /// firm its account; 0 names none.
     pub(crate) fn of_account_at_bank(
@@ -246,6 +266,32 @@ impl Caller {
         match Self::any(extensions)?.principal.role {
             Role::Province => Self::of_province(extensions, province),
             _ => Self::of_account(extensions, account_id),
+        }
+    }
+
+    /// The caller of an RPC about one platform; empty names all of them.
+    pub(crate) fn of_platform(extensions: &Extensions, name: &str) -> Result<Self, Status> {
+        let caller = Self::any(extensions)?;
+        let own = caller.principal.role == Role::Platform && caller.principal.name == name;
+        match caller.scope {
+            Scope::Own if !own => {
+                Err(status::access(&caller.denied("act for a platform other than itself")))
+            }
+            Scope::Own | Scope::All => Ok(caller),
+            Scope::Names => Err(status::access(&caller.denied("read what platforms credited"))),
+        }
+    }
+
+    /// The caller of an RPC about a platform's vouchers at a bank: a bank names
+    /// itself, a platform itself; 0 and nothing name none.
+    pub(crate) fn of_platform_at_bank(
+        extensions: &Extensions,
+        platform: &str,
+        bank_id: u32,
+    ) -> Result<Self, Status> {
+        match Self::any(extensions)?.principal.role {
+            Role::Bank => Self::of_bank(extensions, bank_id),
+            _ => Self::of_platform(extensions, platform),
         }
     }
 

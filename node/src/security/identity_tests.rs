@@ -18,6 +18,7 @@ fn one_uri_names_the_caller() {
         ("spiffe://carbon-registry/node/11", Role::Node, "node/11", Some(11)),
         ("spiffe://carbon-registry/operator/1", Role::Operator, "operator/1", None),
         ("spiffe://carbon-registry/auditor/1", Role::Auditor, "auditor/1", None),
+        ("spiffe://carbon-registry/platform/sh", Role::Platform, "platform/sh", None),
     ];
     for (uri, role, actor, id) in rows {
         let principal = principal(&[uri], &["carbon-registry"]).expect(uri);
@@ -99,6 +100,19 @@ fn a_caller_with_a_right_to_its_own_account_reaches_no_other() {
         let denied = (!reached).then_some(Code::PermissionDenied);
         assert_eq!(code(Caller::of_account_at_bank(caller, account, bank_id)), denied);
     }
+    // A platform reaches itself only, and nothing by a bank's number.
+    let platform = extensions(Role::Platform, "sh", Scope::Own);
+    let denied = Some(Code::PermissionDenied);
+    assert_eq!(code(Caller::of_platform(&platform, "sh")), None);
+    for name in ["", "wh", "SH", "sh "] {
+        assert_eq!(code(Caller::of_platform(&platform, name)), denied, "{name:?}");
+    }
+    assert_eq!(code(Caller::of_platform(&extensions(Role::Bank, "sh", Scope::Own), "sh")), denied);
+    assert_eq!(code(Caller::of_platform(&officer, "")), None);
+    assert_eq!(code(Caller::of_platform_at_bank(&bank, "sh", 102)), None);
+    assert_eq!(code(Caller::of_platform_at_bank(&bank, "sh", 0)), denied);
+    assert_eq!(code(Caller::of_platform_at_bank(&platform, "sh", 102)), None);
+    assert_eq!(code(Caller::of_platform_at_bank(&platform, "", 102)), denied);
     // Without the gate there is no caller.
     assert_eq!(code(Caller::of(&Extensions::new())), Some(Code::Unauthenticated));
 }

@@ -53,11 +53,17 @@ const AUDITOR: (Role, Scope) = (Role::Auditor, Scope::All);
 const PROVINCE: (Role, Scope) = (Role::Province, Scope::All);
 const PROVINCE_OWN: (Role, Scope) = (Role::Province, Scope::Own);
 const NODE: (Role, Scope) = (Role::Node, Scope::All);
+const PLATFORM: (Role, Scope) = (Role::Platform, Scope::All);
+const PLATFORM_OWN: (Role, Scope) = (Role::Platform, Scope::Own);
 
 const EVERY_ROLE: &[(Role, Scope)] =
-    &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, NODE, PROVINCE];
+    &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, NODE, PROVINCE, PLATFORM];
 const MARKET: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR, PROVINCE];
 const COMPLIANCE_READERS: &[(Role, Scope)] = &[REGISTRY, AUDITOR, FIRM_OWN, PROVINCE_OWN];
+const HOLDERS: &[(Role, Scope)] = &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN];
+const PUBLIC: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR];
+const JOURNAL_READERS: &[(Role, Scope)] =
+    &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR, PROVINCE, PLATFORM];
 const DAY_READERS: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, AUDITOR];
 const STAFF: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, OPERATOR, AUDITOR];
 
@@ -93,6 +99,7 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.CashService/GetReconciliation", &[REGISTRY, AUDITOR, BANK_OWN]),
     client("registry.v1.CashService/GetPaymentInstructions", &[REGISTRY, AUDITOR, BANK_OWN]),
     client("registry.v1.InstrumentService/RegisterInstrument", &[REGISTRY]),
+    client("registry.v1.InstrumentService/SetUsableUntil", &[REGISTRY]),
     client("registry.v1.InstrumentService/ListInstruments", DAY_READERS),
     client("registry.v1.SettlementService/SetHolidays", &[REGISTRY]),
     client("registry.v1.SettlementService/OpenDay", &[REGISTRY]),
@@ -114,11 +121,34 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.SettlementService/SettleTrades", &[EXCHANGE]),
     client("registry.v1.SettlementService/GetDay", DAY_READERS),
     client("registry.v1.SettlementService/ListTrades", DAY_READERS),
+    // Which party may act is the ledger's rule: it knows whose the pledge is.
+    client("registry.v1.PledgeService/ProposePledge", &[FIRM_OWN]),
+    client("registry.v1.PledgeService/AcceptPledge", &[BANK]),
+    client("registry.v1.PledgeService/DeclinePledge", &[BANK, FIRM]),
+    client("registry.v1.PledgeService/AddToPledge", &[FIRM]),
+    client("registry.v1.PledgeService/ReleasePledge", &[BANK]),
+    client("registry.v1.PledgeService/OfferSubstitution", &[FIRM]),
+    client("registry.v1.PledgeService/AcceptSubstitution", &[BANK]),
+    client("registry.v1.PledgeService/DeclineSubstitution", &[BANK, FIRM]),
+    client("registry.v1.PledgeService/DeclareDefault", &[BANK]),
+    client("registry.v1.PledgeService/SellPledged", &[EXCHANGE]),
+    client("registry.v1.PledgeService/TakeProceeds", &[BANK_OWN]),
+    client(
+        "registry.v1.PledgeService/VerifyPledge",
+        &[REGISTRY, EXCHANGE, AUDITOR, BANK, FIRM_OWN],
+    ),
+    client(
+        "registry.v1.PledgeService/VerifyPledges",
+        &[REGISTRY, EXCHANGE, AUDITOR, BANK, FIRM_OWN],
+    ),
+    client("registry.v1.PledgeService/ListPledges", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
+    client("registry.v1.PledgeService/WatchPledges", &[REGISTRY, AUDITOR, BANK_OWN]),
+    client("registry.v1.PledgeService/ListFreezes", &[REGISTRY, AUDITOR, FIRM_OWN]),
     client("registry.v1.PriceService/GetDailyPrice", MARKET),
     client("registry.v1.PriceService/ListDailyPrices", MARKET),
-    client("registry.v1.EventService/ListEvents", &[REGISTRY, AUDITOR, FIRM_OWN]),
-    client("registry.v1.EventService/WatchEvents", &[REGISTRY, AUDITOR, FIRM_OWN]),
-    client("registry.v1.EventService/GetJournal", MARKET),
+    client("registry.v1.EventService/ListEvents", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
+    client("registry.v1.EventService/WatchEvents", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
+    client("registry.v1.EventService/GetJournal", JOURNAL_READERS),
     client("registry.v1.ControlService/Propose", &[REGISTRY, PROVINCE_OWN]),
     client("registry.v1.ControlService/Approve", &[REGISTRY]),
     client("registry.v1.ControlService/Decline", &[REGISTRY]),
@@ -138,6 +168,29 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.ComplianceService/ListAllocations", COMPLIANCE_READERS),
     client("registry.v1.ComplianceService/ListCarryOvers", &[REGISTRY, AUDITOR, FIRM_OWN]),
     client("registry.v1.ComplianceService/ListCancellations", EVERY_ROLE),
+    client("registry.v1.QueryService/GetOverview", HOLDERS),
+    client("registry.v1.QueryService/GetBalancesAt", HOLDERS),
+    client("registry.v1.QueryService/GetPeriodStatement", HOLDERS),
+    client("registry.v1.QueryService/GetTradeHistory", &[REGISTRY, EXCHANGE, AUDITOR, FIRM_OWN]),
+    client("registry.v1.QueryService/ListHolders", &[REGISTRY, AUDITOR]),
+    client("registry.v1.QueryService/ListInstrumentTotals", PUBLIC),
+    client("registry.v1.QueryService/ListCandles", PUBLIC),
+    client("registry.v1.InclusiveService/OpenInclusiveAccounts", &[PLATFORM_OWN]),
+    client("registry.v1.InclusiveService/CreditInclusive", &[PLATFORM_OWN]),
+    client("registry.v1.InclusiveService/IssueVoucher", &[PLATFORM_OWN]),
+    client("registry.v1.InclusiveService/RedeemVoucher", &[BANK_OWN]),
+    client("registry.v1.InclusiveService/GetInclusiveAccount", &[REGISTRY, AUDITOR, PLATFORM_OWN]),
+    client("registry.v1.InclusiveService/ListInclusiveAccounts", &[REGISTRY, AUDITOR]),
+    client("registry.v1.InclusiveService/ListPlatforms", &[REGISTRY, AUDITOR, PLATFORM_OWN]),
+    client(
+        "registry.v1.InclusiveService/ListVouchers",
+        &[REGISTRY, AUDITOR, BANK_OWN, PLATFORM_OWN],
+    ),
+    client("registry.v1.RepoService/ProposeRepo", &[FIRM_OWN]),
+    client("registry.v1.RepoService/AcceptRepo", &[FIRM_OWN]),
+    client("registry.v1.RepoService/DeclineRepo", &[FIRM_OWN]),
+    client("registry.v1.RepoService/ReturnRepo", &[REGISTRY, EXCHANGE, FIRM_OWN]),
+    client("registry.v1.RepoService/ListRepos", &[REGISTRY, EXCHANGE, AUDITOR, FIRM_OWN]),
     client("registry.v1.ClusterService/GetStatus", STAFF),
     client("registry.v1.ClusterService/Bootstrap", &[OPERATOR]),
     client("grpc.health.v1.Health/Check", EVERY_ROLE),

@@ -7,7 +7,6 @@ use prost::Message;
 use super::{Port, RULES, Scope, find};
 use crate::security::identity::Role;
 
-// The few fields of google.protobuf.FileDescriptorSet that name RPCs.
 #[derive(Clone, PartialEq, Message)]
 struct Files {
     #[prost(message, repeated, tag = "1")]
@@ -104,7 +103,7 @@ fn separation_of_duties() {
             .filter(|r| r.port == Port::Client && r.allowed.iter().any(|(a, _)| *a == role))
             .map(|r| r.rpc.rsplit('/').next().unwrap())
             .filter(|m| {
-                !["Get", "List", "Check", "Watch", "ServerReflection"]
+                !["Get", "List", "Check", "Watch", "Verify", "ServerReflection"]
                     .iter()
                     .any(|p| m.starts_with(p))
             })
@@ -112,12 +111,37 @@ fn separation_of_duties() {
     };
     assert_eq!(writes(Role::Auditor), Vec::<&str>::new());
     // A bank says what it did and what it has, never what an account has.
-    assert_eq!(writes(Role::Bank), ["ConfirmWithdrawal", "RejectWithdrawal", "ReportBalance"]);
-    for rpc in ["/ConfirmWithdrawal", "/RejectWithdrawal"] {
+    // As a pledgee it acts on what is pledged to it, which the ledger checks.
+    assert_eq!(
+        writes(Role::Bank),
+        [
+            "ConfirmWithdrawal",
+            "RejectWithdrawal",
+            "ReportBalance",
+            "AcceptPledge",
+            "DeclinePledge",
+            "ReleasePledge",
+            "AcceptSubstitution",
+            "DeclineSubstitution",
+            "DeclareDefault",
+            "TakeProceeds",
+            "RedeemVoucher"
+        ]
+    );
+    for rpc in ["/ConfirmWithdrawal", "/RejectWithdrawal", "/RedeemVoucher"] {
         assert!(!allowed(rpc, Role::Registry), "{rpc}");
     }
     assert_eq!(writes(Role::Node), Vec::<&str>::new());
     assert_eq!(writes(Role::Operator), ["Bootstrap"]);
+    assert_eq!(
+        writes(Role::Platform),
+        ["OpenInclusiveAccounts", "CreditInclusive", "IssueVoucher"]
+    );
+    // A platform sees nothing of the market, and nobody credits in its stead.
+    assert!(!allowed("/GetAccount", Role::Platform) && !allowed("/ListEvents", Role::Platform));
+    for rpc in ["/OpenInclusiveAccounts", "/CreditInclusive", "/IssueVoucher"] {
+        assert!(!allowed(rpc, Role::Registry), "{rpc}");
+    }
     assert_eq!(
         writes(Role::Firm),
         [
@@ -126,7 +150,16 @@ fn separation_of_duties() {
             "RepayReserve",
             "RaiseObjection",
             "ApplySurrender",
-            "CancelUnits"
+            "CancelUnits",
+            "ProposePledge",
+            "DeclinePledge",
+            "AddToPledge",
+            "OfferSubstitution",
+            "DeclineSubstitution",
+            "ProposeRepo",
+            "AcceptRepo",
+            "DeclineRepo",
+            "ReturnRepo"
         ]
     );
     // What a firm asks its province decides, and nobody for it.
@@ -156,6 +189,13 @@ fn separation_of_duties() {
             "Surrenders",
             "Allocations",
             "CarryOvers",
+            "ProposePledge",
+            "VerifyPledge",
+            "VerifyPledges",
+            "ListPledges",
+            "ListFreezes",
+            "Repo",
+            "Repos",
         ];
         if *role == Role::Firm && about_accounts.iter().any(|word| rpc.ends_with(word)) {
             assert_eq!(*scope, Scope::Own, "{rpc}");
@@ -165,6 +205,10 @@ fn separation_of_duties() {
         RULES.iter().filter(|r| r.rpc.contains("CashService") && !r.rpc.ends_with("/ListBanks"));
     for (role, scope) in banks.flat_map(|r| r.allowed) {
         assert!(*role != Role::Bank || *scope == Scope::Own);
+    }
+    let persons = RULES.iter().filter(|r| r.rpc.contains("InclusiveService"));
+    for (role, scope) in persons.flat_map(|r| r.allowed) {
+        assert!(![Role::Bank, Role::Platform].contains(role) || *scope == Scope::Own);
     }
 }
 

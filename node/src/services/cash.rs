@@ -190,6 +190,7 @@ fn show_to(caller: &Caller, bank: &mut Bank) {
     bank.deposited_yuan.clear();
     bank.interbank_yuan.clear();
     bank.withdrawn_yuan.clear();
+    bank.proceeds_yuan.clear();
 }
 
 #[cfg(test)]
@@ -206,6 +207,7 @@ mod tests {
             deposited_yuan: "2.00".into(),
             interbank_yuan: "1.00".into(),
             withdrawn_yuan: "0.50".into(),
+            proceeds_yuan: "0.25".into(),
         };
         let caller = |role, name: &str, scope| Caller {
             principal: Principal { role, name: name.into() },
@@ -221,6 +223,7 @@ mod tests {
         assert_eq!(shown(&own, 102), bank(102));
         assert_eq!(shown(&own, 103).balance_yuan, "");
         assert_eq!(shown(&own, 103).withdrawn_yuan, "");
+        assert_eq!(shown(&own, 103).proceeds_yuan, "");
         assert_eq!(shown(&own, 103).name, "a bank");
         assert_eq!(shown(&caller(Role::Registry, "officer-1", Scope::All), 103), bank(103));
         // A firm whose account number equals the bank's id is not the bank.

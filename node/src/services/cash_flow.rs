@@ -3,7 +3,8 @@
 use futures::StreamExt as _;
 use registry_ledger::amount::format_yuan;
 use registry_ledger::{
-    BankId, BankView, OpenWithdrawal, PaymentInstructions, Pots, Receipt, WithdrawalFilter,
+    AccountId, BankId, BankView, Ledger, OpenWithdrawal, PaymentInstructions, Pots, Receipt,
+    WithdrawalFilter,
 };
 use registry_proto::registry as proto;
 use registry_proto::registry::Stamp;
@@ -13,11 +14,15 @@ use tonic::{Response, Status};
 
 use crate::decode::fields;
 use crate::security::Caller;
-use crate::services::encode;
-use crate::services::gateway::{Gateway, page_size, unexpected};
+use crate::services::gateway::{Gateway, page_size, page_size_of, unexpected};
+use crate::services::{encode, status};
 
 /// Lines of one message: some 512 KiB.
 const LINES_PER_MESSAGE: usize = 16_384;
+/// Trades of one look at the ledger: some milliseconds.
+const TRADES_PER_LOOK: usize = 1 << 16;
+/// Looks at a whole day before writers have to wait after all.
+const TRIES: usize = 5;
 
 type Reply<T> = Result<Response<T>, Status>;
 
@@ -133,7 +138,11 @@ pub(super) async fn reconciliation(
     gateway: &Gateway,
     message: &proto::GetReconciliationRequest,
 ) -> Reply<proto::GetReconciliationReply> {
-    let (stamp, (banks, claims)) = gateway
+    let limit = page_size_of(message.page_size, 1_000, 10_000)?;
+    // Past the greatest number there is nothing.
+    let after = u32::try_from(message.after_account_id).unwrap_or(u32::MAX);
+    let after_bank = u16::try_from(message.after_bank_id).unwrap_or(u16::MAX);
+    let (stamp, (banks, claims, more)) = gateway
         .read(message.consistency, |ledger| {
             let only = match message.bank_id {
                 0 => None,
@@ -141,32 +150,73 @@ pub(super) async fn reconciliation(
             };
             let wanted = |bank: BankId| only.is_none_or(|only| only == bank);
             let banks = ledger.banks().into_iter().filter(|bank| wanted(bank.id));
-            let claims = ledger.claims().filter(|(_, bank, _)| wanted(*bank));
-            let claims = claims.map(|(account, bank, claim)| proto::ReserveClaim {
+            let claims = ledger.claims_after(AccountId(after), BankId(after_bank));
+            let mut claims: Vec<_> =
+                claims.filter(|(_, bank, _)| wanted(*bank)).take(limit + 1).collect();
+            let more = claims.len() > limit;
+            claims.truncate(limit);
+            Ok((banks.map(reconciled).collect::<Vec<_>>(), claims, more))
+        })
+        .await?;
+    let last = claims.last().filter(|_| more);
+    Ok(Response::new(proto::GetReconciliationReply {
+        stamp: Some(stamp),
+        banks,
+        next_after_account_id: last.map_or(0, |(account, ..)| account.0.into()),
+        next_after_bank_id: last.map_or(0, |(_, bank, _)| bank.0.into()),
+        claims: claims
+            .into_iter()
+            .map(|(account, bank, claim)| proto::ReserveClaim {
                 account_id: account.0.into(),
                 bank_id: bank.0.into(),
                 claim_yuan: format_yuan(claim),
-            });
-            Ok((banks.map(reconciled).collect::<Vec<_>>(), claims.collect::<Vec<_>>()))
-        })
-        .await?;
-    Ok(Response::new(proto::GetReconciliationReply { stamp: Some(stamp), banks, claims }))
+            })
+            .collect(),
+    }))
 }
 
 pub(super) async fn payment_instructions(
     gateway: &Gateway,
     message: &proto::GetPaymentInstructionsRequest,
 ) -> Reply<BoxStream<proto::GetPaymentInstructionsReply>> {
-    let (stamp, found) = gateway
-        .read(message.consistency, |ledger| {
-            let date = fields::date(&message.date, "date")?;
-            ledger.payment_instructions(date, fields::bank(message.bank_id, "bank_id")?)
-        })
-        .await?;
+    let (stamp, found) = added_up(gateway, message).await?;
     let messages = messages_of(found.lines.len());
     // Made one by one, as the caller reads them.
     let replies = futures::stream::iter(0..messages).map(move |n| Ok(part(&stamp, &found, n)));
     Ok(Response::new(Box::pin(replies)))
+}
+
+/// Looks at some trades at a time, so that writers need not wait for all of
+/// them. Trades that were held may deliver meanwhile: then it begins again.
+async fn added_up(
+    gateway: &Gateway,
+    message: &proto::GetPaymentInstructionsRequest,
+) -> Result<(Stamp, PaymentInstructions), Status> {
+    let asked = |ledger: &Ledger| {
+        let date = fields::date(&message.date, "date")?;
+        ledger.payment_day(date, fields::bank(message.bank_id, "bank_id")?)
+    };
+    for _ in 0..TRIES {
+        let (stamp, day) = gateway.read(message.consistency, asked).await?;
+        let mut sides = Vec::new();
+        for after in (0..day.trades).step_by(TRADES_PER_LOOK) {
+            let view = gateway.consensus.ledger().read().await;
+            sides.extend(view.ledger.payment_sides(day, after, TRADES_PER_LOOK as u64));
+        }
+        let local = proto::Consistency::StaleOk.into();
+        let (_, still) = gateway.read(local, asked).await?;
+        if still == day {
+            // Sorting millions of lines would hold up the runtime.
+            let added = move || PaymentInstructions::of(day, sides);
+            let found = tokio::task::spawn_blocking(added).await;
+            return Ok((stamp, found.map_err(|e| status::fault(&e.to_string()))?));
+        }
+    }
+    let at_once = |ledger: &Ledger| {
+        let day = asked(ledger)?;
+        ledger.payment_instructions(day.date, day.bank)
+    };
+    gateway.read(message.consistency, at_once).await
 }
 
 /// A day without a line has one message with its totals.
@@ -202,7 +252,7 @@ fn part(
     }
 }
 
-fn withdrawal(withdrawal: &OpenWithdrawal) -> proto::Withdrawal {
+pub(super) fn withdrawal(withdrawal: &OpenWithdrawal) -> proto::Withdrawal {
     proto::Withdrawal {
         withdrawal_id: withdrawal.number,
         account_id: withdrawal.account.0.into(),
@@ -230,6 +280,7 @@ fn reconciled(bank: BankView) -> proto::Reconciliation {
         fees_yuan: format_yuan(bank.pots.fees),
         reserve_yuan: format_yuan(bank.pots.reserve),
         suspense_yuan: format_yuan(bank.pots.suspense),
+        proceeds_yuan: format_yuan(bank.proceeds),
         expected_yuan: format_yuan(bank.balance),
         reported_yuan: reported.map(|said| format_yuan(said.balance)).unwrap_or_default(),
         reported_as_of_date: reported.map(|said| said.as_of.to_string()).unwrap_or_default(),
@@ -242,7 +293,7 @@ fn reconciled(bank: BankView) -> proto::Reconciliation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use registry_ledger::{AccountId, Date, Fen, PaymentLine};
+    use registry_ledger::{Date, Fen, PaymentLine};
 
     #[test]
     fn payment_lines_go_into_messages_without_a_gap_and_totals_into_each() {

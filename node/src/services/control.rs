@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use registry_ledger::amount::format_yuan;
-use registry_ledger::{ComplianceReceipt, ProposalId, Receipt};
+use registry_ledger::{ComplianceReceipt, InclusiveReceipt, ProposalId, Receipt};
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
@@ -16,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use crate::security::Caller;
 use crate::services::gateway::{Gateway, page_size_of, unexpected};
-use crate::services::{encode, encode_compliance};
+use crate::services::{encode, encode_compliance, encode_pledge, inclusive};
 
 /// Proposals of a page, at most and when the caller does not say.
 const MOST_PER_PAGE: u32 = 100;
@@ -81,7 +81,16 @@ impl ControlService for Control {
                 claim_yuan: format_yuan(claim),
             }),
             Receipt::Compliance(receipt) => approved(*receipt)?,
-            other => return Err(unexpected(&other)),
+            Receipt::Pledge { pledge, state, version, quantity } => {
+                Approved::Pledge(encode_pledge::step(pledge, state, version, quantity))
+            }
+            Receipt::Inclusive(InclusiveReceipt::Platform(view)) => {
+                Approved::Platform(inclusive::encode_platform(&view))
+            }
+            other => match encode_pledge::freeze_step(&other) {
+                Some(step) => Approved::Freeze(step),
+                None => return Err(unexpected(&other)),
+            },
         };
         Ok(Response::new(ApproveReply { stamp: Some(stamp), result: Some(result) }))
     }

@@ -8,6 +8,7 @@ use registry_ledger::{
     Price, Proposal, Reason, Statement, Trade, TradeKind, TradeRecord, TradeResult, TradeStatus,
 };
 use registry_proto::registry as proto;
+use tonic::Status;
 
 pub(super) fn account(view: &AccountView) -> proto::Account {
     proto::Account {
@@ -66,6 +67,7 @@ pub(super) fn bank(view: &BankView) -> proto::Bank {
         deposited_yuan: format_yuan(view.deposited),
         interbank_yuan: format_yuan(view.interbank),
         withdrawn_yuan: format_yuan(view.pots.withdrawn),
+        proceeds_yuan: format_yuan(view.proceeds),
     }
 }
 
@@ -80,6 +82,7 @@ pub(super) fn instrument(view: &InstrumentView) -> proto::Instrument {
         cancelled_tco2e: view.retired.cancelled.0,
         carried_out_tco2e: view.retired.carried_out.0,
         recalled_tco2e: view.retired.recalled.0,
+        usable_until_date: view.usable_until.map(|date| date.to_string()).unwrap_or_default(),
     }
 }
 
@@ -168,6 +171,8 @@ fn trade_status(status: TradeStatus) -> (i32, String) {
         match reason {
             HeldReason::GoodsShort => Reason::GoodsShort,
             HeldReason::CashShort => Reason::CashShort,
+            HeldReason::AccountFrozen => Reason::AccountFrozen,
+            HeldReason::Pledged => Reason::Pledged,
         }
         .code()
         .to_owned()
@@ -236,6 +241,15 @@ pub(super) fn daily_price(price: &DailyPrice) -> proto::DailyPrice {
         block_tco2e: price.block_quantity.0,
         block_yuan: format_yuan(price.block_amount),
         settled: price.settled,
+    }
+}
+
+/// What a single call would have answered as its status.
+pub(super) fn refusal(status: &Status) -> proto::Refusal {
+    proto::Refusal {
+        code: status.code().into(),
+        message: status.message().to_owned(),
+        status: status.details().to_vec().into(),
     }
 }
 

@@ -11,7 +11,7 @@ use registry_proto::registry::event::What;
 use registry_proto::registry::posting::Line;
 
 use crate::services::encode::{account_kind, digest, held_reason, trade, trade_result};
-use crate::services::encode_compliance as compliance;
+use crate::services::{encode_compliance as compliance, encode_pledge};
 
 /// The event as everybody sees it who may see all of it.
 pub(super) fn event(event: &Event, canonical: Vec<u8>) -> proto::Event {
@@ -22,12 +22,32 @@ pub(super) fn event(event: &Event, canonical: Vec<u8>) -> proto::Event {
         actor: event.actor.clone(),
         postings: event.postings.iter().map(posting).collect(),
         canonical: Bytes::from(canonical),
-        what: Some(what(&event.what)),
+        what: what(&event.what),
     }
 }
 
-fn what(what: &Ledger) -> What {
-    match what {
+fn what(what: &Ledger) -> Option<What> {
+    Some(match what {
+        Ledger::PledgeProposed { .. }
+        | Ledger::PledgeAccepted { .. }
+        | Ledger::PledgeDeclined { .. }
+        | Ledger::PledgeExpired { .. }
+        | Ledger::PledgeActivated { .. }
+        | Ledger::PledgeAdded { .. }
+        | Ledger::PledgeReleased { .. }
+        | Ledger::MarginCalled { .. }
+        | Ledger::MarginCured { .. }
+        | Ledger::PledgeDefaulted { .. }
+        | Ledger::PledgeEnforcing { .. }
+        | Ledger::PledgedSold { .. }
+        | Ledger::ProceedsPaid { .. }
+        | Ledger::SubstitutionOffered { .. }
+        | Ledger::Substituted { .. }
+        | Ledger::SubstitutionEnded { .. }
+        | Ledger::ProceedsTaken {}
+        | Ledger::Frozen { .. }
+        | Ledger::FreezeLifted { .. }
+        | Ledger::UsableUntilSet { .. } => return encode_pledge::event(what),
         Ledger::AccountOpened { account, uscc, name, kind } => {
             What::AccountOpened(proto::AccountOpened {
                 account_id: account.0.into(),
@@ -268,10 +288,99 @@ fn what(what: &Ledger) -> What {
         Ledger::Transferred { cause, document, document_sha256 } => {
             compliance::transferred(*cause, document, *document_sha256)
         }
-    }
+        Ledger::InclusiveQuotaGranted { platform, name, grams, document } => {
+            What::InclusiveQuotaGranted(proto::InclusiveQuotaGranted {
+                platform_id: platform.0.into(),
+                platform: name.clone(),
+                quantity_grams: grams.0,
+                document: document.clone(),
+            })
+        }
+        Ledger::InclusiveAccountsOpened { platform, first, count, owners_sha256 } => {
+            What::InclusiveAccountsOpened(proto::InclusiveAccountsOpened {
+                platform_id: platform.0.into(),
+                first_account_id: first.0,
+                account_count: *count,
+                owners_sha256: digest(*owners_sha256),
+            })
+        }
+        Ledger::InclusiveCredited { platform, batch, count, grams, lines_sha256 } => {
+            What::InclusiveCredited(proto::InclusiveCredited {
+                platform_id: platform.0.into(),
+                batch_number: *batch,
+                line_count: *count,
+                total_grams: grams.0,
+                lines_sha256: digest(*lines_sha256),
+            })
+        }
+        Ledger::VoucherIssued { voucher, account, platform, bank, grams, amount, expires_at } => {
+            What::VoucherIssued(proto::VoucherIssued {
+                voucher_id: voucher.0,
+                inclusive_account_id: account.0,
+                platform_id: platform.0.into(),
+                bank_id: bank.0.into(),
+                quantity_grams: grams.0,
+                amount_yuan: format_yuan(*amount),
+                expires_at_ms: expires_at.0,
+            })
+        }
+        Ledger::VoucherRedeemed { voucher, bank } => {
+            What::VoucherRedeemed(proto::VoucherRedeemed {
+                voucher_id: voucher.0,
+                bank_id: bank.0.into(),
+            })
+        }
+        Ledger::VouchersExpired { vouchers } => What::VouchersExpired(proto::VouchersExpired {
+            voucher_ids: vouchers.iter().map(|voucher| voucher.0).collect(),
+        }),
+        Ledger::RepoProposed { repo, terms, expires_at } => {
+            What::RepoProposed(proto::RepoProposed {
+                repo_id: repo.0,
+                terms: Some(super::repo::terms(terms)),
+                expires_at_ms: expires_at.0,
+            })
+        }
+        Ledger::RepoOpened { repo, seller, buyer } => What::RepoOpened(proto::RepoOpened {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
+        Ledger::RepoDeclined { repo, seller, buyer, reason } => {
+            What::RepoDeclined(proto::RepoDeclined {
+                repo_id: repo.0,
+                seller_account: seller.0.into(),
+                buyer_account: buyer.0.into(),
+                reason: reason.clone(),
+            })
+        }
+        Ledger::RepoReturned { repo, seller, buyer } => What::RepoReturned(proto::RepoReturned {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
+        Ledger::RepoReturnMissed { repo, seller, buyer, reason } => {
+            What::RepoReturnMissed(proto::RepoReturnMissed {
+                repo_id: repo.0,
+                seller_account: seller.0.into(),
+                buyer_account: buyer.0.into(),
+                shortage: super::repo::shortage(*reason),
+            })
+        }
+        Ledger::RepoFailed { repo, seller, buyer, reason } => What::RepoFailed(proto::RepoFailed {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+            shortage: super::repo::shortage(*reason),
+        }),
+        Ledger::RepoExpired { repo, seller, buyer } => What::RepoExpired(proto::RepoExpired {
+            repo_id: repo.0,
+            seller_account: seller.0.into(),
+            buyer_account: buyer.0.into(),
+        }),
+    })
 }
 
-fn posting(posting: &Posting) -> proto::Posting {
+pub(super) fn posting(posting: &Posting) -> proto::Posting {
     let line = match *posting {
         Posting::Goods { account, instrument, position, quantity } => {
             Line::Goods(proto::GoodsPosting {
@@ -312,6 +421,7 @@ fn posting(posting: &Posting) -> proto::Posting {
                 CashPot::Reserve => proto::CashPot::Reserve,
                 CashPot::Suspense => proto::CashPot::Suspense,
                 CashPot::Withdrawn => proto::CashPot::Withdrawn,
+                CashPot::Proceeds => proto::CashPot::Proceeds,
             }
             .into(),
             amount_yuan: format_yuan(amount),

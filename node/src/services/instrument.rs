@@ -4,7 +4,7 @@ use registry_ledger::Receipt;
 use registry_proto::registry::instrument_service_server::InstrumentService;
 use registry_proto::registry::{
     ListInstrumentsReply, ListInstrumentsRequest, RegisterInstrumentReply,
-    RegisterInstrumentRequest,
+    RegisterInstrumentRequest, SetUsableUntilReply, SetUsableUntilRequest,
 };
 use registry_proto::storage::log_command::Command;
 use tonic::{Request, Response, Status};
@@ -26,6 +26,17 @@ impl InstrumentService for Instruments {
             (stamp, Receipt::Done) => {
                 Ok(Response::new(RegisterInstrumentReply { stamp: Some(stamp) }))
             }
+            (_, other) => Err(unexpected(&other)),
+        }
+    }
+
+    async fn set_usable_until(
+        &self,
+        request: Request<SetUsableUntilRequest>,
+    ) -> Result<Response<SetUsableUntilReply>, Status> {
+        let caller = Caller::of(request.extensions())?;
+        match self.0.write(&caller, Command::SetUsableUntil(request.into_inner())).await? {
+            (stamp, Receipt::Done) => Ok(Response::new(SetUsableUntilReply { stamp: Some(stamp) })),
             (_, other) => Err(unexpected(&other)),
         }
     }

@@ -13,11 +13,16 @@ mod deliver_day;
 mod encode;
 mod encode_compliance;
 mod encode_event;
+mod encode_pledge;
 mod event;
 mod gateway;
 mod health;
+mod inclusive;
 mod instrument;
+mod pledge;
 mod price;
+mod query;
+mod repo;
 mod settle_trades;
 mod settlement;
 pub(crate) mod status;
@@ -27,14 +32,19 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gateway::Gateway;
 use registry_proto::registry::account_service_server::AccountServiceServer;
 use registry_proto::registry::cash_service_server::CashServiceServer;
 use registry_proto::registry::cluster_service_server::ClusterServiceServer;
 use registry_proto::registry::compliance_service_server::ComplianceServiceServer;
 use registry_proto::registry::control_service_server::ControlServiceServer;
 use registry_proto::registry::event_service_server::EventServiceServer;
+use registry_proto::registry::inclusive_service_server::InclusiveServiceServer;
 use registry_proto::registry::instrument_service_server::InstrumentServiceServer;
+use registry_proto::registry::pledge_service_server::PledgeServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
+use registry_proto::registry::query_service_server::QueryServiceServer;
+use registry_proto::registry::repo_service_server::RepoServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
 use tokio::sync::{Notify, watch};
 use tonic::service::Routes;
@@ -44,7 +54,6 @@ use tonic::transport::server::TcpIncoming;
 use crate::config::Config;
 use crate::raft::Consensus;
 use crate::security::{Gate, Port, TlsError, client_port_tls};
-use gateway::Gateway;
 
 /// Services of `registry.v1`, as reflection and health name them.
 const SERVICES: &[&str] = &[
@@ -52,11 +61,15 @@ const SERVICES: &[&str] = &[
     "registry.v1.CashService",
     "registry.v1.InstrumentService",
     "registry.v1.SettlementService",
+    "registry.v1.PledgeService",
     "registry.v1.PriceService",
     "registry.v1.EventService",
     "registry.v1.ControlService",
     "registry.v1.ComplianceService",
+    "registry.v1.QueryService",
     "registry.v1.ClusterService",
+    "registry.v1.InclusiveService",
+    "registry.v1.RepoService",
 ];
 
 /// A chunk and more can be on its way while the log is busy, so that the
@@ -156,19 +169,27 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let cash = CashServiceServer::new(cash::Cash(gateway.clone()));
     let instruments = InstrumentServiceServer::new(instrument::Instruments(gateway.clone()));
     let settlement = SettlementServiceServer::new(settlement::Settlement(gateway.clone()));
+    let pledges = PledgeServiceServer::new(pledge::Pledges(gateway.clone()));
     let prices = PriceServiceServer::new(price::Prices(gateway.clone()));
     let events = EventServiceServer::new(event::Events(gateway.clone()));
     let control = ControlServiceServer::new(control::Control(gateway.clone()));
     let compliance = ComplianceServiceServer::new(compliance::Compliance(gateway.clone()));
+    let queries = QueryServiceServer::new(query::Queries(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
+    let repos = RepoServiceServer::new(repo::Repos(gateway.clone()));
+    let inclusive = InclusiveServiceServer::new(inclusive::Inclusive(gateway.clone()));
     Ok(Routes::new(accounts.max_decoding_message_size(limit))
         .add_service(cash.max_decoding_message_size(limit))
         .add_service(instruments.max_decoding_message_size(limit))
         .add_service(settlement.max_decoding_message_size(limit))
+        .add_service(pledges.max_decoding_message_size(limit))
         .add_service(prices.max_decoding_message_size(limit))
         .add_service(events.max_decoding_message_size(limit))
         .add_service(control.max_decoding_message_size(limit + PROPOSAL_FRAME_BYTES))
         .add_service(compliance.max_decoding_message_size(limit))
+        .add_service(queries.max_decoding_message_size(limit))
         .add_service(cluster.max_decoding_message_size(limit))
+        .add_service(inclusive.max_decoding_message_size(limit))
+        .add_service(repos.max_decoding_message_size(limit))
         .add_service(reflection.build_v1()?))
 }

@@ -64,7 +64,7 @@ impl PriceService for Prices {
     }
 }
 
-fn known_instrument(ledger: &Ledger, code: &str) -> Result<InstrumentCode, Rejection> {
+pub(super) fn known_instrument(ledger: &Ledger, code: &str) -> Result<InstrumentCode, Rejection> {
     const FIELD: &str = "instrument";
     let instrument = fields::instrument(code, FIELD)?;
     if ledger.instruments().iter().any(|view| view.code == instrument) {
@@ -74,6 +74,6 @@ fn known_instrument(ledger: &Ledger, code: &str) -> Result<InstrumentCode, Rejec
     Err(Rejection::new(Reason::WrongInstrument, FIELD, message))
 }
 
-fn optional_date(text: &str, field: &str) -> Result<Option<Date>, Rejection> {
+pub(super) fn optional_date(text: &str, field: &str) -> Result<Option<Date>, Rejection> {
     if text.is_empty() { Ok(None) } else { fields::date(text, field).map(Some) }
 }

@@ -11,7 +11,7 @@ use futures::{Stream, StreamExt as _};
 use registry_ledger::Receipt;
 use registry_proto::registry::Stamp;
 use registry_proto::registry::settle_trades_reply::Outcome;
-use registry_proto::registry::{Refusal, SettleTradeReply, SettleTradeRequest, SettleTradesReply};
+use registry_proto::registry::{SettleTradeReply, SettleTradeRequest, SettleTradesReply};
 use registry_proto::storage::log_command::Command;
 use tokio::sync::watch;
 use tonic::{Status, Streaming};
@@ -109,11 +109,7 @@ fn reply(request_id: String, answer: Result<(Stamp, Receipt), Status>) -> Settle
     });
     let outcome = match settled {
         Ok(settled) => Outcome::Settled(settled),
-        Err(status) => Outcome::Refused(Refusal {
-            code: status.code().into(),
-            message: status.message().to_owned(),
-            status: status.details().to_vec().into(),
-        }),
+        Err(status) => Outcome::Refused(encode::refusal(&status)),
     };
     SettleTradesReply { request_id, outcome: Some(outcome) }
 }

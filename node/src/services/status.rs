@@ -104,7 +104,10 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::TradeSize
         | Reason::SelfTrade
         | Reason::TradeTime
-        | Reason::SelfTransfer => Code::InvalidArgument,
+        | Reason::SelfTransfer
+        | Reason::PeriodReversed
+        | Reason::CursorMismatch
+        | Reason::NotWholeFen => Code::InvalidArgument,
 
         Reason::UnknownAccount
         | Reason::UnknownBank
@@ -117,7 +120,15 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownClaim
         | Reason::UnknownProvince
         | Reason::UnknownEmissions
-        | Reason::UnknownSurrender => Code::NotFound,
+        | Reason::UnknownSurrender
+        | Reason::UnknownPledge
+        | Reason::UnknownFreeze => Code::NotFound,
+
+        Reason::NotCounterparty => Code::PermissionDenied,
+        Reason::UnknownPlatform
+        | Reason::UnknownInclusiveAccount
+        | Reason::UnknownVoucher
+        | Reason::UnknownRepo => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -128,7 +139,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::TradeConflict
         | Reason::TradeDuplicate
         | Reason::ProvinceTaken
-        | Reason::EmissionsRecorded => Code::AlreadyExists,
+        | Reason::EmissionsRecorded
+        | Reason::InclusiveAccountExists => Code::AlreadyExists,
 
         Reason::NotBootstrapped
         | Reason::InsufficientHolding
@@ -174,7 +186,36 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::CcerShare
         | Reason::OverSurrender
         | Reason::SurrenderClosed
-        | Reason::CarryOverLimit => Code::FailedPrecondition,
+        | Reason::CarryOverLimit
+        | Reason::VintageExpiring
+        | Reason::AccountFrozen
+        | Reason::PriceStale
+        | Reason::LtvExceeded
+        | Reason::FilingReferenceMissing
+        | Reason::StaleVersion
+        | Reason::ReleaseExceedsPledged
+        | Reason::CoverBelowContract
+        | Reason::CurePeriodOpen
+        | Reason::CourtStay
+        | Reason::OverDisposal
+        | Reason::PledgeNotActive
+        | Reason::Pledged
+        | Reason::SubstitutionOpen
+        | Reason::NoSubstitution
+        | Reason::PositionAhead
+        | Reason::PositionBeforeRecords
+        | Reason::QuotaExceeded
+        | Reason::BatchOutOfOrder
+        | Reason::BatchMismatch
+        | Reason::InsufficientGrams
+        | Reason::VoucherRedeemed
+        | Reason::VoucherExpired
+        | Reason::NotRepoParty
+        | Reason::RepoState
+        | Reason::RepoExpired
+        | Reason::ReturnNotDue
+        | Reason::ReturnDatePassed
+        | Reason::TooManyRepos => Code::FailedPrecondition,
     }
 }
 

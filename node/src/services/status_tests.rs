@@ -60,6 +60,9 @@ fn shape_is_invalid_argument_and_only_shape() {
         Reason::SelfTrade,
         Reason::TradeTime,
         Reason::SelfTransfer,
+        Reason::PeriodReversed,
+        Reason::CursorMismatch,
+        Reason::NotWholeFen,
     ];
     for reason in Reason::ALL {
         let shape = reason.number() < 20 || beyond_the_numbers.contains(reason);

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use parking_lot::{Mutex, RwLock};
+use registry_ledger::Date;
 use registry_ledger::journal::{SealedEvent, Subject};
 use rocksdb::{ColumnFamily, DB, Direction, IteratorMode, ReadOptions, WriteBatch};
 use tokio::sync::watch;
@@ -173,6 +174,35 @@ impl Journal {
         Ok(found)
     }
 
+    /// Number of the event about the greatest place of a day that is not greater
+    /// than the subject's own; none for a subject that is no place.
+    pub(crate) fn covering(&self, wanted: Subject) -> Result<Option<u64>, StorageError> {
+        let Some((kind, date, place)) = places(wanted) else { return Ok(None) };
+        // Before the database, as in `read`.
+        let waiting = {
+            let tail = self.tail.lock();
+            let subjects = tail.events.iter().flat_map(|event| {
+                event.subjects.iter().filter_map(|of| Some((places(*of)?, event.ordinal)))
+            });
+            let fitting = subjects
+                .filter(|((of, on, first), _)| (*of, *on) == (kind, date) && *first <= place);
+            fitting.map(|((.., first), event)| (first, event)).max()
+        };
+        let stored = self.with_db(|db, family| {
+            let start = subject_key(wanted, Some(u64::MAX));
+            let prefix = &start[..start.len() - 2 * size_of::<u64>()];
+            let mode = IteratorMode::From(&start, Direction::Reverse);
+            let Some(item) = db.iterator_cf_opt(family, in_prefix(prefix), mode).next() else {
+                return Ok(None);
+            };
+            let (key, _) = item.map_err(StorageError::rocks(READ))?;
+            let first = key.get(prefix.len()..).and_then(<[u8]>::first_chunk);
+            let first = first.map(|first| u64::from_be_bytes(*first)).ok_or_else(|| unfit(&key))?;
+            Ok(Some((first, ordinal_in(&key)?)))
+        })?;
+        Ok(stored.max(waiting).map(|(_, event)| event))
+    }
+
     fn with_db<T>(
         &self,
         look: impl FnOnce(&DB, &ColumnFamily) -> Result<T, StorageError>,
@@ -287,9 +317,48 @@ fn subject_key(subject: Subject, ordinal: Option<u64>) -> Vec<u8> {
             key.push(4);
             key.extend_from_slice(&date.yyyymmdd().to_be_bytes());
         }
+        Subject::Pledge(id) => {
+            key.push(5);
+            key.extend_from_slice(&id.0.to_be_bytes());
+        }
+        Subject::Pledgee(bank) => {
+            key.push(6);
+            key.extend_from_slice(&bank.0.to_be_bytes());
+        }
+        Subject::PlacesTaken(date, first) | Subject::PlacesTried(date, first) => {
+            key.extend(places(subject).map(|(kind, ..)| kind));
+            key.extend_from_slice(&date.yyyymmdd().to_be_bytes());
+            key.extend_from_slice(&first.to_be_bytes());
+        }
+        Subject::TradesOf(account) => {
+            key.push(32);
+            key.extend_from_slice(&account.0.to_be_bytes());
+        }
+        Subject::Trade(date, number) => {
+            key.push(33);
+            key.extend_from_slice(&date.yyyymmdd().to_be_bytes());
+            key.extend_from_slice(&number.0.to_be_bytes());
+        }
+        Subject::Platform(platform) => {
+            key.push(40);
+            key.extend_from_slice(&platform.0.to_be_bytes());
+        }
+        Subject::Repo(repo) => {
+            key.push(41);
+            key.extend_from_slice(&repo.0.to_be_bytes());
+        }
     }
     key.extend(ordinal.into_iter().flat_map(u64::to_be_bytes));
     key
+}
+
+/// Kind, day and first place of trades that were taken or tried together.
+fn places(subject: Subject) -> Option<(u8, Date, u64)> {
+    match subject {
+        Subject::PlacesTaken(date, first) => Some((30, date, first)),
+        Subject::PlacesTried(date, first) => Some((31, date, first)),
+        _ => None,
+    }
 }
 
 fn in_prefix(prefix: &[u8]) -> ReadOptions {
@@ -328,6 +397,45 @@ mod tests {
     fn numbers(journal: &Journal, from: u64, limit: usize, bytes: usize) -> Vec<u64> {
         let page = journal.read(from, limit, bytes).expect("readable");
         page.iter().map(|event| event.ordinal).collect()
+    }
+
+    #[test]
+    fn a_trade_s_place_finds_the_event_that_covers_it_wherever_it_lies() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let db: SharedDb =
+            Arc::new(RwLock::new(Some(open_database(folder.path()).expect("opens"))));
+        let journal = Journal::new(Arc::clone(&db), 0);
+        let [day, next] =
+            [20_211_216, 20_211_217].map(|day| Date::from_yyyymmdd(day).expect("a date"));
+        let taken = |date, first| Subject::PlacesTaken(date, first);
+        journal.append(vec![
+            event(1, &[taken(day, 1)]),
+            event(2, &[Subject::PlacesTried(day, 1)]),
+            event(3, &[taken(day, 101), Subject::Day(day)]),
+            event(4, &[taken(next, 1)]),
+        ]);
+        let check = |beyond: Option<u64>| {
+            let found = |wanted| journal.covering(wanted).expect("readable");
+            for (place, event) in [(0, None), (1, Some(1)), (100, Some(1)), (101, Some(3))] {
+                assert_eq!(found(taken(day, place)), event, "place {place}");
+            }
+            assert_eq!(found(taken(day, 5_000)), beyond.or(Some(3)));
+            assert_eq!(found(Subject::PlacesTried(day, 7)), Some(2));
+            assert_eq!(found(taken(next, u64::MAX)), Some(4));
+            assert_eq!(found(Subject::PlacesTried(next, 7)), None);
+            assert_eq!(found(Subject::Day(day)), None);
+        };
+        check(None);
+        let events = journal.hand_over();
+        let (changes, mark) = Default::default();
+        let guard = db.read();
+        let write_all = LedgerWrite { changes, events: events.clone(), mark };
+        write(guard.as_ref().expect("open"), &write_all).expect("written");
+        check(None);
+        journal.written(&events);
+        check(None);
+        journal.append(vec![event(5, &[taken(day, 4_000)])]);
+        check(Some(5));
     }
 
     #[test]

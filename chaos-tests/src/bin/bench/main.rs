@@ -10,6 +10,7 @@ mod cases;
 mod day;
 mod measure;
 mod national;
+mod persons;
 mod plot;
 mod report;
 mod single;
@@ -17,6 +18,7 @@ mod size;
 mod stream;
 mod sweep;
 mod target;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
@@ -29,18 +31,22 @@ use cases::{CASES, Case};
 use report::{Report, say};
 use size::Size;
 
+/// Verifications of pledges.
+const VERIFY: &str = "verify";
 /// Throughput and latency against load.
 const SWEEP: &str = "sweep";
 /// Cost of a trade against the size of the day and the number of accounts: a
 /// tenth of the national day.
 const GROWTH: &str = "growth";
 const NATIONAL_DAY: &str = "national-day";
+/// Two million persons of an inclusive platform; only when it is named.
+const PERSONS: &str = "persons";
 
 /// Measures the cluster and writes target/bench/report.json and load.svg.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// What to run, by name; all but the national day when not given.
+    /// What to run, by name; all but the national day and persons when not given.
     #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
     /// Trades of each case that sends chunks.
@@ -65,9 +71,11 @@ struct Args {
 struct Plan {
     size: Size,
     cases: Vec<&'static Case>,
+    verify: bool,
     sweep: bool,
     /// The national day, or the share of it that shows growth.
     day: Option<(&'static str, f64)>,
+    persons: bool,
 }
 
 // One thread: the nodes need the processors, and nothing here runs for long.
@@ -92,8 +100,11 @@ impl Plan {
         let size = if args.quick { Size::smoke() } else { Size::full(args.trades) };
         let chosen = |name: &str| args.cases.iter().any(|case| case == name);
         let all = args.cases.is_empty();
-        let known: Vec<&str> =
-            CASES.iter().map(|case| case.name).chain([SWEEP, GROWTH, NATIONAL_DAY]).collect();
+        let known: Vec<&str> = CASES
+            .iter()
+            .map(|case| case.name)
+            .chain([VERIFY, SWEEP, GROWTH, NATIONAL_DAY, PERSONS])
+            .collect();
         for name in &args.cases {
             let found = known.contains(&name.as_str());
             anyhow::ensure!(found, "no case {name:?}; there are {}", known.join(", "));
@@ -104,7 +115,8 @@ impl Plan {
             (all || chosen(GROWTH)).then_some((GROWTH, size.growth_scale))
         };
         let cases = CASES.iter().filter(|case| all || chosen(case.name)).collect();
-        Ok(Self { size, cases, sweep: all || chosen(SWEEP), day })
+        let (verify, sweep) = (all || chosen(VERIFY), all || chosen(SWEEP));
+        Ok(Self { size, cases, verify, sweep, day, persons: chosen(PERSONS) })
     }
 }
 
@@ -125,6 +137,11 @@ async fn run(plan: &Plan, out: &Path) -> anyhow::Result<()> {
         report.cases.push(measured);
         report.write(&path)?;
     }
+    if plan.verify {
+        say(&format!("{VERIFY} ..."))?;
+        report.verify = Box::pin(verify::run(out, size)).await.context(VERIFY)?;
+        report.write(&path)?;
+    }
     for place in sweep::PLACES.into_iter().filter(|_| plan.sweep) {
         say(&format!("{SWEEP} {} ...", place.name))?;
         let points = Box::pin(sweep::run(out, place, size));
@@ -136,6 +153,12 @@ async fn run(plan: &Plan, out: &Path) -> anyhow::Result<()> {
         let measured = Box::pin(national::run(out, scale, size.smoke));
         let (national, growth) = measured.await.with_context(|| format!("case {name}"))?;
         (report.national, report.growth) = (Some(national), growth);
+        report.write(&path)?;
+    }
+    if plan.persons {
+        say(&format!("{PERSONS} ..."))?;
+        let measured = Box::pin(persons::run(out, size.smoke)).await;
+        report.persons = Some(measured.with_context(|| format!("case {PERSONS}"))?);
         report.write(&path)?;
     }
     report.print()?;

@@ -10,7 +10,9 @@ use serde::Serialize;
 
 use crate::cases::Measured;
 use crate::national::{Growth, National};
+use crate::persons::Persons;
 use crate::sweep::{self, Kind, Point};
+use crate::verify::Verified;
 
 /// More than this of the processors, taken by others, is worth a word.
 const OTHERS_PERCENT: f64 = 5.0;
@@ -25,9 +27,11 @@ pub(crate) struct Report {
     /// The counts were too small to judge anything.
     pub(crate) smoke: bool,
     pub(crate) cases: Vec<Measured>,
+    pub(crate) verify: Vec<Verified>,
     pub(crate) sweep: Vec<Point>,
     pub(crate) growth: Vec<Growth>,
     pub(crate) national: Option<National>,
+    pub(crate) persons: Option<Persons>,
 }
 
 impl Report {
@@ -52,6 +56,12 @@ impl Report {
                 "The load generator reaches every node without emulated distance, as in the leader's city.",
             )?;
         }
+        if !self.verify.is_empty() {
+            say(&format!("\n{}", verified(&self.verify)))?;
+            say(
+                "Of pledges, linearizable, asked of the leader; a stream's call is 1,000 of them.",
+            )?;
+        }
         if !self.sweep.is_empty() {
             say(&format!("\n{}", self.loads()))?;
             say("Chunks of 4,096 trades are accepted, single trades are settled.")?;
@@ -65,9 +75,13 @@ impl Report {
                 say(&format!("Elections until the end of the day: {}.", national.elections))?;
             }
         }
+        if let Some(measured) = &self.persons {
+            say(&format!("\n{}", persons(measured)))?;
+        }
         let cases = self.cases.iter().map(|case| (case.name.as_str(), case.others_percent));
         let day = self.national.iter().map(|day| ("the national day", day.others_percent));
-        let most = cases.chain(day).max_by(|one, other| one.1.total_cmp(&other.1));
+        let persons = self.persons.iter().map(|persons| ("persons", persons.others_percent));
+        let most = cases.chain(day).chain(persons).max_by(|one, other| one.1.total_cmp(&other.1));
         if let Some((name, percent)) = most.filter(|(_, percent)| *percent > OTHERS_PERCENT) {
             say(&format!(
                 "Other processes took up to {percent:.0} % of the processors (from {name}): these figures are too low."
@@ -130,6 +144,36 @@ fn cases(cases: &[Measured]) -> Table {
     }
     right_from(&mut table, 1);
     left(&mut table, &[9, 10]);
+    table
+}
+
+fn verified(lines: &[Verified]) -> Table {
+    let mut table = table([
+        "verifications",
+        "count",
+        "per s",
+        "CPU us",
+        "client",
+        "p50 ms",
+        "p99 ms",
+        "target",
+        "met",
+    ]);
+    for line in lines {
+        table.add_row([
+            line.name.clone(),
+            grouped(line.verifications),
+            whole(line.per_s),
+            tenths(line.cpu_us_each),
+            tenths(line.client_cpu_us_each),
+            tenths(line.p50_ms),
+            tenths(line.p99_ms),
+            line.target.target.clone(),
+            line.target.met_in_words().to_owned(),
+        ]);
+    }
+    right_from(&mut table, 1);
+    left(&mut table, &[7, 8]);
     table
 }
 
@@ -217,6 +261,43 @@ fn day(national: &National) -> Table {
     ]);
     right_from(&mut table, 1);
     left(&mut table, &[3, 4, 5]);
+    table
+}
+
+fn persons(measured: &Persons) -> Table {
+    let mut table = table(["persons", "", "seconds", "a second", "CPU us", "target", "met"]);
+    for step in &measured.steps {
+        table.add_row([
+            step.name.to_owned(),
+            grouped(step.count),
+            format!("{:.1}", step.seconds),
+            whole(step.per_s),
+            tenths(step.cpu_us_each),
+        ]);
+    }
+    let load = &measured.load_target;
+    let loaded = format!("{:.1}", measured.load_s);
+    table.add_row([
+        "opened and credited",
+        &grouped(measured.persons),
+        &loaded,
+        "",
+        "",
+        &load.target,
+        load.met_in_words(),
+    ]);
+    for restart in &measured.restarts {
+        let name = format!("{} ready after {}", restart.node, restart.after);
+        let (ready, target) = (format!("{:.1}", restart.ready_s), &restart.target);
+        table.add_row([&name, "", &ready, "", "", &target.target, target.met_in_words()]);
+    }
+    let memory = &measured.memory_target;
+    let nodes = measured.peak_rss_mib.iter().map(|(node, mib)| format!("{node} {mib:.0}"));
+    let nodes = nodes.collect::<Vec<_>>().join(", ");
+    let row = ["peak memory, MiB", &nodes, "", "", "", &memory.target, memory.met_in_words()];
+    table.add_row(row);
+    right_from(&mut table, 1);
+    left(&mut table, &[5, 6]);
     table
 }
 

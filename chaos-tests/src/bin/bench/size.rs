@@ -18,6 +18,12 @@ pub(crate) struct Size {
     pub(crate) single_trades: u64,
     /// Trades of the case with one caller.
     pub(crate) light_trades: u64,
+    /// Recognised pledges to verify.
+    pub(crate) pledges: u64,
+    /// Verifications by many callers at once.
+    pub(crate) verifications: u64,
+    /// Verifications by one caller.
+    pub(crate) light_verifications: u64,
     /// Chunks at each point of the load sweep.
     pub(crate) sweep_chunks: u64,
     /// Time of each point with callers.
@@ -35,6 +41,9 @@ impl Size {
             trades,
             single_trades: 100_000,
             light_trades: 1_000,
+            pledges: 1_000,
+            verifications: 200_000,
+            light_verifications: 1_000,
             sweep_chunks: 64,
             sweep_stretch: Duration::from_millis(1_500),
             growth_scale: 0.1,
@@ -48,6 +57,9 @@ impl Size {
             trades: 16_384,
             single_trades: 1_000,
             light_trades: 20,
+            pledges: 10,
+            verifications: 2_000,
+            light_verifications: 20,
             sweep_chunks: 2,
             sweep_stretch: Duration::from_millis(50),
             growth_scale: 0.001,

@@ -11,6 +11,8 @@ const GROWTH: f64 = 1.5;
 const NATIONAL_DAY_S: f64 = 180.0;
 const NODE_MIB: f64 = 2_048.0;
 const RESTART_S: f64 = 15.0;
+const PERSONS_S: f64 = 120.0;
+const PERSONS_MIB: f64 = 1_024.0;
 
 /// What was to be reached, and whether it was.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -81,6 +83,17 @@ pub(crate) fn light(place: Place, fsync_ms: f64, p50_ms: f64, p99_ms: f64) -> Ta
     limit("p50", p50_limit_ms, p50_ms).and(limit("p99", p99_limit_ms, p99_ms))
 }
 
+/// Of one verification at a time: a quorum round and 1.5 ms.
+pub(crate) fn verification(place: Place, p50_ms: f64) -> Target {
+    let limit_ms = place.rtt_ms as f64 + 1.5;
+    Target::new(format!("p50 <= {limit_ms:.1}"), p50_ms <= limit_ms)
+}
+
+/// Of verifications by many at once.
+pub(crate) fn verifications(per_s: f64) -> Target {
+    Target::new(">= 20,000/s", per_s >= 20_000.0)
+}
+
 /// Of the whole national day.
 pub(crate) fn national_day(seconds: f64) -> Target {
     Target::new("< 3 min", seconds < NATIONAL_DAY_S)
@@ -89,6 +102,16 @@ pub(crate) fn national_day(seconds: f64) -> Target {
 /// Of every node's memory in it.
 pub(crate) fn national_memory(greatest_mib: f64) -> Target {
     Target::new("<= 2,048 MiB", greatest_mib <= NODE_MIB)
+}
+
+/// Of two million persons' accounts, opened and credited.
+pub(crate) fn persons_loaded(seconds: f64) -> Target {
+    Target::new("< 2 min", seconds < PERSONS_S)
+}
+
+/// Of every node's memory with them.
+pub(crate) fn persons_memory(greatest_mib: f64) -> Target {
+    Target::new("<= 1,024 MiB", greatest_mib <= PERSONS_MIB)
 }
 
 /// Of a node that starts with the day's trades settled.

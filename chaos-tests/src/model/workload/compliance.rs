@@ -60,7 +60,7 @@ impl Workload {
     }
 
     /// An account of a kind, with or without a province.
-    pub(super) fn some_of_kind(
+    pub(super) fn some_account_of_kind(
         &mut self,
         model: &Model,
         kind: AccountKind,
@@ -99,15 +99,15 @@ impl Workload {
         let (province, document) = (self.some_province()?, self.text(200));
         let again = self.rng.chance(5);
         let account = match model.own_account(province) {
-            None => self.some_of_kind(model, AccountKind::Province, again),
-            Some(_) => self.some_of_kind(model, AccountKind::Emitter, again),
+            None => self.some_account_of_kind(model, AccountKind::Province, again),
+            Some(_) => self.some_account_of_kind(model, AccountKind::Emitter, again),
         }?;
         Some(Asking::AssignProvince { account, province, document })
     }
 
     /// Or what a province needs for it.
     fn allocate(&mut self, model: &Model) -> Option<Asked> {
-        let account = self.some_of_kind(model, AccountKind::Emitter, true)?;
+        let account = self.some_account_of_kind(model, AccountKind::Emitter, true)?;
         let province = model.province_of(account)?;
         let own = model.own_account(province)?;
         let (officer, instrument) = (self.officer(), self.some_instrument(model)?);
@@ -135,7 +135,7 @@ impl Workload {
     }
 
     pub(super) fn record_emissions(&mut self, model: &Model) -> Option<Asking> {
-        let account = self.some_of_kind(model, AccountKind::Emitter, true)?;
+        let account = self.some_account_of_kind(model, AccountKind::Emitter, true)?;
         let year = self.some_year()?;
         let known = model.emissions().iter().any(|e| (e.account, e.year) == (account, year));
         let province = model.province_of(account)?;

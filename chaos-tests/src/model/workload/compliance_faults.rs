@@ -37,13 +37,13 @@ impl Workload {
         let (province, mut document) = (self.some_province()?, self.text(200));
         let account = match self.rng.below(4) {
             0 => self.nobody(model)?,
-            1 => self.some_of_kind(model, AccountKind::Institution, false)?,
+            1 => self.some_account_of_kind(model, AccountKind::Institution, false)?,
             2 => {
                 document = self.bad_text(200);
-                self.some_of_kind(model, AccountKind::Emitter, false)?
+                self.some_account_of_kind(model, AccountKind::Emitter, false)?
             }
             _ => {
-                let other = self.some_of_kind(model, AccountKind::Province, false)?;
+                let other = self.some_account_of_kind(model, AccountKind::Province, false)?;
                 model.own_account(province).filter(|own| *own != other)?;
                 other
             }
@@ -52,7 +52,7 @@ impl Workload {
     }
 
     fn allocation_fault(&mut self, model: &Model) -> Option<Asking> {
-        let firm = self.some_of_kind(model, AccountKind::Emitter, true)?;
+        let firm = self.some_account_of_kind(model, AccountKind::Emitter, true)?;
         let of = model.province_of(firm)?;
         let (kind, document) = (AllocationKind::TrueUp, self.text(200));
         let instrument = self.some_instrument(model)?;
@@ -82,7 +82,7 @@ impl Workload {
         Some(match fault {
             0 => order(of, self.nobody(model)?, kind, enough, document),
             1 => {
-                let fund = self.some_of_kind(model, AccountKind::Institution, false)?;
+                let fund = self.some_account_of_kind(model, AccountKind::Institution, false)?;
                 order(of, fund, kind, enough, document)
             }
             2 => {
@@ -131,7 +131,10 @@ impl Workload {
                     }
                     2 => verified = Quantity(*self.rng.pick(&[-1, i64::MIN])?),
                     3 => account = self.nobody(model)?,
-                    _ => account = self.some_of_kind(model, AccountKind::Institution, false)?,
+                    _ => {
+                        account =
+                            self.some_account_of_kind(model, AccountKind::Institution, false)?
+                    }
                 }
                 Asking::RecordEmissions { by, account, year, verified, report_sha256 }
             }
@@ -169,11 +172,11 @@ impl Workload {
                 apply(line.account, line.year, of, self.not_positive()?.0)
             }
             1 => {
-                let account = self.some_of_kind(model, AccountKind::Emitter, false)?;
+                let account = self.some_account_of_kind(model, AccountKind::Emitter, false)?;
                 apply(account, self.some_year()?, of, 1)
             }
             2 => {
-                let account = self.some_of_kind(model, AccountKind::Emitter, true)?;
+                let account = self.some_account_of_kind(model, AccountKind::Emitter, true)?;
                 let year = self.some_year()?;
                 let owes = lines.iter().any(|line| (line.account, line.year) == (account, year));
                 let era = |year: u32| year >= 2025;

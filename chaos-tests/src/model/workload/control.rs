@@ -12,7 +12,11 @@ use crate::model::control::Waiting;
 impl Workload {
     /// Proposes something, or does something with what waits.
     pub(super) fn control_call(&mut self, model: &Model) -> Asked {
-        let due = model.waiting.iter().any(|waiting| waiting.expires_at <= model.now);
+        let proposal_due = model.waiting.iter().any(|waiting| waiting.expires_at <= model.now);
+        let due = proposal_due
+            || model.next_offer_end().is_some_and(|ends| ends <= model.now)
+            || model.next_voucher_due().is_some_and(|due| due <= model.now)
+            || model.next_repo_due().is_some_and(|due| due <= model.now);
         if due && self.rng.chance(20) {
             return ("node/11".to_owned(), Command::ExpireDue);
         }
@@ -29,7 +33,9 @@ impl Workload {
             (1, Some(day)) => Command::ResumeDay(day.date),
             (2, _) => self.load_accounts(model),
             (3, Some(day)) => Command::ClearDay(day.date),
-            (4, _) => self.compliance_call(model).map_or(Command::ExpireDue, |(_, asked)| asked),
+            (8, _) => self.compliance_call(model).map_or(Command::ExpireDue, |(_, asked)| asked),
+            (4..6, _) => self.encumbrance(model).unwrap_or(Command::ExpireDue),
+            (6..8, _) => self.quota(),
             _ => self.issue(model).map_or(Command::ExpireDue, |(_, issue)| issue),
         };
         let content = format!("{command:?}").into_bytes();
@@ -42,6 +48,16 @@ impl Workload {
         };
         let content = if self.rng.chance(1) { Vec::new() } else { content };
         (officer, Command::Propose { content, time_to_live_ms })
+    }
+
+    /// Something about a pledge or a freeze, whether it needs two people or not.
+    fn encumbrance(&mut self, model: &Model) -> Option<Command> {
+        if self.rng.chance(30) {
+            return self.court_call(model).map(|(_, order)| order);
+        }
+        let open = self.open_contracts(model);
+        let contract = self.rng.pick(&open)?.clone();
+        self.next_step(model, &contract).map(|(_, command)| Command::Pledge(command))
     }
 
     /// Mostly what the right person does.

@@ -2,8 +2,9 @@
 
 use registry_ledger::{
     AccountId, AccountKind, AllocationKind, BankId, Chunk, Command, ComplianceCommand,
-    ComplianceYear, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Manifest, OpeningBooks,
-    OpeningHolding, Price, ProvinceCode, Quantity, Trade, TradeKind, TradeNumber, TransferCause,
+    ComplianceYear, Date, Fen, FreePosition, FreezeCommand, FreezeId, FreezeTarget, InstrumentCode,
+    LedgerTime, Manifest, OpeningBooks, OpeningHolding, PledgeCommand, PledgeId, Price,
+    ProvinceCode, Quantity, Trade, TradeKind, TradeNumber, TransferCause,
 };
 
 use crate::model::registration::uscc_check_character;
@@ -27,7 +28,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         some.extend(some.clone());
         some
     };
-    match rng.below(30) {
+    match rng.below(43) {
         0 => Command::MoveHolding {
             account: account(rng, model),
             instrument: instrument(rng),
@@ -87,6 +88,15 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         15 => Command::RetryHeld { date, numbers: numbers(rng) },
         16 => Command::FailHeld { date, numbers: numbers(rng) },
         17..24 => hostile_cash(rng, model, date),
+        24..32 => hostile_encumbrance(rng, model, date),
+        32..35 => {
+            let extreme = extreme(rng);
+            super::inclusive::hostile(rng, model, extreme)
+        }
+        35..37 => {
+            let extreme = extreme(rng);
+            super::repo::hostile(rng, model, extreme)
+        }
         _ => Command::Compliance(hostile_compliance(rng, model, date)),
     }
 }
@@ -163,6 +173,48 @@ fn hostile_compliance(rng: &mut Rng, model: &Model, date: Date) -> ComplianceCom
             document,
             document_sha256: [0; 32],
         },
+    }
+}
+
+fn hostile_encumbrance(rng: &mut Rng, model: &Model, date: Date) -> Command {
+    let contracts = &model.pledges.contracts;
+    let known = rng.pick(contracts).cloned();
+    let (pledge, version) = known.as_ref().map_or((PledgeId(0), 0), |c| (c.id, c.version));
+    let document = if rng.chance(80) { "x" } else { "" }.to_owned();
+    let (account, instrument) = (account(rng, model), instrument(rng));
+    let quantity = Quantity(extreme(rng));
+    match rng.below(9) {
+        0 => {
+            Command::Pledge(PledgeCommand::Activate { pledge, version, filing_reference: document })
+        }
+        1 => Command::Pledge(PledgeCommand::Enforce { pledge, version, document }),
+        2 => Command::Pledge(PledgeCommand::ReleaseByCourt { pledge, version, document }),
+        3 => {
+            let mut trade = trade(rng, model);
+            if let Some(contract) = known {
+                (trade.seller, trade.seller_bank) = (contract.pledgor, contract.pledgee);
+                trade.instrument = contract.instrument;
+            }
+            Command::Pledge(PledgeCommand::Sell { pledge, date, trade })
+        }
+        4 => {
+            let amount = Fen(extreme(rng));
+            Command::Pledge(PledgeCommand::TakeProceeds { bank: bank(rng), amount })
+        }
+        5 => Command::SetUsableUntil { instrument, usable_until: Some(date) },
+        6 => {
+            let freeze = FreezeId(rng.below(model.orders.len() as u64 + 3));
+            Command::Freeze(FreezeCommand::Lift { freeze, document })
+        }
+        roll => {
+            let target = match (roll, rng.below(3)) {
+                (7, 0) => FreezeTarget::Account { account },
+                (7, _) => FreezeTarget::Pledge { pledge },
+                _ => FreezeTarget::Tonnes { account, instrument, quantity },
+            };
+            let court = "x".to_owned();
+            Command::Freeze(FreezeCommand::Impose { target, court, document })
+        }
     }
 }
 

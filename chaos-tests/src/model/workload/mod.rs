@@ -11,9 +11,14 @@ mod control;
 mod day_faults;
 mod day_steps;
 mod faults;
+mod freezes;
 mod hostile;
+mod inclusive;
 mod market;
 mod market_faults;
+mod pledge_faults;
+mod pledges;
+mod repo;
 mod trade_faults;
 mod trades;
 
@@ -100,11 +105,23 @@ impl Workload {
         if model.days.is_empty() && self.requests < 120 {
             return self.market_call(model);
         }
-        let roll = self.rng.below(100);
-        let fault = if roll < 18 { self.fault(model) } else { None };
+        let roll = self.rng.below(107);
+        let fault = match roll {
+            0..4 => self.pledge_fault(model),
+            4..18 => self.fault(model),
+            _ => None,
+        };
         match fault {
             Some(asked) => asked,
             None if (18..23).contains(&roll) => self.control_call(model),
+            None if (29..34).contains(&roll) => match self.repo_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
+            None if (23..29).contains(&roll) => match self.inclusive_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
             None if roll < 43 => self.market_call(model),
             None if roll < 55 => match self.cash_call(model) {
                 Some(asked) => asked,
@@ -114,7 +131,11 @@ impl Workload {
                 Some(asked) => asked,
                 None => self.day_call(model),
             },
-            None if roll < 69 => match self.compliance_call(model) {
+            None if roll >= 100 => match self.compliance_call(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
+            None if roll < 76 => match self.pledge_call(model) {
                 Some(asked) => asked,
                 None => self.day_call(model),
             },

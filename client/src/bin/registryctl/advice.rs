@@ -151,6 +151,24 @@ fn for_reason(reason: &str, asked: &Asked) -> &'static str {
             "see what stands: `cash reconciliation`",
             ASK_REGISTRY,
         ),
+        "UNKNOWN_PLEDGE" => "see which there are: `pledge list`",
+        "STALE_VERSION"
+        | "PLEDGE_NOT_ACTIVE"
+        | "COVER_BELOW_CONTRACT"
+        | "RELEASE_EXCEEDS_PLEDGED"
+        | "SUBSTITUTION_OPEN"
+        | "NO_SUBSTITUTION"
+        | "OVER_DISPOSAL" => "see where it stands, with its version: `pledge verify`",
+        "PRICE_STALE" => asked.either(
+            DAYS,
+            "see the last settled close: `instrument list`",
+            "see the last settled close: `price list`",
+        ),
+        "COURT_STAY" | "ACCOUNT_FROZEN" | "UNKNOWN_FREEZE" => asked.either(
+            &["registry", "auditor", "firm"],
+            "see what a court froze: `freeze list`",
+            ASK_REGISTRY,
+        ),
         "RESERVE_EXHAUSTED" => "fill the reserve up: `cash reserve fund`",
         "RESERVE_NOT_NEEDED" => "the money is there: `day retry-held`",
         "UNKNOWN_PROVINCE" | "OTHER_PROVINCE" | "PROVINCE_TAKEN" | "PROVINCE_MISSING" => asked
@@ -166,10 +184,27 @@ fn for_reason(reason: &str, asked: &Asked) -> &'static str {
         "OVER_SURRENDER" | "CCER_SHARE" => "see what is still owed: `compliance obligation`",
         "UNKNOWN_SURRENDER" | "SURRENDER_CLOSED" => "see what waits: `compliance surrenders`",
         "CARRY_OVER_LIMIT" => "see what was carried over: `compliance carry-overs`",
+        "PERIOD_REVERSED" => "exchange the two ends of the period",
+        "POSITION_AHEAD" | "POSITION_BEFORE_RECORDS" => {
+            "choose a position between the registry's first event and now"
+        }
         "MESSAGE_TOO_LARGE" => match asked.task {
             Task::Submit | Task::SettleDay => "send smaller chunks: --chunk-trades",
             _ => "send less at once",
         },
+        "UNKNOWN_PLATFORM" | "QUOTA_EXCEEDED" | "BATCH_OUT_OF_ORDER" => asked.either(
+            &["registry", "auditor", "platform"],
+            "see what stands: `inclusive platforms`; the registry grants more with `inclusive quota`",
+            ASK_REGISTRY,
+        ),
+        "UNKNOWN_REPO" | "NOT_REPO_PARTY" | "REPO_STATE" | "REPO_EXPIRED" | "RETURN_NOT_DUE"
+        | "TOO_MANY_REPOS" => "see where it stands: `repo list`",
+        "RETURN_DATE_PASSED" => "propose one with a later return date: `repo propose`",
+        "UNKNOWN_INCLUSIVE_ACCOUNT" => "open it first: `inclusive load`",
+        "INSUFFICIENT_GRAMS" => "see what is there: `inclusive get`",
+        "UNKNOWN_VOUCHER" | "VOUCHER_REDEEMED" | "VOUCHER_EXPIRED" => {
+            "see where it stands: `inclusive vouchers`"
+        }
         _ => "docs/errors.md explains the reason code",
     }
 }

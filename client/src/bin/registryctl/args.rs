@@ -4,13 +4,25 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{
-    account::AccountCommand, audit::Audit, bank::BankCommand, bank::CashCommand,
-    cluster::ClusterCommand, compliance::ComplianceCommand, control::ControlCommand,
-    day::DayCommand, events::EventsCommand, generate::GenerateDay, generate::GeneratePopulation,
-    instrument::InstrumentCommand, journal::JournalCommand, load::LoadPopulation, pki::PkiCommand,
-    price::PriceCommand, settle_day::SettleDay,
-};
+use crate::commands::account::AccountCommand;
+use crate::commands::audit::Audit;
+use crate::commands::bank::{BankCommand, CashCommand};
+use crate::commands::cluster::ClusterCommand;
+use crate::commands::compliance::ComplianceCommand;
+use crate::commands::control::ControlCommand;
+use crate::commands::day::DayCommand;
+use crate::commands::events::EventsCommand;
+use crate::commands::generate::{GenerateDay, GeneratePopulation};
+use crate::commands::inclusive::InclusiveCommand;
+use crate::commands::instrument::InstrumentCommand;
+use crate::commands::journal::JournalCommand;
+use crate::commands::load::LoadPopulation;
+use crate::commands::pki::PkiCommand;
+use crate::commands::pledge::{FreezeCommand, PledgeCommand};
+use crate::commands::price::PriceCommand;
+use crate::commands::query::QueryCommand;
+use crate::commands::repo::RepoCommand;
+use crate::commands::settle_day::SettleDay;
 use crate::output::Format;
 
 /// Command line of the two-city carbon registry.
@@ -93,6 +105,12 @@ pub(crate) enum Command {
     /// Commands that need two people: list, approve, decline (registry).
     #[command(subcommand)]
     Control(ControlCommand),
+    /// Pledges to banks, recognised in both cities (firm, bank, registry, exchange).
+    #[command(subcommand)]
+    Pledge(PledgeCommand),
+    /// Freezes by courts (registry).
+    #[command(subcommand)]
+    Freeze(FreezeCommand),
     /// Instruments and issuance (registry).
     #[command(subcommand)]
     Instrument(InstrumentCommand),
@@ -106,6 +124,9 @@ pub(crate) enum Command {
     /// The price board.
     #[command(subcommand)]
     Price(PriceCommand),
+    /// Overviews, statements, what was, who holds what (each role its own).
+    #[command(subcommand)]
+    Query(QueryCommand),
     /// The journal: every change, its size and root, and all of it in a file (registry, auditor).
     #[command(subcommand)]
     Journal(JournalCommand),
@@ -115,6 +136,12 @@ pub(crate) enum Command {
     /// Add up everything that ever changed and compare it with what the registry holds
     /// (registry, auditor); exit code 7 when the books are broken.
     Audit(Audit),
+    /// Grams of persons: platforms, accounts, credits, vouchers (platform, bank, registry).
+    #[command(subcommand)]
+    Inclusive(InclusiveCommand),
+    /// Repos: a title transfer with a dated return leg (firm, registry, exchange).
+    #[command(subcommand)]
+    Repo(RepoCommand),
     /// Make sample firms and their holdings.
     GeneratePopulation(GeneratePopulation),
     /// Make a day's trades from its published figures.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use registry_client::proto::Consistency;
 use registry_client::{
-    BankClient, Cluster, Connector, ExchangeClient, Identity, OperatorClient, ReadClient,
-    RegistryClient,
+    BankClient, Cluster, Connector, ExchangeClient, FirmClient, Identity, OperatorClient,
+    PlatformClient, ReadClient, RegistryClient, RepoClient,
 };
 
 use crate::args::Global;
@@ -24,6 +24,18 @@ impl Global {
 
     pub(crate) fn bank(&self) -> Result<BankClient> {
         Ok(BankClient::new(self.connector()?))
+    }
+
+    pub(crate) fn firm(&self) -> Result<FirmClient> {
+        Ok(FirmClient::new(self.connector()?))
+    }
+
+    pub(crate) fn platform(&self) -> Result<PlatformClient> {
+        Ok(PlatformClient::new(self.connector()?))
+    }
+
+    pub(crate) fn repos(&self) -> Result<RepoClient> {
+        Ok(RepoClient::new(self.connector()?))
     }
 
     pub(crate) fn operator(&self) -> Result<OperatorClient> {

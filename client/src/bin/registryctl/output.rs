@@ -232,8 +232,14 @@ fn table() -> Table {
 }
 
 /// Moments: JSON has the ledger's milliseconds, people get Beijing time.
-const MOMENTS: [&str; 5] =
-    ["ledger_time_ms", "topup_deadline_ms", "traded_at_ms", "requested_at_ms", "reported_at_ms"];
+const MOMENTS: [&str; 6] = [
+    "ledger_time_ms",
+    "topup_deadline_ms",
+    "traded_at_ms",
+    "requested_at_ms",
+    "reported_at_ms",
+    "expires_at_ms",
+];
 
 /// A name and its value as an error tells them.
 pub(crate) fn line(key: &str, value: &str) -> String {

@@ -5,7 +5,10 @@ use crate::commands::account::AccountCommand;
 use crate::commands::bank::{BankCommand, CashCommand};
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
+use crate::commands::inclusive::InclusiveCommand;
 use crate::commands::instrument::InstrumentCommand;
+use crate::commands::pledge::FreezeCommand;
+use crate::commands::repo::RepoCommand;
 use crate::exit::Usage;
 
 /// A job as far as errors are concerned.
@@ -39,6 +42,7 @@ impl Task {
             | Command::Journal(_)
             | Command::Events(_)
             | Command::Audit(_)
+            | Command::Query(_)
             | Command::Account(AccountCommand::Get(_) | AccountCommand::List(_))
             | Command::Bank(BankCommand::List)
             | Command::Cash(
@@ -47,6 +51,8 @@ impl Task {
                 | CashCommand::Instructions(_),
             )
             | Command::Instrument(InstrumentCommand::List) => Self::Read,
+            Command::Pledge(pledge) if pledge.is_read() => Self::Read,
+            Command::Freeze(FreezeCommand::List(_)) => Self::Read,
             Command::Account(AccountCommand::Load(_)) | Command::LoadPopulation(_) => Self::Load,
             Command::Compliance(command) if command.is_read() => Self::Read,
             Command::Compliance(_) => Self::Write,
@@ -55,7 +61,21 @@ impl Task {
             | Command::Bank(_)
             | Command::Cash(_)
             | Command::Control(_)
+            | Command::Pledge(_)
+            | Command::Freeze(_)
             | Command::Instrument(_) => Self::Write,
+            Command::Inclusive(command) => match command {
+                InclusiveCommand::Load(_) | InclusiveCommand::Credit(_) => Self::Load,
+                InclusiveCommand::Get(_)
+                | InclusiveCommand::Accounts(_)
+                | InclusiveCommand::Platforms(_)
+                | InclusiveCommand::Vouchers(_) => Self::Read,
+                InclusiveCommand::Quota(_)
+                | InclusiveCommand::Burn(_)
+                | InclusiveCommand::Redeem(_) => Self::Write,
+            },
+            Command::Repo(RepoCommand::List(_)) => Self::Read,
+            Command::Repo(_) => Self::Write,
             Command::Price(_) => Self::Prices,
             Command::SettleDay(_) => Self::SettleDay,
             Command::Day(day) => match day {

@@ -88,8 +88,9 @@ fn small_values_have_their_bounds() {
     refused::<PositionPart>(&[7], "no PositionPart");
     refused::<GoodsPot>(&[2], "no GoodsPot");
     refused::<CashPart>(&[0], "no CashPart");
-    refused::<CashPot>(&[7], "no CashPot");
-    refused::<TradeMark>(&[9], "no TradeMark");
+    refused::<CashPot>(&[8], "no CashPot");
+    refused::<TradeMark>(&[13], "no TradeMark");
+    refused::<FreePart>(&[3], "no FreePart");
     refused::<HolderKind>(&[4], "no HolderKind");
     for value in [0, 1, -1, 63, -64, 64, i64::MAX, i64::MIN] {
         let mut bytes = Vec::new();

@@ -57,6 +57,7 @@ fn held() -> Held {
         deposited_yuan: format_fen(deposited),
         interbank_yuan: format_fen(interbank),
         withdrawn_yuan: format_fen(0),
+        proceeds_yuan: format_fen(0),
     };
     let paid = 430_000 + 3 * 430_600;
     let instrument = wire::Instrument {

@@ -18,7 +18,7 @@ use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
 use crate::types::{AccountId, BankId, Date, Fen, LedgerTime};
 
-pub use instructions::{PaymentInstructions, PaymentLine};
+pub use instructions::{PaymentDay, PaymentInstructions, PaymentLine};
 pub(crate) use withdrawal::OpenWithdrawals;
 pub use withdrawal::{OPEN_WITHDRAWALS_LIMIT, WithdrawalFilter};
 
@@ -86,14 +86,14 @@ impl Ledger {
         self.banks.get(bank).map(|bank| bank.pots).unwrap_or_default()
     }
 
-    fn set_pots(&mut self, bank: BankId, pots: Pots) {
+    pub(crate) fn set_pots(&mut self, bank: BankId, pots: Pots) {
         self.touch(RecordKey::Pots(bank));
         if let Some(bank) = self.banks.get_mut(bank) {
             bank.pots = pots;
         }
     }
 
-    fn set_cash(&mut self, account: AccountId, bank: BankId, balance: CashBalance) {
+    pub(crate) fn set_cash(&mut self, account: AccountId, bank: BankId, balance: CashBalance) {
         self.touch(RecordKey::Balances(account));
         if let Some(holder) = self.balances_mut(account) {
             holder.set_cash(bank, balance);
@@ -110,6 +110,7 @@ impl Ledger {
         let balance = self.known_balances(account, "account_id")?.cash(bank);
         self.known_bank(bank, "bank_id")?;
         positive_amount(amount)?;
+        self.require_unfrozen(account, "account_id")?;
         if balance.available < amount {
             return Err(Rejection::new(
                 Reason::InsufficientCash,
@@ -155,31 +156,41 @@ pub(crate) fn positive_amount(amount: Fen) -> Result<(), Rejection> {
 }
 
 /// All money of the market fits one number, so neither of these is ever refused.
-fn plus(amount: Fen, more: Fen) -> Result<Fen, Rejection> {
+pub(crate) fn plus(amount: Fen, more: Fen) -> Result<Fen, Rejection> {
     amount.checked_add(more).ok_or_else(|| overflow(AMOUNT))
 }
 
-fn minus(amount: Fen, less: Fen) -> Result<Fen, Rejection> {
+pub(crate) fn minus(amount: Fen, less: Fen) -> Result<Fen, Rejection> {
     amount.checked_sub(less).ok_or_else(|| overflow(AMOUNT))
 }
 
 /// More money in a part of an account's balance.
-fn more_in(account: AccountId, bank: BankId, position: CashPosition, amount: Fen) -> Posting {
+pub(crate) fn more_in(
+    account: AccountId,
+    bank: BankId,
+    position: CashPosition,
+    amount: Fen,
+) -> Posting {
     Posting::Cash { account, bank, position, amount }
 }
 
 /// Less of it.
-fn less_in(account: AccountId, bank: BankId, position: CashPosition, amount: Fen) -> Posting {
+pub(crate) fn less_in(
+    account: AccountId,
+    bank: BankId,
+    position: CashPosition,
+    amount: Fen,
+) -> Posting {
     more_in(account, bank, position, negative(amount))
 }
 
 /// More money in a pot.
-fn into_pot(bank: BankId, pot: CashPot, amount: Fen) -> Posting {
+pub(crate) fn into_pot(bank: BankId, pot: CashPot, amount: Fen) -> Posting {
     Posting::CashPot { bank, pot, amount }
 }
 
 /// Less of it.
-fn out_of_pot(bank: BankId, pot: CashPot, amount: Fen) -> Posting {
+pub(crate) fn out_of_pot(bank: BankId, pot: CashPot, amount: Fen) -> Posting {
     into_pot(bank, pot, negative(amount))
 }
 

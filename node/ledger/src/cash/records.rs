@@ -4,22 +4,8 @@ use super::{OpenWithdrawal, Pots, ReportedBalance};
 use crate::codec::{Problem, Reader, Writer};
 use crate::ledger::Ledger;
 use crate::records::FORMAT;
-use crate::stored::Stored;
+use crate::stored::{Stored, stored_struct};
 use crate::types::{AccountId, BankId, Fen};
-
-macro_rules! stored_struct {
-    ($name:ident: $($field:ident),+) => {
-        impl Stored for $name {
-            fn write(&self, writer: &mut Writer) {
-                $(self.$field.write(writer);)+
-            }
-
-            fn read(reader: &mut Reader<'_>) -> Result<Self, Problem> {
-                Ok(Self { $($field: Stored::read(reader)?,)+ })
-            }
-        }
-    };
-}
 
 stored_struct!(Pots: fees, reserve, suspense, withdrawn);
 stored_struct!(ReportedBalance: as_of, balance, reported_at);

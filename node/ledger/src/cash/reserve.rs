@@ -1,6 +1,8 @@
 //! The settlement risk reserve (结算风险准备金): it pays what the buyer of a held
 //! trade lacks, so that the seller need not wait, and the buyer owes it.
 
+use std::ops::Bound;
+
 use super::{AMOUNT, Pots, into_pot, less_in, minus, more_in, out_of_pot, plus};
 use crate::amount::format_yuan;
 use crate::bank::from_outside;
@@ -9,6 +11,7 @@ use crate::ledger::Ledger;
 use crate::receipt::{CashBalance, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::settlement::delivery::Help;
 use crate::text;
 use crate::types::{
     AccountId, BankId, Date, DayState, Fen, HeldReason, Trade, TradeNumber, TradeStatus,
@@ -18,6 +21,16 @@ impl Ledger {
     /// What accounts owe the reserve, by account and bank.
     pub fn claims(&self) -> impl Iterator<Item = (AccountId, BankId, Fen)> {
         self.claims.iter().map(|((account, bank), claim)| (*account, *bank, *claim))
+    }
+
+    /// The same from the one behind an account and a bank.
+    pub fn claims_after(
+        &self,
+        account: AccountId,
+        bank: BankId,
+    ) -> impl Iterator<Item = (AccountId, BankId, Fen)> {
+        let behind = (Bound::Excluded((account, bank)), Bound::Unbounded);
+        self.claims.range(behind).map(|((account, bank), claim)| (*account, *bank, *claim))
     }
 
     pub(crate) fn fund_reserve(
@@ -48,7 +61,8 @@ impl Ledger {
         text::check_line(document, "document")?;
         let (account, bank) = (trade.buyer, trade.buyer_bank);
         let (pots, shortfall) = self.reserve_for(&trade)?;
-        let legs = self.legs_with(&trade, shortfall).map_err(|short| cannot(&trade, short))?;
+        let help = Help { credit: shortfall, ..Help::default() };
+        let legs = self.legs_with(&trade, help).map_err(|short| cannot(&trade, short))?;
         let claim = plus(self.claim(account, bank), shortfall)?;
 
         self.set_pots(bank, pots);
@@ -134,6 +148,12 @@ impl Ledger {
                 TradeStatus::Held(HeldReason::GoodsShort) => {
                     refuse(Reason::GoodsShort, "is held for goods, which no money replaces, on")
                 }
+                TradeStatus::Held(HeldReason::Pledged) => {
+                    refuse(Reason::Pledged, "is held for tonnes that are pledged on")
+                }
+                TradeStatus::Held(HeldReason::AccountFrozen) => {
+                    refuse(Reason::AccountFrozen, "is held because of a court's freeze on")
+                }
                 TradeStatus::Accepted
                 | TradeStatus::Delivered
                 | TradeStatus::Failed(_)
@@ -182,10 +202,18 @@ fn cannot(trade: &Trade, short: HeldReason) -> Rejection {
     let reason = match short {
         HeldReason::GoodsShort => Reason::GoodsShort,
         HeldReason::CashShort => Reason::CashShort,
+        HeldReason::AccountFrozen => Reason::AccountFrozen,
+        HeldReason::Pledged => Reason::Pledged,
     };
-    let message = format!(
-        "trade {}: account {} has less than {} t of {} to trade",
-        trade.number.0, trade.seller.0, trade.quantity.0, trade.instrument
-    );
+    let message = match short {
+        HeldReason::AccountFrozen => format!(
+            "trade {}: a court froze account {} or {}, or the tonnes",
+            trade.number.0, trade.seller.0, trade.buyer.0
+        ),
+        HeldReason::GoodsShort | HeldReason::CashShort | HeldReason::Pledged => format!(
+            "trade {}: account {} has less than {} t of {} to trade",
+            trade.number.0, trade.seller.0, trade.quantity.0, trade.instrument
+        ),
+    };
     Rejection::new(reason, "trade_number", message)
 }

@@ -19,6 +19,7 @@ impl Ledger {
         reason: &str,
     ) -> Result<Receipt, Rejection> {
         let holding = self.registered(account, instrument, quantity)?;
+        self.require_unfrozen(account, "account_id")?;
         text::check_line(beneficiary, "beneficiary")?;
         text::check_line(reason, "reason")?;
         let after = Holding { registered: minus(holding.registered, quantity)?, ..holding };

@@ -48,6 +48,7 @@ impl Ledger {
         };
         let (account, from, to, quantity) = (*account, *from, *to, *quantity);
         let before = self.known_balances(account, "account_id")?;
+        self.require_unfrozen(account, "account_id")?;
         let (old, new) = (before.holding(from), before.holding(to));
         self.known_instrument(from, "from_instrument")?;
         let mut minted = *self.known_instrument(to, "to_instrument")?;

@@ -25,6 +25,7 @@ impl Ledger {
         quantity: Quantity,
     ) -> Result<Receipt, Rejection> {
         let province = self.province_of_firm(account, "account_id")?;
+        self.require_unfrozen(account, "account_id")?;
         let holding = self.registered(account, instrument, quantity)?;
         check_vintage(year, instrument)?;
         let Some(line) = self.compliance.years.get(&(year, account)).copied() else {

@@ -30,6 +30,10 @@ impl Ledger {
             let message = format!("account {} would give to itself", from.0);
             return Err(Rejection::new(Reason::SelfTransfer, "to_account_id", message));
         }
+        // A court may order what it keeps the holder from doing.
+        if cause != TransferCause::Court {
+            self.require_unfrozen(from, FROM)?;
+        }
         let moved = match part {
             Some((instrument, quantity)) => {
                 self.registered(from, instrument, quantity).map_err(inside)?;

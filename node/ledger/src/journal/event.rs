@@ -2,11 +2,15 @@
 
 use crate::codec::{CorruptRecord, Problem, Reader, Writer};
 use crate::compliance::{AllocationKind, ComplianceYear, ProvinceCode, TransferCause};
+use crate::freeze::FreezeTarget;
+use crate::inclusive::{Grams, InclusiveAccountId, PlatformId, VoucherId};
 use crate::journal::posting::Posting;
+use crate::pledge::{PledgeRef, PledgeTerms, Substitution};
+use crate::repo::{RepoId, RepoTerms};
 use crate::stored::{Stored, stored_enum};
 use crate::types::{
-    AccountId, AccountKind, BankId, Date, Fen, InstrumentCode, LedgerTime, Price, ProposalId,
-    Quantity, Trade, TradeNumber, TradeStatus,
+    AccountId, AccountKind, BankId, Date, Fen, FreePosition, FreezeId, HeldReason, InstrumentCode,
+    LedgerTime, PledgeId, Price, ProposalId, Quantity, Trade, TradeNumber, TradeStatus,
 };
 
 /// First byte of an event.
@@ -257,6 +261,179 @@ stored_enum! {
             /// Its number.
             proposal: ProposalId,
         }
+        /// A pledgor offered tonnes; they are held.
+        PledgeProposed = 40 {
+            /// Its number.
+            pledge: PledgeId,
+            /// Whose tonnes.
+            pledgor: AccountId,
+            /// To whom.
+            pledgee: BankId,
+            /// Of what.
+            instrument: InstrumentCode,
+            /// How many.
+            quantity: Quantity,
+            /// Where they came from.
+            from: FreePosition,
+            /// The contract.
+            terms: Box<PledgeTerms>,
+            /// Until when it can be accepted.
+            expires_at: LedgerTime,
+        }
+        /// The pledgee agreed.
+        PledgeAccepted = 41 {
+            /// Which.
+            pledge: PledgeRef,
+        }
+        /// One of the two said no, or a court's freeze came first.
+        PledgeDeclined = 42 {
+            /// Which.
+            pledge: PledgeRef,
+        }
+        /// Nobody accepted it in time.
+        PledgeExpired = 43 {
+            /// Which.
+            pledge: PledgeRef,
+        }
+        /// Recognised from now on.
+        PledgeActivated = 44 {
+            /// Which.
+            pledge: PledgeRef,
+            /// Reference in the movable-property registration.
+            filing_reference: String,
+        }
+        /// The pledgor pledged more.
+        PledgeAdded = 45 {
+            /// Which.
+            pledge: PledgeRef,
+            /// How many tonnes more.
+            quantity: Quantity,
+        }
+        /// Tonnes went back to the pledgor.
+        PledgeReleased = 46 {
+            /// Which.
+            pledge: PledgeRef,
+            /// How many.
+            quantity: Quantity,
+            /// What it still holds; with nothing left it has ended.
+            left: Quantity,
+            /// Reference of a court's order; empty when the pledgee released it.
+            document: String,
+        }
+        /// The settled close is below the warning line.
+        MarginCalled = 47 {
+            /// Which.
+            pledge: PledgeRef,
+            /// The close.
+            price: Price,
+            /// Its day.
+            date: Date,
+            /// Until when it can be cured.
+            cure_deadline: LedgerTime,
+        }
+        /// Cured by more tonnes or by the price.
+        MarginCured = 48 {
+            /// Which.
+            pledge: PledgeRef,
+            /// The close that it was held against.
+            price: Price,
+            /// Its day.
+            date: Date,
+        }
+        /// The pledgee declared the default.
+        PledgeDefaulted = 49 {
+            /// Which.
+            pledge: PledgeRef,
+            /// What is owed.
+            claim: Fen,
+            /// Hash of the evidence.
+            evidence_sha256: [u8; 32],
+        }
+        /// The tonnes may be sold.
+        PledgeEnforcing = 50 {
+            /// Which.
+            pledge: PledgeRef,
+            /// Reference of the agreement or the judgment.
+            document: String,
+        }
+        /// Pledged tonnes were sold: the next event settles the trade.
+        PledgedSold = 51 {
+            /// Which.
+            pledge: PledgeRef,
+            /// The trade's day.
+            date: Date,
+            /// The trade.
+            trade: TradeNumber,
+            /// How many tonnes.
+            quantity: Quantity,
+            /// What the pledge still holds.
+            left: Quantity,
+        }
+        /// The pledgee got its part of what the sale has brought.
+        ProceedsPaid = 52 {
+            /// Which.
+            pledge: PledgeRef,
+            /// How much.
+            amount: Fen,
+            /// Whether the pledge has ended; what was left of it went back.
+            disposed: bool,
+        }
+        /// The pledgor offered other tonnes; they are held.
+        SubstitutionOffered = 53 {
+            /// For which.
+            pledge: PledgeRef,
+            /// What was offered.
+            substitution: Box<Substitution>,
+        }
+        /// The pledgee took the other tonnes; the first ones went back.
+        Substituted = 54 {
+            /// Which.
+            pledge: PledgeRef,
+            /// What went back.
+            instrument: InstrumentCode,
+            /// How many tonnes.
+            quantity: Quantity,
+        }
+        /// The other tonnes went back.
+        SubstitutionEnded = 55 {
+            /// For which.
+            pledge: PledgeRef,
+        }
+        /// A pledgee took proceeds out of the market.
+        ProceedsTaken = 56 {}
+        /// A court's freeze began.
+        Frozen = 57 {
+            /// Its number.
+            freeze: FreezeId,
+            /// What is frozen.
+            target: FreezeTarget,
+            /// Whose it is.
+            account: AccountId,
+            /// Which court.
+            court: String,
+            /// Reference of its order.
+            document: String,
+            /// Pledges under its stay.
+            stayed: Vec<PledgeRef>,
+        }
+        /// A freeze was lifted.
+        FreezeLifted = 58 {
+            /// Which.
+            freeze: FreezeId,
+            /// Whose it was.
+            account: AccountId,
+            /// Reference of the order.
+            document: String,
+            /// Pledges that were under its stay.
+            stayed: Vec<PledgeRef>,
+        }
+        /// Until when an instrument can meet obligations.
+        UsableUntilSet = 59 {
+            /// Which.
+            instrument: InstrumentCode,
+            /// The last day; none when that is open.
+            usable_until: Option<Date>,
+        }
         /// An account's money waits to leave the market.
         WithdrawalRequested = 60 {
             /// The withdrawal's number.
@@ -424,6 +601,140 @@ stored_enum! {
             /// Of the document.
             document_sha256: [u8; 32],
         }
+
+        /// A platform may credit more to its persons.
+        InclusiveQuotaGranted = 120 {
+            /// Which; its first quota admits it.
+            platform: PlatformId,
+            /// Its name in certificates.
+            name: String,
+            /// How much more.
+            grams: Grams,
+            /// Reference of the decision.
+            document: String,
+        }
+        /// Persons got accounts.
+        InclusiveAccountsOpened = 121 {
+            /// Whose persons.
+            platform: PlatformId,
+            /// Number of the first account; the others follow.
+            first: InclusiveAccountId,
+            /// How many.
+            count: u32,
+            /// SHA-256 over the persons' ids, 16 bytes each.
+            owners_sha256: [u8; 32],
+        }
+        /// Persons were credited.
+        InclusiveCredited = 122 {
+            /// Whose persons.
+            platform: PlatformId,
+            /// Number of the batch.
+            batch: u64,
+            /// How many lines.
+            count: u32,
+            /// Their sum.
+            grams: Grams,
+            /// Over the lines, see `docs/formats.md`.
+            lines_sha256: [u8; 32],
+        }
+        /// A person's grams were burned for good into a voucher.
+        VoucherIssued = 123 {
+            /// Its number.
+            voucher: VoucherId,
+            /// Whose grams.
+            account: InclusiveAccountId,
+            /// Whose person.
+            platform: PlatformId,
+            /// Where it counts.
+            bank: BankId,
+            /// What was burned.
+            grams: Grams,
+            /// What it is worth.
+            amount: Fen,
+            /// From then on it cannot be redeemed.
+            expires_at: LedgerTime,
+        }
+        /// Its bank took a voucher.
+        VoucherRedeemed = 124 {
+            /// Which.
+            voucher: VoucherId,
+            /// Where.
+            bank: BankId,
+        }
+        /// Vouchers had their time.
+        VouchersExpired = 125 {
+            /// In the order of their ends.
+            vouchers: Vec<VoucherId>,
+        }
+        /// A seller offered a repo.
+        RepoProposed = 130 {
+            /// Its number.
+            repo: RepoId,
+            /// The contract.
+            terms: RepoTerms,
+            /// From then on the buyer cannot accept.
+            expires_at: LedgerTime,
+        }
+        /// The buyer accepted, and the opening leg was delivered.
+        RepoOpened = 131 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
+        /// A party said no before the opening.
+        RepoDeclined = 132 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// Why.
+            reason: String,
+        }
+        /// The return leg was delivered.
+        RepoReturned = 133 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
+        /// The return fell due and could not be delivered; its grace runs.
+        RepoReturnMissed = 134 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// What was short.
+            reason: HeldReason,
+        }
+        /// The grace is over and the return could not be delivered.
+        RepoFailed = 135 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+            /// What was short.
+            reason: HeldReason,
+        }
+        /// The buyer did not answer in time.
+        RepoExpired = 136 {
+            /// Which.
+            repo: RepoId,
+            /// Who sold.
+            seller: AccountId,
+            /// Who bought.
+            buyer: AccountId,
+        }
     }
 }
 
@@ -440,6 +751,22 @@ pub enum Subject {
     Bank(BankId),
     /// One settlement day.
     Day(Date),
+    /// One pledge.
+    Pledge(PledgeId),
+    /// Everything pledged to one bank.
+    Pledgee(BankId),
+    /// Trades of a day that were taken together, from this place on.
+    PlacesTaken(Date, u64),
+    /// Trades of a day that were tried together, from this place on.
+    PlacesTried(Date, u64),
+    /// Single trades of one account.
+    TradesOf(AccountId),
+    /// One trade.
+    Trade(Date, TradeNumber),
+    /// One platform of the inclusive-platform instrument.
+    Platform(PlatformId),
+    /// One repo.
+    Repo(RepoId),
 }
 
 impl Event {
@@ -502,15 +829,53 @@ impl Event {
                 }
             }
         }
+        if let What::DayClosed { closes, .. } = &self.what {
+            subjects.extend(closes.iter().map(|(instrument, _)| Subject::Instrument(*instrument)));
+        }
         subjects.sort_unstable();
         subjects.dedup();
         subjects
     }
 }
 
+impl PledgeRef {
+    fn subjects(&self) -> [Subject; 3] {
+        [Subject::Pledge(self.id), Subject::Account(self.pledgor), Subject::Pledgee(self.pledgee)]
+    }
+}
+
 impl What {
     fn subjects(&self) -> Vec<Subject> {
         match *self {
+            Self::PledgeProposed { pledge: id, pledgor, pledgee, .. } => {
+                PledgeRef { id, pledgor, pledgee }.subjects().to_vec()
+            }
+            Self::PledgeAccepted { pledge }
+            | Self::PledgeDeclined { pledge }
+            | Self::PledgeExpired { pledge }
+            | Self::PledgeActivated { pledge, .. }
+            | Self::PledgeAdded { pledge, .. }
+            | Self::PledgeReleased { pledge, .. }
+            | Self::MarginCalled { pledge, .. }
+            | Self::MarginCured { pledge, .. }
+            | Self::PledgeDefaulted { pledge, .. }
+            | Self::PledgeEnforcing { pledge, .. }
+            | Self::ProceedsPaid { pledge, .. }
+            | Self::SubstitutionOffered { pledge, .. }
+            | Self::Substituted { pledge, .. }
+            | Self::SubstitutionEnded { pledge } => pledge.subjects().to_vec(),
+            Self::PledgedSold { pledge, date, .. } => {
+                let mut subjects = pledge.subjects().to_vec();
+                subjects.push(Subject::Day(date));
+                subjects
+            }
+            Self::Frozen { account, ref stayed, .. }
+            | Self::FreezeLifted { account, ref stayed, .. } => {
+                let mut subjects = vec![Subject::Account(account)];
+                subjects.extend(stayed.iter().flat_map(PledgeRef::subjects));
+                subjects
+            }
+            Self::UsableUntilSet { instrument, .. } => vec![Subject::Instrument(instrument)],
             Self::AccountOpened { account, .. } => vec![Subject::Account(account)],
             Self::AccountsLoaded { first, count, .. } => vec![Subject::Accounts(first, count)],
             Self::BankOpened { bank, .. } => vec![Subject::Bank(bank)],
@@ -543,6 +908,7 @@ impl What {
             | Self::Declined { .. }
             | Self::ProposalWithdrawn { .. }
             | Self::ProposalExpired { .. }
+            | Self::ProceedsTaken {}
             | Self::WithdrawalRequested { .. }
             | Self::WithdrawalConfirmed { .. }
             | Self::WithdrawalRejected { .. }
@@ -564,6 +930,28 @@ impl What {
             | Self::CarriedOver { .. }
             | Self::UnitsCancelled { .. }
             | Self::Transferred { .. } => Vec::new(),
+            Self::InclusiveQuotaGranted { platform, .. }
+            | Self::InclusiveAccountsOpened { platform, .. }
+            | Self::InclusiveCredited { platform, .. } => vec![Subject::Platform(platform)],
+            Self::VoucherIssued { platform, bank, .. } => {
+                vec![Subject::Bank(bank), Subject::Platform(platform)]
+            }
+            Self::VoucherRedeemed { bank, .. } => vec![Subject::Bank(bank)],
+            Self::VouchersExpired { .. } => Vec::new(),
+            Self::RepoProposed { repo, ref terms, .. } => vec![
+                Subject::Account(terms.seller),
+                Subject::Account(terms.buyer),
+                Subject::Instrument(terms.instrument),
+                Subject::Repo(repo),
+            ],
+            Self::RepoOpened { repo, seller, buyer }
+            | Self::RepoDeclined { repo, seller, buyer, .. }
+            | Self::RepoReturned { repo, seller, buyer }
+            | Self::RepoReturnMissed { repo, seller, buyer, .. }
+            | Self::RepoFailed { repo, seller, buyer, .. }
+            | Self::RepoExpired { repo, seller, buyer } => {
+                vec![Subject::Account(seller), Subject::Account(buyer), Subject::Repo(repo)]
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! state; the events themselves go to the store and are not kept in memory.
 
 mod event;
+mod index;
 mod posting;
 mod tree;
 
@@ -111,7 +112,8 @@ impl Ledger {
             }
             let bytes = event.to_bytes();
             self.journal.tree.push(leaf_hash(&bytes));
-            let subjects = event.subjects();
+            let mut subjects = event.subjects();
+            subjects.extend(self.trade_subjects(&event.what));
             self.journal.sealed.push(SealedEvent { ordinal: event.ordinal, bytes, subjects });
         }
     }

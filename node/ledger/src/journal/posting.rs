@@ -69,10 +69,13 @@ pub enum CashPot {
     Suspense,
     /// Paid out of the market.
     Withdrawn,
+    /// What sales of pledged tonnes have brought the bank as their pledgee.
+    Proceeds,
 }
 
 stored_numbers!(CashPot, "pot of cash":
-    Deposited = 1, Interbank = 2, Fees = 3, Reserve = 4, Suspense = 5, Withdrawn = 6);
+    Deposited = 1, Interbank = 2, Fees = 3, Reserve = 4, Suspense = 5, Withdrawn = 6,
+    Proceeds = 7);
 
 stored_enum! {
     /// One line of an event: more, or with a minus less, of something somewhere.

@@ -2,6 +2,7 @@
 
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::command::Request;
+use crate::inclusive::InclusiveReceipt;
 use crate::receipt::{Answer, DaySummary, Receipt, TradeResult};
 use crate::records::FORMAT;
 use crate::records::days::{
@@ -125,6 +126,25 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             writer.raw(content_sha256);
             writer.i64(expires_at.0);
         }
+        Receipt::Pledge { pledge, state, version, quantity } => {
+            writer.u8(20);
+            pledge.write(writer);
+            state.write(writer);
+            version.write(writer);
+            quantity.write(writer);
+        }
+        Receipt::Proceeds { bank, left } => {
+            writer.u8(21);
+            bank.write(writer);
+            left.write(writer);
+        }
+        Receipt::Freeze { freeze, account, frozen, stayed } => {
+            writer.u8(22);
+            freeze.write(writer);
+            account.write(writer);
+            frozen.write(writer);
+            stayed.write(writer);
+        }
         Receipt::Withdrawal(withdrawal, balance) => {
             writer.u8(25);
             withdrawal.write(writer);
@@ -157,6 +177,11 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             writer.u8(40);
             receipt.write(writer);
         }
+        Receipt::Inclusive(receipt) => receipt.write(writer),
+        Receipt::Repo(repo) => {
+            writer.u8(70);
+            repo.write(writer);
+        }
     }
 }
 
@@ -182,6 +207,19 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             expires_at: LedgerTime(reader.i64()?),
         },
         11 => Receipt::AccountsOpened { first: AccountId(reader.u32()?), count: reader.u32()? },
+        20 => Receipt::Pledge {
+            pledge: Stored::read(reader)?,
+            state: Stored::read(reader)?,
+            version: Stored::read(reader)?,
+            quantity: Stored::read(reader)?,
+        },
+        21 => Receipt::Proceeds { bank: Stored::read(reader)?, left: Stored::read(reader)? },
+        22 => Receipt::Freeze {
+            freeze: Stored::read(reader)?,
+            account: Stored::read(reader)?,
+            frozen: Stored::read(reader)?,
+            stayed: Stored::read(reader)?,
+        },
         25 => Receipt::Withdrawal(Stored::read(reader)?, read_cash(reader)?),
         26 => Receipt::Pots(Stored::read(reader)?, Stored::read(reader)?),
         27 => Receipt::Repaid {
@@ -200,6 +238,8 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             reported: Stored::read(reader)?,
         },
         40 => Receipt::Compliance(Box::new(Stored::read(reader)?)),
+        60..=62 => Receipt::Inclusive(InclusiveReceipt::read(reader, tag)?),
+        70 => Receipt::Repo(Box::new(Stored::read(reader)?)),
         _ => return known(None, "receipt"),
     })
 }

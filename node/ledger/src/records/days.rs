@@ -282,6 +282,10 @@ pub(crate) fn status_number(status: TradeStatus) -> u8 {
         TradeStatus::Failed(HeldReason::CashShort) => 6,
         TradeStatus::Voided => 7,
         TradeStatus::Covered => 8,
+        TradeStatus::Held(HeldReason::AccountFrozen) => 9,
+        TradeStatus::Held(HeldReason::Pledged) => 10,
+        TradeStatus::Failed(HeldReason::AccountFrozen) => 11,
+        TradeStatus::Failed(HeldReason::Pledged) => 12,
     }
 }
 
@@ -295,6 +299,10 @@ pub(crate) fn status_from_number(number: u8) -> Option<TradeStatus> {
         6 => TradeStatus::Failed(HeldReason::CashShort),
         7 => TradeStatus::Voided,
         8 => TradeStatus::Covered,
+        9 => TradeStatus::Held(HeldReason::AccountFrozen),
+        10 => TradeStatus::Held(HeldReason::Pledged),
+        11 => TradeStatus::Failed(HeldReason::AccountFrozen),
+        12 => TradeStatus::Failed(HeldReason::Pledged),
         _ => return None,
     })
 }

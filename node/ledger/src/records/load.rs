@@ -12,8 +12,7 @@ use crate::records::answer::StoredAnswer;
 use crate::records::{RecordKey, STATUSES_PER_RECORD, days, standing};
 use crate::settlement::chunk::place_number;
 use crate::settlement::day::{Batch, Day, Slot};
-use crate::types::TradeStatus;
-use crate::types::{AccountId, Date};
+use crate::types::{AccountId, Date, TradeStatus};
 
 /// Rebuilds a ledger from its records, one after the other in key order.
 #[derive(Debug, Default)]
@@ -121,10 +120,19 @@ impl Loader {
             }
             RecordKey::Counters => ledger.counters = standing::read_counters(value)?,
             RecordKey::Journal => ledger.journal = Journal::read(value)?,
+            RecordKey::Pledge(id) => ledger.load_pledge(id, value)?,
+            RecordKey::Freeze(id) => ledger.load_freeze(id, value)?,
+            RecordKey::UsableUntil(code) => ledger.load_usable_until(code, value)?,
+            RecordKey::PledgeNumbers => ledger.load_pledge_numbers(value)?,
+            RecordKey::Proceeds(bank) => ledger.load_proceeds(bank, value)?,
             RecordKey::Pots(bank) => ledger.load_pots(bank, value)?,
             RecordKey::Withdrawal(number) => ledger.load_withdrawal(number, value)?,
             RecordKey::Claim(account, bank) => ledger.load_claim(account, bank, value)?,
             RecordKey::Compliance(key) => ledger.load_compliance(key, value)?,
+            RecordKey::InclusiveAccount(id) => ledger.load_inclusive_account(id, value)?,
+            RecordKey::Voucher(id) => ledger.load_voucher(id, value)?,
+            RecordKey::InclusivePlatform(id) => ledger.load_platform(id, value)?,
+            RecordKey::Repo(id) => ledger.load_repo(id, value)?,
         }
         Ok(())
     }
@@ -184,6 +192,7 @@ impl Ledger {
 
     fn rebuild_indexes(&mut self) {
         for (number, balances) in (1..).zip(self.balances.iter()) {
+            self.totals.add(&balances.holdings);
             if balances.has_pending_in() {
                 self.pending_in.push(AccountId(number));
             }

@@ -12,9 +12,11 @@ pub use load::Loader;
 use crate::codec::{Problem, Reader, Writer, known};
 use crate::compliance::ComplianceKey;
 use crate::digest::hash_of;
+use crate::inclusive::{InclusiveAccountId, PlatformId, VoucherId};
 use crate::ledger::Ledger;
+use crate::repo::RepoId;
 use crate::settlement::chunk::place_number;
-use crate::types::{AccountId, BankId, Date, InstrumentCode, ProposalId};
+use crate::types::{AccountId, BankId, Date, FreezeId, InstrumentCode, PledgeId, ProposalId};
 
 /// First byte of every value written here.
 pub(crate) const FORMAT: u8 = 1;
@@ -49,6 +51,13 @@ pub(crate) enum RecordKey {
     Proposal(ProposalId),
     /// Numbers given out so far.
     Counters,
+    Pledge(PledgeId),
+    Freeze(FreezeId),
+    UsableUntil(InstrumentCode),
+    /// Last numbers of pledges and freezes.
+    PledgeNumbers,
+    /// What sales have brought a bank as pledgee.
+    Proceeds(BankId),
     /// A bank's pots and its report.
     Pots(BankId),
     /// An open withdrawal, by its number.
@@ -57,6 +66,11 @@ pub(crate) enum RecordKey {
     Claim(AccountId, BankId),
     /// Of yearly compliance: kinds 30 to 35.
     Compliance(ComplianceKey),
+    /// A person's account.
+    InclusiveAccount(InclusiveAccountId),
+    Voucher(VoucherId),
+    InclusivePlatform(PlatformId),
+    Repo(RepoId),
 }
 
 impl RecordKey {
@@ -79,16 +93,26 @@ impl RecordKey {
     /// Bytes of the key.
     fn length(self) -> u32 {
         match self {
-            Self::Genesis | Self::Clock | Self::Holidays | Self::Journal | Self::Counters => 1,
-            Self::Bank(_) | Self::Pots(_) => 3,
+            Self::Genesis
+            | Self::Clock
+            | Self::Holidays
+            | Self::Journal
+            | Self::Counters
+            | Self::PledgeNumbers => 1,
+            Self::Bank(_) | Self::Pots(_) | Self::Proceeds(_) | Self::InclusivePlatform(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
+            Self::InclusiveAccount(_) | Self::Voucher(_) => 5,
             Self::Claim(..) => 7,
             Self::Instrument(_)
+            | Self::UsableUntil(_)
+            | Self::Pledge(_)
+            | Self::Freeze(_)
             | Self::Batch(..)
             | Self::Statuses(..)
             | Self::Answer(_)
             | Self::Proposal(_)
-            | Self::Withdrawal(_) => 9,
+            | Self::Withdrawal(_)
+            | Self::Repo(_) => 9,
             Self::Price(..) | Self::Objection(..) => 13,
             Self::Compliance(key) => key.length(),
         }
@@ -154,6 +178,23 @@ impl RecordKey {
                 writer.u64(id.0);
             }
             Self::Counters => writer.u8(17),
+            Self::Pledge(id) => {
+                writer.u8(20);
+                writer.u64(id.0);
+            }
+            Self::Freeze(id) => {
+                writer.u8(21);
+                writer.u64(id.0);
+            }
+            Self::UsableUntil(code) => {
+                writer.u8(22);
+                writer.raw(&code.to_bytes());
+            }
+            Self::PledgeNumbers => writer.u8(23),
+            Self::Proceeds(bank) => {
+                writer.u8(24);
+                writer.u16(bank.0);
+            }
             Self::Pots(bank) => {
                 writer.u8(25);
                 writer.u16(bank.0);
@@ -168,6 +209,22 @@ impl RecordKey {
                 writer.u16(bank.0);
             }
             Self::Compliance(key) => key.write(writer),
+            Self::InclusiveAccount(id) => {
+                writer.u8(36);
+                writer.u32(id.0);
+            }
+            Self::Voucher(id) => {
+                writer.u8(37);
+                writer.u32(id.0);
+            }
+            Self::InclusivePlatform(id) => {
+                writer.u8(38);
+                writer.u16(id.0);
+            }
+            Self::Repo(id) => {
+                writer.u8(40);
+                writer.u64(id.0);
+            }
         }
     }
 
@@ -191,10 +248,19 @@ impl RecordKey {
             15 => Self::Journal,
             16 => Self::Proposal(ProposalId(reader.u64()?)),
             17 => Self::Counters,
+            20 => Self::Pledge(PledgeId(reader.u64()?)),
+            21 => Self::Freeze(FreezeId(reader.u64()?)),
+            22 => Self::UsableUntil(reader.instrument()?),
+            23 => Self::PledgeNumbers,
+            24 => Self::Proceeds(BankId(reader.u16()?)),
             25 => Self::Pots(BankId(reader.u16()?)),
             26 => Self::Withdrawal(reader.u64()?),
             27 => Self::Claim(AccountId(reader.u32()?), BankId(reader.u16()?)),
             kind @ 30..=35 => Self::Compliance(ComplianceKey::read(kind, &mut reader)?),
+            36 => Self::InclusiveAccount(InclusiveAccountId(reader.u32()?)),
+            37 => Self::Voucher(VoucherId(reader.u32()?)),
+            38 => Self::InclusivePlatform(PlatformId(reader.u16()?)),
+            40 => Self::Repo(RepoId(reader.u64()?)),
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -208,7 +274,11 @@ impl RecordKey {
 pub fn is_dense(key: &[u8]) -> bool {
     matches!(
         RecordKey::from_bytes(key),
-        Ok(RecordKey::Account(_) | RecordKey::Balances(_) | RecordKey::Statuses(..))
+        Ok(RecordKey::Account(_)
+            | RecordKey::Balances(_)
+            | RecordKey::Statuses(..)
+            | RecordKey::InclusiveAccount(_)
+            | RecordKey::Voucher(_))
     )
 }
 
@@ -267,7 +337,8 @@ impl Ledger {
             RecordKey::Proposal(id) => {
                 self.proposals.get(&id).map(|proposal| proposal.content.len())
             }
-            RecordKey::Balances(_) => return USUAL / 2,
+            RecordKey::Balances(_) | RecordKey::InclusiveAccount(_) => return USUAL / 2,
+            RecordKey::Pledge(_) => Some(USUAL),
             RecordKey::Genesis
             | RecordKey::Clock
             | RecordKey::Holidays
@@ -281,10 +352,17 @@ impl Ledger {
             | RecordKey::Objection(..)
             | RecordKey::Journal
             | RecordKey::Counters
+            | RecordKey::Freeze(_)
+            | RecordKey::UsableUntil(_)
+            | RecordKey::PledgeNumbers
+            | RecordKey::Proceeds(_)
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
             | RecordKey::Claim(..)
-            | RecordKey::Compliance(_) => None,
+            | RecordKey::Compliance(_)
+            | RecordKey::Voucher(_)
+            | RecordKey::InclusivePlatform(_)
+            | RecordKey::Repo(_) => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -316,10 +394,19 @@ impl Ledger {
             RecordKey::Journal => return self.write_journal(writer),
             RecordKey::Counters => return standing::counters(writer, &self.counters),
             RecordKey::Proposal(id) => standing::proposal(writer, self.proposals.get(&id)?),
+            RecordKey::Pledge(id) => return self.write_pledge(id, writer),
+            RecordKey::Freeze(id) => return self.write_freeze(id, writer),
+            RecordKey::UsableUntil(code) => return self.write_usable_until(code, writer),
+            RecordKey::PledgeNumbers => return self.write_pledge_numbers(writer),
+            RecordKey::Proceeds(bank) => return self.write_proceeds(bank, writer),
             RecordKey::Pots(bank) => return self.write_pots(bank, writer),
             RecordKey::Withdrawal(number) => return self.write_withdrawal(number, writer),
             RecordKey::Claim(account, bank) => return self.write_claim(account, bank, writer),
             RecordKey::Compliance(key) => return self.compliance.write_value(key, writer),
+            RecordKey::InclusiveAccount(id) => return self.write_inclusive_account(id, writer),
+            RecordKey::Voucher(id) => return self.write_voucher(id, writer),
+            RecordKey::InclusivePlatform(id) => return self.write_platform(id, writer),
+            RecordKey::Repo(id) => return self.write_repo(id, writer),
         }
         Some(())
     }
@@ -353,9 +440,27 @@ impl Ledger {
             .chain([RecordKey::Journal])
             .chain(self.proposals.keys().map(|id| RecordKey::Proposal(*id)))
             .chain([RecordKey::Counters])
+            .chain(self.pledges.ids().map(RecordKey::Pledge))
+            .chain(self.freezes.by_id.keys().map(|id| RecordKey::Freeze(*id)))
+            .chain(self.usable_until.keys().map(|code| RecordKey::UsableUntil(*code)))
+            .chain([RecordKey::PledgeNumbers])
+            .chain(self.banks.iter().map(|(bank, _)| RecordKey::Proceeds(bank)))
             .chain(self.banks.iter().map(|(bank, _)| RecordKey::Pots(bank)))
             .chain(self.withdrawals.numbers().map(RecordKey::Withdrawal))
             .chain(self.claims.keys().map(|(account, bank)| RecordKey::Claim(*account, *bank)))
             .chain(self.compliance.keys().map(RecordKey::Compliance))
+            .chain(
+                (1..=self.inclusive.account_count())
+                    .map(|number| RecordKey::InclusiveAccount(InclusiveAccountId(number))),
+            )
+            .chain(
+                (1..=self.inclusive.voucher_count())
+                    .map(|number| RecordKey::Voucher(VoucherId(number))),
+            )
+            .chain(
+                (1..=self.inclusive.platform_count())
+                    .map(|number| RecordKey::InclusivePlatform(PlatformId(number))),
+            )
+            .chain(self.repos.iter().map(|repo| RecordKey::Repo(repo.id)))
     }
 }

@@ -23,6 +23,15 @@ pub(crate) struct Legs {
     interbank: Option<(Fen, Fen)>,
 }
 
+/// What makes a trade's legs possible just before it settles.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Help {
+    /// Money that the reserve gives the buyer.
+    pub(crate) credit: Fen,
+    /// Tonnes that leave a pledge of the seller.
+    pub(crate) from_pledge: Quantity,
+}
+
 impl Ledger {
     pub(crate) fn deliver_trades(
         &mut self,
@@ -136,11 +145,14 @@ impl Ledger {
 
     /// What both legs lead to; reads only.
     pub(crate) fn legs(&self, trade: &Trade) -> Result<Legs, HeldReason> {
-        self.legs_with(trade, Fen(0))
+        self.legs_with(trade, Help::default())
     }
 
-    /// The same when the buyer's bank gives the buyer so much more to pay with.
-    pub(crate) fn legs_with(&self, trade: &Trade, credit: Fen) -> Result<Legs, HeldReason> {
+    /// The same with help that comes just before.
+    pub(crate) fn legs_with(&self, trade: &Trade, help: Help) -> Result<Legs, HeldReason> {
+        if self.is_frozen(trade.seller) || self.is_frozen(trade.buyer) {
+            return Err(HeldReason::AccountFrozen);
+        }
         let (goods, cash) = (HeldReason::GoodsShort, HeldReason::CashShort);
         let seller = self.balances_at(trade.seller).ok_or(goods)?;
         let buyer = self.balances_at(trade.buyer).ok_or(cash)?;
@@ -149,9 +161,13 @@ impl Ledger {
         let mut seller_cash = seller.cash(trade.seller_bank);
         let mut buyer_cash = buyer.cash(trade.buyer_bank);
         let amount = trade.amount().ok_or(cash)?;
-        buyer_cash.available = buyer_cash.available.checked_add(credit).ok_or(cash)?;
+        buyer_cash.available = buyer_cash.available.checked_add(help.credit).ok_or(cash)?;
+        seller_holding.pledged =
+            seller_holding.pledged.checked_sub(help.from_pledge).ok_or(goods)?;
+        seller_holding.trading =
+            seller_holding.trading.checked_add(help.from_pledge).ok_or(goods)?;
         if seller_holding.trading < trade.quantity {
-            return Err(goods);
+            return Err(shortage(&seller_holding, trade.quantity));
         }
         if buyer_cash.available < amount {
             return Err(cash);
@@ -246,6 +262,18 @@ impl Day {
             TradeStatus::Failed(_) => Some(&mut self.failed),
             TradeStatus::Accepted | TradeStatus::Voided => None,
         }
+    }
+}
+
+/// Why a seller has too few tonnes to trade.
+fn shortage(held: &Holding, wanted: Quantity) -> HeldReason {
+    let with = |encumbered| held.trading.checked_add(encumbered).unwrap_or(wanted);
+    if with(held.pledged) >= wanted {
+        HeldReason::Pledged
+    } else if with(held.frozen) >= wanted {
+        HeldReason::AccountFrozen
+    } else {
+        HeldReason::GoodsShort
     }
 }
 

@@ -7,8 +7,17 @@ use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
 use crate::settlement::chunk::{Tally, check_room, place_number};
 use crate::settlement::day::{Batch, Day};
+use crate::settlement::delivery::{Help, Legs};
 use crate::settlement::trade::{Place, TradeCheck, check_number};
-use crate::types::{Date, HeldReason, Trade, TradeStatus};
+use crate::types::{Date, HeldReason, Quantity, Trade, TradeStatus};
+
+/// A single trade that may settle, and what it leads to.
+pub(crate) struct SingleTrade {
+    legs: Legs,
+    tally: Tally,
+    /// First place of its batch.
+    first: u32,
+}
 
 impl Ledger {
     /// Settles one trade, decided by the log entry `log_index`.
@@ -18,6 +27,18 @@ impl Ledger {
         trade: &Trade,
         log_index: u64,
     ) -> Result<Receipt, Rejection> {
+        let checked = self.check_single(date, trade, Quantity(0), log_index)?;
+        Ok(self.settle_checked(date, trade, checked, log_index))
+    }
+
+    /// That one trade may settle, so many of its tonnes coming out of a pledge.
+    pub(crate) fn check_single(
+        &self,
+        date: Date,
+        trade: &Trade,
+        from_pledge: Quantity,
+        log_index: u64,
+    ) -> Result<SingleTrade, Rejection> {
         let place = Place::Immediate;
         let day = self.day_for_trades(date)?;
         let earlier = day.place_of(trade.number).and_then(|at| day.slot(at));
@@ -26,9 +47,20 @@ impl Ledger {
         check_room(day, 1, "trade")?;
         let mut tally = Tally::of(day);
         tally.add(day, trade, true, place)?;
-        let legs = self.legs(trade).map_err(|short| self.shortage(trade, short))?;
-        let first = day.immediate_batch(log_index);
+        let help = Help { from_pledge, ..Help::default() };
+        let legs = self.legs_with(trade, help).map_err(|short| self.shortage(trade, short))?;
+        Ok(SingleTrade { legs, tally, first: day.immediate_batch(log_index) })
+    }
 
+    /// Settles a trade that was checked; cannot fail.
+    pub(crate) fn settle_checked(
+        &mut self,
+        date: Date,
+        trade: &Trade,
+        checked: SingleTrade,
+        log_index: u64,
+    ) -> Receipt {
+        let SingleTrade { legs, tally, first } = checked;
         let status = TradeStatus::Delivered;
         self.touch_new_trades(date, 1, &tally);
         self.touch(RecordKey::Batch(date, first));
@@ -43,15 +75,28 @@ impl Ledger {
         }
         let sequence = self.days.get(&date).map_or(0, Day::last_sequence);
         self.record_settled_trade(date, sequence);
-        Ok(Receipt::Trade(TradeResult { number: trade.number, status }))
+        Receipt::Trade(TradeResult { number: trade.number, status })
     }
 
     fn shortage(&self, trade: &Trade, short: HeldReason) -> Rejection {
         match short {
-            HeldReason::GoodsShort => {
+            HeldReason::AccountFrozen => Rejection::new(
+                Reason::AccountFrozen,
+                Place::Immediate.field(if self.is_frozen(trade.buyer) {
+                    "buyer_account"
+                } else {
+                    "seller_account"
+                }),
+                format!(
+                    "a court froze account {} or {}, or the tonnes to be sold",
+                    trade.seller.0, trade.buyer.0
+                ),
+            ),
+            HeldReason::GoodsShort | HeldReason::Pledged => {
                 let held = self.balances_at(trade.seller).map(|a| a.holding(trade.instrument));
+                let pledged = short == HeldReason::Pledged;
                 Rejection::new(
-                    Reason::GoodsShort,
+                    if pledged { Reason::Pledged } else { Reason::GoodsShort },
                     Place::Immediate.field("seller_account"),
                     format!(
                         "account {} has {} t of {} to trade, {} t are needed",

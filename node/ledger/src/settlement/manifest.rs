@@ -42,10 +42,12 @@ impl Ledger {
             day.prices.values_mut().for_each(|line| line.settled = true);
         }
         let Manifest { trade_count, quantity, amount, trades_sha256 } = *manifest;
+        let settled = closes.clone();
         self.record(
             What::DayClosed { date, trade_count, quantity, amount, trades_sha256, closes },
             Vec::new(),
         );
+        self.watch_pledges(date, &settled);
         self.day_receipt(date)
     }
 }

@@ -87,7 +87,7 @@ pub(crate) fn limits(kind: TradeKind, previous_close: Price) -> Option<(Price, P
 }
 
 /// Rounds a quotient of non-negative numbers half up; `None` when it has no i64.
-fn divide_half_up(dividend: i128, divisor: i128) -> Option<i64> {
+pub(crate) fn divide_half_up(dividend: i128, divisor: i128) -> Option<i64> {
     let doubled = dividend.checked_mul(2)?.checked_add(divisor)?;
     i64::try_from(doubled.checked_div(divisor.checked_mul(2)?)?).ok()
 }

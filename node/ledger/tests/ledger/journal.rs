@@ -40,7 +40,7 @@ impl Replay {
             let event = Event::from_bytes(&sealed.bytes).unwrap();
             assert_eq!(event.to_bytes(), sealed.bytes, "one encoding");
             assert_eq!((event.ordinal, sealed.ordinal), (self.tree.leaves() + 1, event.ordinal));
-            assert_eq!(event.subjects(), sealed.subjects);
+            assert!(sealed.subjects.starts_with(&event.subjects()));
             self.tree.push(leaf_hash(&sealed.bytes));
             self.take(&event, ledger);
         }

@@ -11,6 +11,7 @@ use crate::cash;
 use crate::control::{approval, propose};
 use crate::journal::Replay;
 use crate::opening::{books, holding, load};
+use crate::pledge_steps::pledging;
 use crate::world::{
     HOUR_MS, WINDOW_MS, World, amend, cea, confirm, date, deliver, fail, object, open_account,
     open_day, resolve, retry, settle, submit, today, trade,
@@ -35,6 +36,8 @@ enum Step {
     CloseWithdrawal(u32, bool),
     /// A trade of those that are held is covered by the reserve.
     Cover(u32),
+    /// About pledges and freezes: which, among what there is, and how many tonnes.
+    Pledging(u8, u32, i64),
 }
 
 fn any_trade() -> impl Strategy<Value = Trade> {
@@ -125,6 +128,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         6 => any_cash().prop_map(Step::Plain),
         3 => (any::<u32>(), any::<bool>()).prop_map(|(which, paid)| Step::CloseWithdrawal(which, paid)),
         2 => any::<u32>().prop_map(Step::Cover),
+        24 => (0_u8..30, any::<u32>(), prop_oneof![19 => 1_i64..20_000, 1 => any::<i64>()]).prop_map(|(which, pick, tonnes)| Step::Pledging(which, pick, tonnes)),
     ]
 }
 
@@ -146,8 +150,18 @@ fn any_cash() -> impl Strategy<Value = Command> {
     })
 }
 
+/// What a step asks, and who asks for it unless any officer may.
+fn asked(world: &mut World, step: &Step) -> Option<(Option<String>, Command)> {
+    if let Step::Pledging(which, pick, tonnes) = step {
+        let (actor, command) = pledging(world, *which, *pick, *tonnes)?;
+        return Some((Some(actor), command));
+    }
+    Some((None, command(world, step)?))
+}
+
 fn command(world: &mut World, step: &Step) -> Option<Command> {
     Some(match step {
+        Step::Pledging(..) => return None,
         Step::Plain(command) => command.clone(),
         Step::Stream(trades, shift) => {
             let day = world.ledger.day(today())?;
@@ -248,9 +262,9 @@ proptest! {
             let entry = if let (Step::Repeat, Some(entry)) = (step, &last) {
                 entry.clone()
             } else {
-                let Some(command) = command(&mut world, step) else { continue };
-                let actor = if *second_officer { "registry/officer-2" } else { "registry/officer-1" };
-                let mut entry = world.entry(actor, command);
+                let Some((party, command)) = asked(&mut world, step) else { continue };
+                let officer = if *second_officer { "registry/officer-2" } else { "registry/officer-1" };
+                let mut entry = world.entry(party.as_deref().unwrap_or(officer), command);
                 entry.request = Some(Request { id: format!("p{}", entry.log_index), fingerprint: [1; 32] });
                 entry
             };
@@ -291,8 +305,8 @@ proptest! {
         let mut world = World::open();
         let mut store: std::collections::BTreeMap<_, _> = world.ledger.records().into_iter().collect();
         for step in &steps {
-            let Some(command) = command(&mut world, step) else { continue };
-            let answer = world.apply_as("registry/officer-1", command);
+            let Some((party, command)) = asked(&mut world, step) else { continue };
+            let answer = world.apply_as(party.as_deref().unwrap_or("registry/officer-1"), command);
             let chunk = matches!(answer.outcome, Ok(Receipt::Chunk { .. }));
             world.ledger.seal();
             for (key, value) in world.ledger.take_changes().iter() {

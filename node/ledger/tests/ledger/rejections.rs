@@ -10,7 +10,7 @@ use crate::world::{
     date, deliver, fail, genesis, issue, object, open_account, open_day, resolve, retry, settle,
     submit, to_trading, today, trade,
 };
-use crate::{cash, compliance, control, opening};
+use crate::{cash, compliance, control, inclusive, opening, pledge, repo};
 
 pub(crate) type Row = (Reason, &'static str, fn() -> (World, Command));
 
@@ -335,7 +335,13 @@ fn with_objection() -> World {
 }
 
 fn all_rows() -> impl Iterator<Item = &'static Row> {
-    ROWS.iter().chain(opening::ROWS).chain(control::ROWS).chain(cash::ROWS).chain(compliance::ROWS)
+    ROWS.iter()
+        .chain(opening::ROWS)
+        .chain(control::ROWS)
+        .chain(cash::ROWS)
+        .chain(inclusive::ROWS)
+        .chain(repo::ROWS)
+        .chain(compliance::ROWS)
 }
 
 #[test]
@@ -361,9 +367,16 @@ fn every_reason_of_the_rules_has_a_row() {
         Reason::RequestIdReused,   // requests.rs
         Reason::ContentMismatch,   // control.rs
         Reason::UnknownProvince,   // only codes of provinces decode
+        // Of questions, which no command asks: chaos-tests/tests/queries.rs.
+        Reason::PeriodReversed,
+        Reason::PositionAhead,
+        Reason::PositionBeforeRecords,
+        Reason::CursorMismatch,
     ];
     for reason in Reason::ALL {
-        let tested = all_rows().any(|(tested, ..)| tested == reason);
+        let tested = all_rows().any(|(tested, ..)| tested == reason)
+            || pledge::ROWS.iter().any(|(_, tested, ..)| tested == reason)
+            || pledge::OTHERS.contains(reason);
         assert!(tested || elsewhere.contains(reason), "{} has no row", reason.code());
     }
 }

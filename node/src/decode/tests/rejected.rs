@@ -39,7 +39,7 @@ fn request_ids() {
 }
 
 /// What an officer proposes.
-fn proposed(command: proto::controlled_command::Command) -> Wire {
+pub(super) fn proposed(command: proto::controlled_command::Command) -> Wire {
     let content = proto::ControlledCommand { command: Some(command) }.encode_to_vec().into();
     Wire::Propose(proto::ProposeRequest { request_id: "r".into(), content, time_to_live_ms: 1 })
 }

@@ -3,7 +3,7 @@
 //! trade grows towards it.
 
 mod growth;
-mod restart;
+pub(crate) mod restart;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -31,7 +31,7 @@ pub(crate) struct Restart {
 
 /// Ends the same follower by force, as it stands after the day, and by
 /// request. Its files are in the system's cache both times.
-pub(super) async fn both(bed: &mut Bed) -> anyhow::Result<Vec<Restart>> {
+pub(crate) async fn both(bed: &mut Bed) -> anyhow::Result<Vec<Restart>> {
     let leader = bed.cluster.leader().await?.node_id;
     let follower = bed.cluster.node_ids().into_iter().find(|id| *id != leader);
     let follower = follower.context("no follower")?;

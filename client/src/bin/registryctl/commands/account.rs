@@ -80,8 +80,9 @@ pub(crate) struct Move {
     quantity: i64,
 }
 
+/// One of the two free positions.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum From {
+pub(crate) enum From {
     Registered,
     Trading,
 }
@@ -147,17 +148,23 @@ impl List {
     }
 }
 
+impl From {
+    pub(crate) fn to_proto(self) -> i32 {
+        match self {
+            Self::Registered => Position::Registered,
+            Self::Trading => Position::Trading,
+        }
+        .into()
+    }
+}
+
 impl Move {
     async fn run(&self, global: &Global) -> Result<Page> {
-        let from = match self.from {
-            From::Registered => Position::Registered,
-            From::Trading => Position::Trading,
-        };
         let request = MoveHoldingRequest {
             request_id: global.write_id(),
             account_id: self.account,
             instrument: self.instrument.clone(),
-            from: from.into(),
+            from: self.from.to_proto(),
             quantity_tco2e: self.quantity,
         };
         let reply = global.registry()?.move_holding(request).await?;

@@ -76,6 +76,11 @@ async fn of_node(global: &Global) -> Result<Page> {
         .with("banks_compared", report.banks)
         .with("instruments_compared", report.instruments)
         .with("obligations_compared", report.obligations)
+        .with("platforms_compared", report.platforms)
+        .with("persons_compared", report.persons)
+        .with("persons_summed", report.persons_summed)
+        .with("vouchers_compared", report.vouchers)
+        .with("repos_compared", report.repos)
         .with("root_sha256", hex(&report.root_sha256));
     Ok(page(&report.counts, record).stamp(stamp(Some(report.stamp))))
 }

@@ -365,8 +365,9 @@ impl Report {
 impl Reconciliation {
     pub(super) async fn run(&self, global: &Global) -> Result<Page> {
         let consistency = global.consistency();
-        let request = GetReconciliationRequest { bank_id: self.bank, consistency };
-        let reply = global.reads()?.get_reconciliation(request).await?;
+        let bank_id = self.bank;
+        let request = GetReconciliationRequest { bank_id, consistency, ..Default::default() };
+        let reply = global.reads()?.whole_reconciliation(request).await?;
         Ok(Page::default()
             .many("banks", reply.banks.iter().map(cash::reconciliation).collect())
             .many("claims", reply.claims.iter().map(cash::claim).collect())

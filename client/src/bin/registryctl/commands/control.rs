@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::args::Global;
 use crate::exit::Usage;
 use crate::output::{Page, Record};
-use crate::views::{account, compliance, day, proposal, stamp};
+use crate::views::{account, compliance, day, inclusive, pledge, proposal, stamp};
 
 /// Fewest hexadecimal digits of a hash that say which content was looked at.
 const FEWEST_DIGITS: usize = 16;
@@ -198,6 +198,17 @@ impl Approve {
                 page.one(compliance::carry_over(entry))
             }
             Some(approve_reply::Result::Transfer(done)) => page.one(compliance::transfer(done)),
+            Some(approve_reply::Result::Pledge(step)) => page.one(pledge::step(step)),
+            Some(approve_reply::Result::Freeze(step)) => page.one(
+                Record::default()
+                    .with("freeze_id", step.freeze_id)
+                    .with("account_id", step.account_id)
+                    .with("frozen_tco2e", step.frozen_tco2e.to_string())
+                    .with("stayed_pledge_ids", step.stayed_pledge_ids.clone()),
+            ),
+            Some(approve_reply::Result::Platform(platform)) => {
+                page.one(inclusive::platform(platform))
+            }
             None => page,
         };
         Ok(page.stamp(stamp(reply.stamp)))

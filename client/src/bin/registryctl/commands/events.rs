@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use registry_client::proto::event_filter::About;
-use registry_client::proto::{Consistency, Event, EventFilter};
+use registry_client::proto::{Consistency, Event, EventFilter, TradeKey};
 
 use crate::args::Global;
 use crate::output::{self, Page};
@@ -58,6 +58,25 @@ pub(crate) struct AboutWhat {
     /// Only events of this settlement day, YYYY-MM-DD.
     #[arg(long)]
     date: Option<String>,
+    /// Only events about this pledge.
+    #[arg(long)]
+    pledge: Option<u64>,
+    /// Only events about this trade: YYYY-MM-DD:NUMBER.
+    #[arg(long, value_parser = trade_key)]
+    trade: Option<TradeKey>,
+    /// Only events of this platform, by its number.
+    #[arg(long)]
+    platform: Option<u32>,
+    /// Only events of this repo.
+    #[arg(long)]
+    repo: Option<u64>,
+}
+
+/// The date is the node's to refuse.
+fn trade_key(text: &str) -> Result<TradeKey, String> {
+    let parts = text.split_once(':').and_then(|(date, number)| Some((date, number.parse().ok()?)));
+    let (date, trade_number) = parts.ok_or("must be a date, a colon and the trade's number")?;
+    Ok(TradeKey { date: date.to_owned(), trade_number })
 }
 
 impl AboutWhat {
@@ -65,7 +84,11 @@ impl AboutWhat {
         let about = (self.account.map(About::AccountId))
             .or_else(|| self.instrument.clone().map(About::Instrument))
             .or_else(|| self.bank.map(About::BankId))
-            .or_else(|| self.date.clone().map(About::Date))?;
+            .or_else(|| self.date.clone().map(About::Date))
+            .or_else(|| self.pledge.map(About::PledgeId))
+            .or_else(|| self.trade.clone().map(About::Trade))
+            .or_else(|| self.platform.map(About::PlatformId))
+            .or_else(|| self.repo.map(About::RepoId))?;
         Some(EventFilter { about: Some(about) })
     }
 }
@@ -117,7 +140,7 @@ impl Watch {
     }
 }
 
-fn print_all(events: &[Event], global: &Global) -> io::Result<ControlFlow<()>> {
+pub(super) fn print_all(events: &[Event], global: &Global) -> io::Result<ControlFlow<()>> {
     for event in events {
         if print(event, global)?.is_break() {
             return Ok(ControlFlow::Break(()));

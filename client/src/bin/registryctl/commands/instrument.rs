@@ -3,7 +3,9 @@
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use registry_client::proto::controlled_command::Command;
-use registry_client::proto::{Issuance, ListInstrumentsRequest, RegisterInstrumentRequest};
+use registry_client::proto::{
+    Issuance, ListInstrumentsRequest, RegisterInstrumentRequest, SetUsableUntilRequest,
+};
 
 use super::bank::in_yuan;
 use super::control;
@@ -18,6 +20,8 @@ pub(crate) enum InstrumentCommand {
     Register(Register),
     /// Propose to create units in an account's registered position.
     Issue(Issue),
+    /// Say until when an instrument can meet obligations: no pledge runs longer.
+    UsableUntil(UsableUntil),
     /// List instruments.
     List,
 }
@@ -53,6 +57,7 @@ impl InstrumentCommand {
         match self {
             Self::Register(register) => register.run(global).await,
             Self::Issue(issue) => issue.run(global).await,
+            Self::UsableUntil(until) => until.run(global).await,
             Self::List => list(global).await,
         }
     }
@@ -73,6 +78,31 @@ impl Register {
         Ok(Page::default()
             .one(Record::default().with("instrument", self.instrument.as_str()))
             .stamp(stamp(reply.stamp)))
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UsableUntil {
+    /// Which.
+    #[arg(long)]
+    instrument: String,
+    /// The last day, YYYY-MM-DD; open when it is left out.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    date: String,
+}
+
+impl UsableUntil {
+    async fn run(&self, global: &Global) -> Result<Page> {
+        let request = SetUsableUntilRequest {
+            request_id: global.write_id(),
+            instrument: self.instrument.clone(),
+            usable_until_date: self.date.clone(),
+        };
+        let reply = global.registry()?.set_usable_until(request).await?;
+        let record = Record::default()
+            .with("instrument", self.instrument.as_str())
+            .with("usable_until_date", self.date.as_str());
+        Ok(Page::default().one(record).stamp(stamp(reply.stamp)))
     }
 }
 

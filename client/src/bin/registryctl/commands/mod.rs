@@ -14,13 +14,17 @@ pub(crate) mod events;
 pub(crate) mod files;
 pub(crate) mod generate;
 pub(crate) mod health;
+pub(crate) mod inclusive;
 pub(crate) mod instructions;
 pub(crate) mod instrument;
 pub(crate) mod journal;
 pub(crate) mod load;
 pub(crate) mod pki;
+pub(crate) mod pledge;
 pub(crate) mod price;
 pub(crate) mod progress;
+pub(crate) mod query;
+pub(crate) mod repo;
 pub(crate) mod row;
 pub(crate) mod settle_day;
 
@@ -39,13 +43,18 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Bank(command) => Box::pin(command.run(global)).await?,
         Command::Cash(command) => Box::pin(command.run(global)).await?,
         Command::Control(command) => Box::pin(command.run(global)).await?,
+        Command::Pledge(command) => Box::pin(command.run(global)).await?,
+        Command::Freeze(command) => Box::pin(command.run(global)).await?,
         Command::Instrument(command) => Box::pin(command.run(global)).await?,
         Command::Day(command) => Box::pin(command.run(global)).await?,
         Command::Compliance(command) => Box::pin(command.run(global)).await?,
         Command::Price(command) => Box::pin(command.run(global)).await?,
+        Command::Query(command) => Box::pin(command.run(global)).await?,
         Command::Journal(command) => Box::pin(command.run(global)).await?,
         Command::Events(command) => Box::pin(command.run(global)).await?,
         Command::Audit(command) => Box::pin(command.run(global)).await?,
+        Command::Inclusive(command) => Box::pin(command.run(global)).await?,
+        Command::Repo(command) => Box::pin(command.run(global)).await?,
         Command::GeneratePopulation(command) => command.run()?,
         Command::GenerateDay(command) => command.run()?,
         Command::LoadPopulation(command) => Box::pin(command.run(global)).await?,

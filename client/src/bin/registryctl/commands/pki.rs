@@ -37,7 +37,7 @@ pub(crate) struct Issue {
     #[arg(long, value_enum)]
     role: IssueRole,
     /// The holder's name: a bank's id, a firm's account id, a province's code,
-    /// a node's name.
+    /// a platform's or a node's name.
     #[arg(long)]
     name: String,
     /// A node's id, never used before.
@@ -54,6 +54,7 @@ enum IssueRole {
     Operator,
     Auditor,
     Province,
+    Platform,
     Node,
 }
 
@@ -67,6 +68,7 @@ impl IssueRole {
             Self::Operator => Some(Role::Operator),
             Self::Auditor => Some(Role::Auditor),
             Self::Province => Some(Role::Province),
+            Self::Platform => Some(Role::Platform),
             Self::Node => None,
         }
     }

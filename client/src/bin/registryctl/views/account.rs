@@ -57,6 +57,7 @@ pub(crate) fn bank(bank: &Bank) -> Record {
         .with("deposited_yuan", bank.deposited_yuan.as_str())
         .with("interbank_yuan", bank.interbank_yuan.as_str())
         .with("withdrawn_yuan", bank.withdrawn_yuan.as_str())
+        .with("proceeds_yuan", bank.proceeds_yuan.as_str())
 }
 
 pub(crate) fn instrument(instrument: &Instrument) -> Record {
@@ -70,4 +71,5 @@ pub(crate) fn instrument(instrument: &Instrument) -> Record {
         .with("recalled_tco2e", instrument.recalled_tco2e.to_string())
         .with("last_close_yuan", instrument.last_close_yuan.as_str())
         .with("last_close_date", instrument.last_close_date.as_str())
+        .with("usable_until_date", instrument.usable_until_date.as_str())
 }

@@ -30,6 +30,7 @@ pub(crate) fn reconciliation(bank: &Reconciliation) -> Record {
         .with("fees_yuan", bank.fees_yuan.as_str())
         .with("reserve_yuan", bank.reserve_yuan.as_str())
         .with("suspense_yuan", bank.suspense_yuan.as_str())
+        .with("proceeds_yuan", bank.proceeds_yuan.as_str())
         .with("expected_yuan", bank.expected_yuan.as_str())
         .with("reported_yuan", bank.reported_yuan.as_str())
         .with("reported_as_of_date", bank.reported_as_of_date.as_str())

@@ -8,9 +8,9 @@ use registry_client::proto::{
 };
 use serde_json::{Map, Value, json};
 
-use super::word;
+use super::{event_pledge, word};
 use crate::output::Record;
-use crate::views::{compliance, day};
+use crate::views::{compliance, day, repo};
 
 /// One event; its content and postings are for programs.
 pub(crate) fn event(event: &Event) -> Record {
@@ -40,12 +40,35 @@ fn one(key: &str, value: &Value) -> String {
     }
 }
 
+/// One posting of an account in few words.
+pub(crate) fn posting_line(of: &Posting) -> String {
+    let value = posting(of);
+    let get = |key: &str| value.get(key).map(|v| v.as_str().map_or(v.to_string(), str::to_owned));
+    match (get("quantity_tco2e"), get("amount_yuan")) {
+        (Some(tonnes), _) => {
+            let (what, part) = (get("instrument"), get("position"));
+            format!("{} {} {tonnes} t", what.unwrap_or_default(), part.unwrap_or_default())
+        }
+        (None, amount) => {
+            let (bank, part) = (get("bank_id"), get("part"));
+            let amount = amount.unwrap_or_default();
+            format!("{} {} {amount} yuan", bank.unwrap_or_default(), part.unwrap_or_default())
+        }
+    }
+}
+
+/// Kind and content of an event that came without its number.
+pub(crate) fn what(event: &Event) -> (&'static str, Map<String, Value>) {
+    content(event.what.as_ref())
+}
+
 fn in_words(posting: &Value) -> String {
     let Value::Object(fields) = posting else { return String::new() };
     fields.iter().map(|(key, value)| one(key, value)).collect::<Vec<String>>().join(" ")
 }
 
-fn posting(posting: &Posting) -> Value {
+/// One posting for programs.
+pub(crate) fn posting(posting: &Posting) -> Value {
     match &posting.line {
         Some(Line::Goods(line)) => json!({
             "account_id": line.account_id,
@@ -71,6 +94,15 @@ fn posting(posting: &Posting) -> Value {
         }),
         None => json!({ "unknown": true }),
     }
+}
+
+/// A repo, its parties, and one word more.
+fn parties(repo: u64, seller: u64, buyer: u64, more: Option<(&str, &String)>) -> Value {
+    let mut shown = json!({ "repo_id": repo, "seller_account": seller, "buyer_account": buyer });
+    if let Some((key, text)) = more {
+        shown[key] = text.as_str().into();
+    }
+    shown
 }
 
 /// The kind as the wire names it, and its fields.
@@ -215,6 +247,34 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
         Some(What::ProposalExpired(of)) => {
             ("proposal_expired", json!({ "proposal_id": of.proposal_id }))
         }
+        Some(What::PledgeProposed(of)) => ("pledge_proposed", event_pledge::proposed(of)),
+        Some(What::PledgeAccepted(of)) => {
+            ("pledge_accepted", event_pledge::of(of.pledge.as_ref(), json!({})))
+        }
+        Some(What::PledgeDeclined(of)) => {
+            ("pledge_declined", event_pledge::of(of.pledge.as_ref(), json!({})))
+        }
+        Some(What::PledgeExpired(of)) => {
+            ("pledge_expired", event_pledge::of(of.pledge.as_ref(), json!({})))
+        }
+        Some(What::PledgeActivated(of)) => ("pledge_activated", event_pledge::activated(of)),
+        Some(What::PledgeAdded(of)) => ("pledge_added", event_pledge::added(of)),
+        Some(What::PledgeReleased(of)) => ("pledge_released", event_pledge::released(of)),
+        Some(What::MarginCalled(of)) => ("margin_called", event_pledge::called(of)),
+        Some(What::MarginCured(of)) => ("margin_cured", event_pledge::cured(of)),
+        Some(What::PledgeDefaulted(of)) => ("pledge_defaulted", event_pledge::defaulted(of)),
+        Some(What::PledgeEnforcing(of)) => ("pledge_enforcing", event_pledge::enforcing(of)),
+        Some(What::PledgedSold(of)) => ("pledged_sold", event_pledge::sold(of)),
+        Some(What::ProceedsPaid(of)) => ("proceeds_paid", event_pledge::paid(of)),
+        Some(What::SubstitutionOffered(of)) => ("substitution_offered", event_pledge::offered(of)),
+        Some(What::Substituted(of)) => ("substituted", event_pledge::substituted(of)),
+        Some(What::SubstitutionEnded(of)) => {
+            ("substitution_ended", event_pledge::of(of.pledge.as_ref(), json!({})))
+        }
+        Some(What::ProceedsTaken(_)) => ("proceeds_taken", json!({})),
+        Some(What::Frozen(of)) => ("frozen", event_pledge::frozen(of)),
+        Some(What::FreezeLifted(of)) => ("freeze_lifted", event_pledge::lifted(of)),
+        Some(What::UsableUntilSet(of)) => ("usable_until_set", event_pledge::usable_until(of)),
         Some(What::WithdrawalRequested(of)) => {
             ("withdrawal_requested", json!({ "withdrawal_id": of.withdrawal_id }))
         }
@@ -251,6 +311,81 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
                 "balance_yuan": of.balance_yuan,
             }),
         ),
+        Some(What::InclusiveQuotaGranted(of)) => (
+            "inclusive_quota_granted",
+            json!({
+                "platform_id": of.platform_id, "platform": of.platform,
+                "quantity_grams": of.quantity_grams.to_string(), "document": of.document,
+            }),
+        ),
+        Some(What::InclusiveAccountsOpened(of)) => (
+            "inclusive_accounts_opened",
+            json!({
+                "platform_id": of.platform_id, "first_account_id": of.first_account_id,
+                "account_count": of.account_count, "owners_sha256": hex(&of.owners_sha256),
+            }),
+        ),
+        Some(What::InclusiveCredited(of)) => (
+            "inclusive_credited",
+            json!({
+                "platform_id": of.platform_id, "batch_number": of.batch_number,
+                "line_count": of.line_count, "total_grams": of.total_grams.to_string(),
+                "lines_sha256": hex(&of.lines_sha256),
+            }),
+        ),
+        Some(What::VoucherIssued(of)) => (
+            "voucher_issued",
+            json!({
+                "voucher_id": of.voucher_id, "inclusive_account_id": of.inclusive_account_id,
+                "platform_id": of.platform_id, "bank_id": of.bank_id,
+                "quantity_grams": of.quantity_grams.to_string(), "amount_yuan": of.amount_yuan,
+                "expires_at_ms": of.expires_at_ms,
+            }),
+        ),
+        Some(What::VoucherRedeemed(of)) => {
+            ("voucher_redeemed", json!({ "voucher_id": of.voucher_id, "bank_id": of.bank_id }))
+        }
+        Some(What::VouchersExpired(of)) => {
+            ("vouchers_expired", json!({ "voucher_ids": of.voucher_ids }))
+        }
+        Some(What::RepoProposed(of)) => {
+            let terms = of.terms.clone().unwrap_or_default();
+            let mut shown = repo::terms(&terms).into_json();
+            shown.insert("repo_id".to_owned(), of.repo_id.into());
+            shown.insert("expires_at_ms".to_owned(), of.expires_at_ms.into());
+            ("repo_proposed", Value::Object(shown))
+        }
+        Some(What::RepoOpened(of)) => {
+            ("repo_opened", parties(of.repo_id, of.seller_account, of.buyer_account, None))
+        }
+        Some(What::RepoDeclined(of)) => (
+            "repo_declined",
+            parties(of.repo_id, of.seller_account, of.buyer_account, Some(("reason", &of.reason))),
+        ),
+        Some(What::RepoReturned(of)) => {
+            ("repo_returned", parties(of.repo_id, of.seller_account, of.buyer_account, None))
+        }
+        Some(What::RepoReturnMissed(of)) => (
+            "repo_return_missed",
+            parties(
+                of.repo_id,
+                of.seller_account,
+                of.buyer_account,
+                Some(("shortage", &of.shortage)),
+            ),
+        ),
+        Some(What::RepoFailed(of)) => (
+            "repo_failed",
+            parties(
+                of.repo_id,
+                of.seller_account,
+                of.buyer_account,
+                Some(("shortage", &of.shortage)),
+            ),
+        ),
+        Some(What::RepoExpired(of)) => {
+            ("repo_expired", parties(of.repo_id, of.seller_account, of.buyer_account, None))
+        }
         Some(What::Founded(of)) => {
             ("founded", json!({ "cluster_id": of.cluster_id, "layout": of.layout }))
         }

@@ -5,8 +5,13 @@ pub(crate) mod cash;
 pub(crate) mod compliance;
 pub(crate) mod day;
 pub(crate) mod event;
+mod event_pledge;
+pub(crate) mod inclusive;
 pub(crate) mod market;
+pub(crate) mod pledge;
 pub(crate) mod proposal;
+pub(crate) mod query;
+pub(crate) mod repo;
 
 use registry_client::proto::Stamp;
 

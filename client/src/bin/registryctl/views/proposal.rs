@@ -7,7 +7,7 @@ use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{ControlledCommand, Proposal};
 use sha2::{Digest as _, Sha256};
 
-use super::{compliance, word};
+use super::{compliance, pledge, word};
 use crate::output::Record;
 
 /// Accounts of a book loading that are shown; their number and hash say the rest.
@@ -40,6 +40,12 @@ fn kind(command: &Command) -> &'static str {
         Command::EmissionsCorrection(_) => "emissions correction",
         Command::CarryOver(_) => "carry-over",
         Command::NonTradeTransfer(_) => "transfer without a trade",
+        Command::PledgeActivation(_) => "pledge activation",
+        Command::PledgeEnforcement(_) => "pledge enforcement",
+        Command::CourtRelease(_) => "release by a court",
+        Command::FreezeOrder(_) => "freeze",
+        Command::FreezeLifting(_) => "end of a freeze",
+        Command::InclusiveQuota(_) => "inclusive quota",
     }
 }
 
@@ -73,6 +79,26 @@ pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
         }
         Command::Suspension(day) => Record::default().with("date", day.date),
         Command::Resumption(day) => Record::default().with("date", day.date),
+        Command::PledgeActivation(asked) => Record::default()
+            .with("pledge_id", asked.pledge_id)
+            .with("version", asked.version)
+            .with("filing_reference", asked.filing_reference),
+        Command::PledgeEnforcement(asked) => Record::default()
+            .with("pledge_id", asked.pledge_id)
+            .with("version", asked.version)
+            .with("document", asked.document),
+        Command::CourtRelease(asked) => Record::default()
+            .with("pledge_id", asked.pledge_id)
+            .with("version", asked.version)
+            .with("document", asked.document),
+        Command::FreezeOrder(order) => {
+            pledge::target(order.target.as_ref().and_then(|target| target.target.as_ref()))
+                .with("court", order.court)
+                .with("document", order.document)
+        }
+        Command::FreezeLifting(lifting) => Record::default()
+            .with("freeze_id", lifting.freeze_id)
+            .with("document", lifting.document),
         Command::ReserveUse(cover) => Record::default()
             .with("date", cover.date)
             .with("trade_number", cover.trade_number)
@@ -82,5 +108,9 @@ pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
         Command::EmissionsCorrection(order) => compliance::correction_order(&order),
         Command::CarryOver(order) => compliance::carry_over_order(&order),
         Command::NonTradeTransfer(order) => compliance::transfer_order(&order),
+        Command::InclusiveQuota(quota) => Record::default()
+            .with("platform", quota.platform)
+            .with("quantity_grams", quota.quantity_grams.to_string())
+            .with("document", quota.document),
     })
 }

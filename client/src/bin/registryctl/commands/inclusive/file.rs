@@ -1,0 +1,66 @@
+//! A CSV file of persons and what they saved.
+
+use std::io::Read;
+
+use anyhow::{Context as _, Result, bail};
+use registry_client::OwnerId;
+
+/// Every line's person and grams, in order; grams may be 0.
+pub(super) fn read(input: impl Read) -> Result<Vec<(OwnerId, i64)>> {
+    let mut reader = csv::Reader::from_reader(input);
+    let header = reader.headers()?.clone();
+    if header.iter().ne(["owner_id", "quantity_grams"]) {
+        bail!("the first line must be owner_id,quantity_grams");
+    }
+    let mut lines = Vec::new();
+    for row in reader.records() {
+        let row = row?;
+        let line = row.position().map_or(0, csv::Position::line);
+        let of_row = || -> Result<(OwnerId, i64)> {
+            let (id, grams) = (row.get(0).unwrap_or_default(), row.get(1).unwrap_or_default());
+            let grams: i64 = grams.parse().with_context(|| format!("quantity_grams {grams:?}"))?;
+            if grams < 0 {
+                bail!("quantity_grams {grams} is less than 0");
+            }
+            Ok((owner(id).map_err(anyhow::Error::msg)?, grams))
+        };
+        lines.push(of_row().with_context(|| format!("line {line}"))?);
+    }
+    Ok(lines)
+}
+
+/// 32 hexadecimal digits.
+pub(super) fn owner(text: &str) -> Result<OwnerId, String> {
+    let mut id = [0; 16];
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if text.len() != 2 * id.len() || !digits {
+        return Err("an owner_id has 32 hexadecimal digits".to_owned());
+    }
+    for (byte, at) in id.iter_mut().zip((0..text.len()).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|error| error.to_string())?;
+    }
+    Ok(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_read_and_faults_name_their_line() {
+        let id = "000102030405060708090a0b0c0d0eff";
+        let good = format!("owner_id,quantity_grams\n{id},5\n{id},0\n");
+        let lines = read(good.as_bytes()).expect("readable");
+        assert_eq!((lines.len(), lines[0].1, lines[1].0[15]), (2, 5, 255));
+        for bad in [
+            format!("owner,grams\n{id},5\n"),
+            format!("owner_id,quantity_grams\n{id},5\n{id},-1\n"),
+            format!("owner_id,quantity_grams\n{id},5\n{id},1.5\n"),
+            format!("owner_id,quantity_grams\n{id},5\n{},1\n", &id[1..]),
+            format!("owner_id,quantity_grams\n{id},5\n{},1\n", id.replace('0', "g")),
+        ] {
+            let told = format!("{:#}", read(bad.as_bytes()).expect_err(&bad));
+            assert!(told.contains("line"), "{told}");
+        }
+    }
+}
