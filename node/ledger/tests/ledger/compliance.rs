@@ -257,8 +257,20 @@ fn with(mut world: World, before: &[Command], command: Command) -> (World, Comma
     (world, command)
 }
 
+/// The same as [`applied`], and a court froze firm 1's account.
+fn frozen() -> World {
+    let mut world = applied();
+    crate::freeze::freeze_account(&mut world, SELLER);
+    world
+}
+
 /// Rows for [`crate::rejections`].
 pub(crate) const ROWS: &[Row] = &[
+    // A frozen account gives nothing away by its holder's will.
+    (Reason::AccountFrozen, "account_id", || (frozen(), apply(SELLER, 2020, cea(), 1))),
+    (Reason::AccountFrozen, "account_id", || (frozen(), cancel(SELLER, cea(), 1))),
+    (Reason::AccountFrozen, "account_id", || (frozen(), carry(SELLER, "CEA-2020", "CEA-2025", 1))),
+    (Reason::AccountFrozen, "from_account_id", || (frozen(), transfer(SELLER, BUYER, None))),
     // Provinces.
     (Reason::UnknownAccount, "account_id", || (world(), assign(NOBODY, hubei()))),
     (Reason::AccountKind, "account_id", || (world(), assign(FUND, hubei()))),
@@ -479,6 +491,39 @@ fn a_province_allocates_and_takes_back_what_was_too_much() {
     world.ok(assign(BUYER, shanghai()));
     let firms = [hubei(), shanghai()].map(|province| world.ledger.province(province).firms);
     assert_eq!(firms, [1, 2]);
+    world.ledger.check_invariants().unwrap();
+}
+
+#[test]
+fn a_freeze_stops_what_the_holder_wants_and_nothing_else() {
+    let mut world = frozen();
+    world.ok(approve(hubei(), 1));
+    world.ok(recall(SELLER, cea(), 1));
+    world.ok(allocate(SELLER, 1));
+    // It may receive.
+    world.ok(issue(POOR, cea(), 2));
+    world.ok(transfer(POOR, SELLER, Some((cea(), 1))));
+    let Command::Compliance(ComplianceCommand::Transfer {
+        from,
+        to,
+        part,
+        document,
+        document_sha256,
+        ..
+    }) = transfer(SELLER, BUYER, Some((cea(), 1)))
+    else {
+        unreachable!()
+    };
+    let cause = TransferCause::Court;
+    world.ok(Command::Compliance(ComplianceCommand::Transfer {
+        cause,
+        from,
+        to,
+        part,
+        document,
+        document_sha256,
+    }));
+    assert_eq!(holding(&world, BUYER, cea()).registered, Quantity(1));
     world.ledger.check_invariants().unwrap();
 }
 
