@@ -9,6 +9,7 @@ const PROTOS: &[&str] = &[
     "registry/v1/account.proto",
     "registry/v1/cash.proto",
     "registry/v1/cluster.proto",
+    "registry/v1/compliance.proto",
     "registry/v1/control.proto",
     "registry/v1/event.proto",
     "registry/v1/inclusive.proto",

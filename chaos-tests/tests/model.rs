@@ -58,6 +58,8 @@ fn assert_everything_was_seen(seen: &Seen) {
         Reason::ClearingImbalance,
         // Take a quarter of a gigabyte to reach: the ledger's own tests.
         Reason::TooManyProposals,
+        // Only codes of provinces decode.
+        Reason::UnknownProvince,
         // Said of questions.
         Reason::PeriodReversed,
         Reason::PositionAhead,
@@ -85,6 +87,7 @@ fn assert_everything_was_seen(seen: &Seen) {
         "Repaid",
         "Covered",
         "Reported",
+        "Compliance",
         "Pledge",
         "Proceeds",
         "Freeze",

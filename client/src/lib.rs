@@ -3,7 +3,8 @@
 //! [`Cluster`] says where the nodes are and who calls; a [`Connector`] made of
 //! it finds the leader, follows it and repeats writes with the same request id
 //! until the call's deadline. On top of it sit a client per role
-//! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`FirmClient`], [`OperatorClient`])
+//! ([`RegistryClient`], [`ExchangeClient`], [`BankClient`], [`FirmClient`],
+//! [`ProvinceClient`], [`OperatorClient`])
 //! and whole jobs in [`workflow`].
 //!
 //! A write with an empty `request_id` gets a random one. Give your own, kept
@@ -47,6 +48,7 @@
 pub mod amount;
 mod bank;
 mod calls;
+mod compliance;
 mod connect;
 mod deliver;
 mod error;
@@ -65,6 +67,7 @@ mod leader_tests;
 mod operator;
 pub mod pki;
 mod platform;
+mod province;
 mod reads;
 mod registry;
 mod repo;
@@ -100,6 +103,7 @@ pub use identity::Identity;
 pub use instructions::PaymentInstructions;
 pub use operator::{NodeStatus, OperatorClient};
 pub use platform::{INCLUSIVE_LINES_PER_REQUEST, OwnerId, PlatformClient, credit_request};
+pub use province::ProvinceClient;
 pub use reads::ReadClient;
 pub use registry::RegistryClient;
 pub use repo::RepoClient;

@@ -44,7 +44,7 @@ const PAGE_SIZE: u32 = 1_000;
 /// Reads from the nearest node. Linearizable unless the request says otherwise.
 #[derive(Clone, Debug)]
 pub struct ReadClient {
-    connector: Connector,
+    pub(crate) connector: Connector,
 }
 
 impl ReadClient {

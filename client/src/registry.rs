@@ -26,7 +26,7 @@ use crate::reads::ReadClient;
 /// Calls with a registry officer's identity.
 #[derive(Clone, Debug)]
 pub struct RegistryClient {
-    connector: Connector,
+    pub(crate) connector: Connector,
     reads: ReadClient,
 }
 

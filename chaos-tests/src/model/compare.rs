@@ -59,6 +59,7 @@ pub fn compare_state(model: &Model, ledger: &Ledger) -> Result<(), Difference> {
     compare_proposals(model, ledger)?;
     compare_days(model, ledger)?;
     compare_prices(model, ledger)?;
+    super::compliance::compare_compliance(model, ledger)?;
     super::cash::compare_cash(model, ledger)?;
     super::encumbered::compare_encumbered(model, ledger)?;
     super::inclusive::compare_persons(model, ledger)?;

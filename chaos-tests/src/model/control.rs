@@ -1,7 +1,8 @@
 //! Two people: one list of what waits.
 
 use registry_ledger::{
-    Approval, Command, InclusiveCommand, LedgerTime, PledgeCommand, ProposalId, Reason, Receipt,
+    Approval, Command, ComplianceCommand, InclusiveCommand, LedgerTime, PledgeCommand, ProposalId,
+    Reason, Receipt,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -81,6 +82,13 @@ impl Model {
                 | Command::UseReserve { .. }
                 | Command::SuspendDay(_)
                 | Command::ResumeDay(_)
+                | Command::Compliance(
+                    ComplianceCommand::Allocate { .. }
+                        | ComplianceCommand::Recall { .. }
+                        | ComplianceCommand::CorrectEmissions { .. }
+                        | ComplianceCommand::CarryOver { .. }
+                        | ComplianceCommand::Transfer { .. }
+                )
                 | Command::Freeze(_)
                 | Command::Pledge(
                     PledgeCommand::Activate { .. }

@@ -11,6 +11,7 @@
 mod calendar;
 mod cash;
 mod compare;
+mod compliance;
 mod control;
 mod day;
 mod delivery;
@@ -40,6 +41,7 @@ use registry_ledger::{
 };
 
 use cash::CashBook;
+use compliance::ComplianceBook;
 use control::Waiting;
 use day::Day;
 use freezes::Order;
@@ -87,6 +89,7 @@ pub struct Model {
     proposals_made: u64,
     waiting: Vec<Waiting>,
     cash: CashBook,
+    compliance: ComplianceBook,
     pledges: PledgeBook,
     /// Every order of a court, lifted or not.
     orders: Vec<Order>,
@@ -259,6 +262,7 @@ impl Model {
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
             }
+            Command::Compliance(command) => self.comply(command),
             Command::Pledge(command) => self.decide_pledge(actor, command),
             Command::Freeze(command) => self.decide_freeze(command),
             Command::SetUsableUntil { instrument, usable_until } => {

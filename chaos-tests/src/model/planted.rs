@@ -37,6 +37,18 @@ pub enum Planted {
     RepaymentForgotten,
     /// Payment instructions leave covered trades out.
     CoveredTradeNotPaid,
+    /// A province approves what another's firm asked.
+    ForeignSurrenderApproved,
+    /// Reductions meet more than a twentieth of an obligation.
+    ReductionsWithoutLimit,
+    /// Allowances of the first era meet obligations of the second.
+    OldVintageSurrendered,
+    /// The limit of a carry-over is rounded up.
+    CarryOverRoundedUp,
+    /// Corrected emissions are added to those before.
+    CorrectionAdded,
+    /// A frozen account surrenders, cancels, carries over and is transferred from.
+    FrozenAccountGives,
     /// A settled close below the warning line calls for nothing.
     MarginCallMissed,
     /// A pledge is changed by who has seen an older version of it.
@@ -87,6 +99,12 @@ impl Planted {
         Self::ReservePaysWholeTrade,
         Self::RepaymentForgotten,
         Self::CoveredTradeNotPaid,
+        Self::ForeignSurrenderApproved,
+        Self::ReductionsWithoutLimit,
+        Self::OldVintageSurrendered,
+        Self::CarryOverRoundedUp,
+        Self::CorrectionAdded,
+        Self::FrozenAccountGives,
         Self::MarginCallMissed,
         Self::OldVersionTaken,
         Self::LateAcceptanceTaken,

@@ -10,6 +10,7 @@ pub(super) enum Position {
     Registered,
     Trading,
     PendingIn,
+    PendingOut,
     Pledged,
     Frozen,
 }
@@ -56,6 +57,7 @@ impl Positions {
             registered: quantity(Position::Registered),
             trading: quantity(Position::Trading),
             pending_in: quantity(Position::PendingIn),
+            pending_out: quantity(Position::PendingOut),
             pledged: quantity(Position::Pledged),
             frozen: quantity(Position::Frozen),
             ..Holding::default()

@@ -72,7 +72,7 @@ impl Model {
             }
         }
         // With what was issued and deposited before.
-        let goods = self.instruments.keys().map(|code| self.positions.held(*code));
+        let goods = self.instruments.keys().map(|code| self.issued(*code));
         if goods.chain([self.deposited()]).any(|sum| sum > i128::from(i64::MAX)) {
             *self = before;
             return refuse(Reason::OutOfRange, "accounts");
@@ -235,13 +235,19 @@ impl Model {
         check_positive(quantity.0, "quantity_tco2e")?;
         check_text(document, 200, "document")?;
         let tonnes = i128::from(quantity.0);
-        // Trades only move units about, so what is held is what was issued.
-        if self.positions.held(instrument) + tonnes > i128::from(i64::MAX) {
+        // What went for good counts as well.
+        if self.issued(instrument) + tonnes > i128::from(i64::MAX) {
             return refuse(Reason::OutOfRange, "quantity_tco2e");
         }
         self.positions.post_goods(account, instrument, Position::Registered, tonnes);
         self.issues.push((instrument, tonnes));
         Ok(Receipt::Holding(instrument, self.positions.holding(account, instrument)))
+    }
+
+    /// All that was ever created of an instrument.
+    pub(super) fn issued(&self, instrument: InstrumentCode) -> i128 {
+        let issues = self.issues.iter().filter(|(of, _)| *of == instrument);
+        issues.map(|(_, tonnes)| tonnes).sum()
     }
 
     pub(super) fn set_holidays(&mut self, dates: &[Date]) -> Outcome {

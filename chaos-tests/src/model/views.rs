@@ -48,12 +48,12 @@ impl Model {
 
     pub(super) fn instrument_views(&self) -> Vec<InstrumentView> {
         let view = |code: &InstrumentCode| {
-            let issued = self.issues.iter().filter(|(of, _)| of == code).map(|(_, tonnes)| tonnes);
             let (last_close, last_close_date) = self.last_close(*code);
             InstrumentView {
                 code: *code,
-                issued: Quantity(fits(issued.sum())),
+                issued: Quantity(fits(self.issued(*code))),
                 held: Quantity(fits(self.positions.held(*code))),
+                retired: self.retired(*code),
                 last_close,
                 last_close_date,
                 usable_until: self.pledges.usable_until.get(code).copied(),

@@ -5,6 +5,7 @@
 //! what each row checks.
 
 mod access;
+mod compliance;
 mod control;
 mod days;
 mod inclusive;
@@ -118,6 +119,7 @@ async fn bad_input_is_refused_by_reason_and_field_and_changes_nothing() -> anyho
     inclusive::tables(&mut bench).await?;
     repo::tables(&mut bench).await?;
     access::tables(&mut bench).await?;
+    compliance::tables(&mut bench).await?;
     // Last: it closes the day.
     days::closed_day(&mut bench).await?;
     bench.refusals.end(&bench.cluster).await

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::awaited::{Awaited, Following, needs_two_people};
 use super::books::{Books, Holder};
 use super::code::Date;
+use super::compliance::Compliance;
 use super::day::Day;
 use super::day_trades::hashed;
 use super::dues::Dues;
@@ -59,6 +60,7 @@ pub struct Auditor {
     counts: AuditCounts,
     proposals: Proposals,
     dues: Dues,
+    pub(crate) compliance: Compliance,
     pub(crate) pledges: Pledges,
     freezes: Freezes,
     /// Whose tonnes the announced sale sells.
@@ -295,6 +297,19 @@ impl Auditor {
             What::BalanceReported { bank, .. } => {
                 same("a settlement bank", true, self.books.banks.contains_key(bank))?;
             }
+            What::ProvinceAssigned { .. }
+            | What::Allocated { .. }
+            | What::EmissionsRecorded { .. }
+            | What::EmissionsCorrected { .. }
+            | What::SurrenderApplied { .. }
+            | What::SurrenderApproved { .. }
+            | What::SurrenderDeclined { .. }
+            | What::CarriedOver { .. }
+            | What::UnitsCancelled { .. }
+            | What::Transferred { .. } => {
+                let open_day = self.day.as_ref().map(|day| day.date);
+                self.compliance.take(event, &self.books, open_day)?;
+            }
             What::Frozen { .. } | What::FreezeLifted { .. } => {
                 self.freezes.take(event, &mut self.books, &mut self.pledges)?;
             }
@@ -389,6 +404,7 @@ impl Auditor {
         self.day = Some(Day::new(date, topup_window_ms)?);
         self.last_date = Some(date);
         self.counts.days += 1;
+        self.books.trading_day = Some(date);
         self.books.release_pending_in()
     }
 

@@ -23,6 +23,8 @@ pub(crate) struct Books {
     frozen: BTreeMap<u64, i64>,
     /// Sum of all banks' interbank pots.
     interbank_fen: i64,
+    /// The day that trades deliver on.
+    pub(crate) trading_day: Option<Date>,
 }
 
 /// One account.
@@ -34,6 +36,8 @@ pub(crate) struct AccountBooks {
     pub(crate) holdings: BTreeMap<Instrument, [i64; 6]>,
     /// Two parts per bank, in the order of their codes.
     pub(crate) cash: BTreeMap<u64, [i64; 2]>,
+    /// Tonnes sold less bought, by day and instrument.
+    sold: Vec<(Date, Instrument, i64)>,
 }
 
 /// Who an account is.
@@ -49,6 +53,8 @@ pub(crate) struct Holder {
 pub(crate) struct InstrumentBooks {
     /// The pot, never more than nothing.
     pub(crate) issued_pot_tonnes: i64,
+    /// The other pots: what went for good.
+    retired_tonnes: [i64; 4],
     /// Sum over all accounts and parts.
     pub(crate) held_tonnes: i64,
     pub(crate) last_close_fen: i64,
@@ -68,6 +74,25 @@ pub(crate) struct BankBooks {
 impl BankBooks {
     pub(crate) fn pot(&self, pot: CashPot) -> i64 {
         self.pots_fen[pot as usize]
+    }
+}
+
+/// Pots of goods that are not the issued one, in the order of their codes.
+const RETIRED: [GoodsPot; 4] =
+    [GoodsPot::Surrendered, GoodsPot::Cancelled, GoodsPot::CarriedOut, GoodsPot::Recalled];
+
+impl InstrumentBooks {
+    /// Tonnes in a pot; those issued as less than nothing.
+    pub(crate) fn pot(&self, pot: GoodsPot) -> i64 {
+        let place = RETIRED.iter().position(|retired| *retired == pot);
+        place.map_or(self.issued_pot_tonnes, |place| self.retired_tonnes[place])
+    }
+
+    fn pot_mut(&mut self, pot: GoodsPot) -> &mut i64 {
+        match RETIRED.iter().position(|retired| *retired == pot) {
+            Some(place) => &mut self.retired_tonnes[place],
+            None => &mut self.issued_pot_tonnes,
+        }
     }
 }
 
@@ -166,13 +191,10 @@ impl Books {
                 let holding = self.account_mut(account)?.holdings.entry(instrument).or_default();
                 add(what, &mut holding[part as usize], tonnes)
             }
-            Posting::GoodsPot { instrument, pot, tonnes } => match pot {
-                GoodsPot::Issued => add(
-                    || format!("{instrument} issued"),
-                    &mut self.instrument_mut(instrument)?.issued_pot_tonnes,
-                    tonnes,
-                ),
-            },
+            Posting::GoodsPot { instrument, pot, tonnes } => {
+                let what = || format!("{instrument} {pot}");
+                add(what, self.instrument_mut(instrument)?.pot_mut(pot), tonnes)
+            }
             Posting::Cash { account, bank, part, fen } => {
                 let what = || format!("money of account {account} at bank {bank}");
                 add(what, &mut self.bank_mut(bank)?.money_fen, fen)?;
@@ -201,12 +223,10 @@ impl Books {
                 || format!("money {part} of account {account} at bank {bank}, fen"),
                 self.fen(account, bank, part),
             ),
-            Posting::GoodsPot { instrument, pot: GoodsPot::Issued, .. } => {
-                let pot = self.instruments.get(&instrument).map(|books| books.issued_pot_tonnes);
-                not_less_than_nothing(
-                    || format!("{instrument} issued, tonnes"),
-                    pot.unwrap_or_default().saturating_neg(),
-                )
+            Posting::GoodsPot { instrument, pot, .. } => {
+                let tonnes = self.instruments.get(&instrument).map_or(0, |books| books.pot(pot));
+                let is = if pot == GoodsPot::Issued { tonnes.saturating_neg() } else { tonnes };
+                not_less_than_nothing(|| format!("{instrument} {pot}, tonnes"), is)
             }
             Posting::CashPot { pot: CashPot::Interbank, .. } => Ok(()),
             Posting::CashPot { bank, pot, .. } => {
@@ -219,11 +239,11 @@ impl Books {
 
     fn check_instrument(&self, code: Instrument) -> Checked {
         let Some(books) = self.instruments.get(&code) else { return Ok(()) };
-        let issued = books.issued_pot_tonnes.saturating_neg();
+        let gone: i128 = RETIRED.iter().map(|pot| i128::from(books.pot(*pot))).sum();
         same(
             format!("{code} held by all accounts against issued, tonnes"),
-            issued,
-            books.held_tonnes,
+            -i128::from(books.issued_pot_tonnes) - gone,
+            books.held_tonnes.into(),
         )
     }
 
@@ -335,7 +355,31 @@ impl Books {
             pot(paying, fen),
             pot(receiving, -fen),
         ];
-        self.post_all(if paying == receiving { &legs[..4] } else { &legs })
+        self.post_all(if paying == receiving { &legs[..4] } else { &legs })?;
+        self.note_sale(trade.seller, instrument, trade.tonnes)?;
+        self.note_sale(trade.buyer, instrument, -trade.tonnes)
+    }
+
+    /// Carry-overs depend on what was sold.
+    fn note_sale(&mut self, account: u64, instrument: Instrument, tonnes: i64) -> Checked {
+        let Some(day) = self.trading_day else { return Ok(()) };
+        let sold = &mut self.account_mut(account)?.sold;
+        let today = sold.iter_mut().rev().take_while(|(date, ..)| *date == day);
+        match today.into_iter().find(|(_, code, _)| *code == instrument) {
+            Some((.., sum)) => *sum = sum.saturating_add(tonnes),
+            None => sold.push((day, instrument, tonnes)),
+        }
+        Ok(())
+    }
+
+    /// What an account sold less what it bought on these days, of vintages
+    /// before one.
+    pub(crate) fn net_sold(&self, account: u64, before: u64, from: Date, to: Date) -> i128 {
+        let sold = self.account(account).map_or(&[][..], |books| &books.sold);
+        let counts = |(date, code, _): &&(Date, Instrument, i64)| {
+            (from..=to).contains(date) && code.vintage().is_some_and(|vintage| vintage < before)
+        };
+        sold.iter().filter(counts).map(|(.., tonnes)| i128::from(*tonnes)).sum()
     }
 
     /// A day opens: what was pending in becomes trading.

@@ -53,6 +53,34 @@ codes! {
     GoodsPot {
         /// What was created, as less than nothing.
         Issued = 1 "issued";
+        /// What met obligations.
+        Surrendered = 10 "surrendered";
+        /// What was given up.
+        Cancelled = 11 "cancelled";
+        /// What became a later vintage.
+        CarriedOut = 12 "carried out";
+        /// What was taken back.
+        Recalled = 13 "recalled";
+    }
+    /// What an allocation is.
+    AllocationKind {
+        /// Before emissions are known.
+        PreAllocation = 1 "pre-allocation";
+        /// What was missing.
+        TrueUp = 2 "true-up";
+        /// What was too much.
+        Recall = 3 "recall";
+    }
+    /// Why tonnes change hands without a trade.
+    TransferCause {
+        /// 合并
+        Merger = 1 "merger";
+        /// 分立
+        Division = 2 "division";
+        /// 继承
+        Succession = 3 "succession";
+        /// 司法扣划
+        Court = 4 "court";
     }
     /// Part of an account's money at one bank.
     CashPart {
@@ -281,6 +309,13 @@ impl Instrument {
         bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
         (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic()))
             .then_some(Self(bytes))
+    }
+}
+
+impl Instrument {
+    /// The vintage of an allowance; none for a certified reduction.
+    pub(crate) fn vintage(self) -> Option<u64> {
+        self.to_string().strip_prefix("CEA-")?.parse().ok()
     }
 }
 

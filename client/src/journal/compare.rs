@@ -4,7 +4,7 @@ use registry_proto::registry::{Account, Bank, Holding, Instrument as WireInstrum
 use sha2::{Digest as _, Sha256};
 
 use super::auditor::{Auditor, Loaded};
-use super::code::{CashPot, HolderKind, Instrument};
+use super::code::{CashPot, GoodsPot, HolderKind, Instrument};
 use super::finding::{Checked, Wrong, same, same_hash};
 use crate::amount::parse_signed_fen;
 
@@ -137,6 +137,15 @@ impl Auditor {
             let issued = books.issued_pot_tonnes.saturating_neg();
             same(format!("tonnes issued of {code}"), issued, wire.issued_tco2e)?;
             same(format!("tonnes held of {code}"), books.held_tonnes, wire.held_tco2e)?;
+            let gone = [
+                (GoodsPot::Surrendered, wire.surrendered_tco2e),
+                (GoodsPot::Cancelled, wire.cancelled_tco2e),
+                (GoodsPot::CarriedOut, wire.carried_out_tco2e),
+                (GoodsPot::Recalled, wire.recalled_tco2e),
+            ];
+            for (pot, tonnes) in gone {
+                same(format!("tonnes {pot} of {code}"), books.pot(pot), tonnes)?;
+            }
             let close_fen = fen("last close", &wire.last_close_yuan)?;
             same(format!("last close of {code}, fen"), books.last_close_fen, close_fen)?;
             let date = books.last_close_date.map(|date| date.to_string()).unwrap_or_default();

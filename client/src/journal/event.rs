@@ -1,7 +1,9 @@
 //! What an event says: the table of `docs/formats.md`, line by line.
 
 use super::bytes::{DecodeError, Reader, Wire};
-use super::code::{Date, FreePart, HolderKind, Instrument, Shortage, TradeMark};
+use super::code::{
+    AllocationKind, Date, FreePart, HolderKind, Instrument, Shortage, TradeMark, TransferCause,
+};
 use super::posting::Posting;
 use super::repos::RepoTerms;
 use super::terms::{FreezeTarget, OtherTonnes, PledgeParties, PledgeTerms};
@@ -234,6 +236,33 @@ kinds! {
     69 ReserveRepaid { claim_fen: i64, }
     /// A bank said what it holds.
     70 BalanceReported { bank: u64, as_of: Date, balance_fen: i64, }
+    /// An account came to a province.
+    90 ProvinceAssigned { account: u64, province: u8, document: String, }
+    /// A province's tonnes went to a firm, or some were recalled.
+    91 Allocated { allocation: u64, province: u8, allocated: AllocationKind, document: String, }
+    /// A firm's emissions were verified.
+    92 EmissionsRecorded {
+        emissions: u64, account: u64, year: u64, tonnes: i64, report_sha256: [u8; 32],
+    }
+    /// Another entry of verified emissions counts now.
+    93 EmissionsCorrected {
+        emissions: u64, corrects: u64, account: u64, tonnes: i64, report_sha256: [u8; 32],
+        document: String,
+    }
+    /// Tonnes wait to be surrendered.
+    94 SurrenderApplied { surrender: u64, province: u8, year: u64, }
+    /// They are surrendered for good.
+    95 SurrenderApproved { surrender: u64, }
+    /// The firm has them back.
+    96 SurrenderDeclined { surrender: u64, reason: String, }
+    /// Tonnes of an old vintage became those of a later one.
+    97 CarriedOver {
+        carry_over: u64, sold_from: Date, sold_to: Date, net_sold: i64, document: String,
+    }
+    /// A holder gave tonnes up for good.
+    98 UnitsCancelled { cancellation: u64, beneficiary: String, reason: String, }
+    /// Tonnes changed hands without a trade.
+    99 Transferred { cause: TransferCause, document: String, document_sha256: [u8; 32], }
     /// A platform may credit more.
     120 InclusiveQuotaGranted { platform: u64, name: String, grams: i64, document: String, }
     /// Persons got accounts.

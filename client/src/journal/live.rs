@@ -2,8 +2,8 @@
 
 use registry_proto::registry::{
     Consistency, Event as WireEvent, GetJournalReply, ListAccountsRequest, ListBanksRequest,
-    ListInclusiveAccountsRequest, ListInstrumentsRequest, ListPlatformsRequest, ListReposRequest,
-    ListVouchersRequest, Stamp,
+    ListInclusiveAccountsRequest, ListInstrumentsRequest, ListObligationsRequest,
+    ListPlatformsRequest, ListReposRequest, ListVouchersRequest, Stamp,
 };
 
 use super::auditor::{AuditCounts, Auditor};
@@ -37,6 +37,8 @@ pub struct NodeReport {
     pub banks: u64,
     /// Instruments compared.
     pub instruments: u64,
+    /// Obligations of firms and years compared.
+    pub obligations: u64,
     /// Platforms of the inclusive-platform instrument compared.
     pub platforms: u64,
     /// Accounts of their persons compared.
@@ -53,7 +55,7 @@ pub struct NodeReport {
 }
 
 /// Audits the journal of a registry and compares what follows from it with
-/// every account, bank and instrument. Each page of those is compared at its
+/// every account, bank, instrument and obligation. Each page of those is compared at its
 /// own log index, so the registry may go on working. `on_progress` is told the
 /// events audited and how many there were at least.
 ///
@@ -81,6 +83,8 @@ pub async fn audit_node(
     let instruments = reads.list_instruments(ListInstrumentsRequest { consistency }).await?;
     audit.advance(instruments.stamp).await?;
     audit.check(audit.auditor.compare_instruments(&instruments.instruments))?;
+
+    let obligations = audit.obligations(reads, consistency).await?;
 
     let mut compared = Comparison::default();
     loop {
@@ -116,6 +120,7 @@ pub async fn audit_node(
         cash_balances: compared.cash_balances,
         banks: banks.banks.len() as u64,
         instruments: instruments.instruments.len() as u64,
+        obligations,
         stamp: journal.stamp.unwrap_or_default(),
     })
 }
@@ -252,6 +257,38 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
         self.auditor.take(&wire.canonical, &event, &trades)?;
         (self.on_progress)(event.number, self.total.max(event.number));
         Ok(())
+    }
+
+    /// Compares what firms owe for every year; says how many lines.
+    async fn obligations(
+        &mut self,
+        reads: &ReadClient,
+        consistency: i32,
+    ) -> Result<u64, AuditError> {
+        let mut compared = 0;
+        for year in self.auditor.compliance.years() {
+            let mut after_account_id = 0;
+            loop {
+                let request = ListObligationsRequest {
+                    year: u32::try_from(year).unwrap_or_default(),
+                    after_account_id,
+                    page_size: PAGE_SIZE,
+                    consistency,
+                    ..Default::default()
+                };
+                let page = reads.list_obligations(request).await?;
+                self.advance(page.stamp).await?;
+                let (lines, next) = (&page.obligations, page.next_after_account_id);
+                let compliance = &self.auditor.compliance;
+                self.check(compliance.compare(year, after_account_id, lines, next == 0))?;
+                compared += lines.len() as u64;
+                if next <= after_account_id {
+                    break;
+                }
+                after_account_id = next;
+            }
+        }
+        Ok(compared)
     }
 
     /// A finding about the node stands at the last event audited.

@@ -19,6 +19,7 @@ mod books;
 mod bytes;
 mod code;
 mod compare;
+mod compliance;
 mod day;
 mod day_trades;
 mod dues;
@@ -28,6 +29,7 @@ mod export_file;
 mod feed;
 mod finding;
 mod freezes;
+mod goods;
 mod inclusive;
 mod live;
 mod pledges;
@@ -45,8 +47,8 @@ mod tests;
 pub use auditor::{AuditCounts, Auditor};
 pub use bytes::{DecodeError, Reader, Wire};
 pub use code::{
-    CashPart, CashPot, Date, FreePart, GoodsPot, HolderKind, Instrument, PositionPart, RepoMark,
-    Shortage, TradeMark, TradeWay, VoucherMark,
+    AllocationKind, CashPart, CashPot, Date, FreePart, GoodsPot, HolderKind, Instrument,
+    PositionPart, RepoMark, Shortage, TradeMark, TradeWay, TransferCause, VoucherMark,
 };
 pub use event::{Event, What};
 pub use export::{ExportReport, export};

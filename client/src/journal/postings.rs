@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::code::{CashPart, CashPot, GoodsPot, PositionPart};
 use super::event::{Event, What};
 use super::finding::{Checked, Wrong, same};
+use super::goods;
 use super::posting::Posting;
 
 /// Checks an event's postings by themselves.
@@ -147,6 +148,16 @@ fn fits(event: &Event) -> bool {
         What::ReserveFunded { .. } => moves(postings, OUTSIDE, Place::Pot(CashPot::Reserve)),
         What::ReserveUsed { .. } => moves(postings, Place::Pot(CashPot::Reserve), AVAILABLE),
         What::ReserveRepaid { .. } => moves(postings, AVAILABLE, Place::Pot(CashPot::Reserve)),
+        What::ProvinceAssigned { .. }
+        | What::EmissionsRecorded { .. }
+        | What::EmissionsCorrected { .. }
+        | What::Allocated { .. }
+        | What::SurrenderApplied { .. }
+        | What::SurrenderApproved { .. }
+        | What::SurrenderDeclined { .. }
+        | What::CarriedOver { .. }
+        | What::UnitsCancelled { .. }
+        | What::Transferred { .. } => goods::fits(&event.what, postings),
     }
 }
 

@@ -63,19 +63,22 @@ pub enum Role {
     Operator,
     /// Reads everything.
     Auditor,
+    /// Provincial authority; the name is its administrative division code.
+    Province,
     /// Inclusive platform (碳普惠平台); credits its persons.
     Platform,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Exchange,
         Self::Registry,
         Self::Bank,
         Self::Firm,
         Self::Operator,
         Self::Auditor,
+        Self::Province,
         Self::Platform,
     ];
 
@@ -89,6 +92,7 @@ impl Role {
             Self::Firm => "firm",
             Self::Operator => "operator",
             Self::Auditor => "auditor",
+            Self::Province => "province",
             Self::Platform => "platform",
         }
     }

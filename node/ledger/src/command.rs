@@ -1,5 +1,6 @@
 //! What the log replicates: who asked for what, and when the leader stamped it.
 
+use crate::compliance::ComplianceCommand;
 use crate::control::Approval;
 use crate::freeze::FreezeCommand;
 use crate::inclusive::InclusiveCommand;
@@ -330,6 +331,8 @@ pub enum Command {
         /// How much, >= 0.
         balance: Fen,
     },
+    /// What is asked for around a year's obligations.
+    Compliance(ComplianceCommand),
     /// About the inclusive-platform instrument.
     Inclusive(InclusiveCommand),
     /// About repos.

@@ -79,7 +79,7 @@ impl Command {
                 | Self::SuspendDay(_)
                 | Self::ResumeDay(_)
                 | Self::Freeze(_)
-        )
+        ) || matches!(self, Self::Compliance(command) if command.needs_two_people())
     }
 }
 

@@ -49,6 +49,7 @@ impl Ledger {
         self.check_holdings(&mut report)?;
         self.check_money(&mut report)?;
         self.check_withdrawals()?;
+        self.check_compliance()?;
         self.check_encumbered(&mut report)?;
         self.check_inclusive()?;
         self.check_repos()?;
@@ -62,7 +63,7 @@ impl Ledger {
         Ok(report)
     }
 
-    /// Issued = held; no position is negative.
+    /// Issued = held + what went for good; no position is negative.
     fn check_holdings(&self, report: &mut InvariantReport) -> Result<(), BrokenInvariant> {
         let mut held: BTreeMap<_, i128> = BTreeMap::new();
         ensure(self.accounts.len() == self.balances.len(), || {
@@ -97,8 +98,11 @@ impl Ledger {
         for (code, instrument) in &self.instruments {
             count(&mut report.instruments);
             let sum = held.remove(code).unwrap_or_default();
-            ensure(instrument.issued == instrument.held, || {
-                format!("{code}: issued {} t, held {} t", instrument.issued.0, instrument.held.0)
+            let retired = self.compliance.retired(*code);
+            let kept = retired.total().and_then(|gone| instrument.held.checked_add(gone));
+            ensure(Some(instrument.issued) == kept, || {
+                let (issued, held) = (instrument.issued.0, instrument.held.0);
+                format!("{code}: issued {issued} t, held {held} t, {retired:?}")
             })?;
             ensure(i128::from(instrument.held.0) == sum, || {
                 format!("{code}: held {} t, accounts hold {sum} t", instrument.held.0)
@@ -347,6 +351,6 @@ fn count(counter: &mut u64) -> bool {
     true
 }
 
-fn ensure(holds: bool, problem: impl FnOnce() -> String) -> Result<(), BrokenInvariant> {
+pub(crate) fn ensure(holds: bool, problem: impl FnOnce() -> String) -> Result<(), BrokenInvariant> {
     if holds { Ok(()) } else { Err(BrokenInvariant(problem())) }
 }

@@ -8,6 +8,7 @@ use crate::cash::OpenWithdrawals;
 use crate::code_index::CodeIndex;
 use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
+use crate::compliance::Compliance;
 use crate::control::{Counters, Proposal};
 use crate::digest::{Digest, HashSum};
 use crate::freeze::Freezes;
@@ -57,6 +58,7 @@ pub struct Ledger {
     pub(crate) withdrawals: OpenWithdrawals,
     /// What accounts owe the reserve at a bank; nothing is no entry.
     pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,
+    pub(crate) compliance: Compliance,
     pub(crate) pledges: Pledges,
     pub(crate) freezes: Freezes,
     /// Until when an instrument can meet obligations; open is no entry.
@@ -380,6 +382,7 @@ impl Ledger {
             Command::ReportBalance { bank, as_of, balance } => {
                 self.report_balance(*bank, *as_of, *balance)
             }
+            Command::Compliance(command) => self.carry_out_compliance(command),
             Command::Inclusive(command) => self.carry_out_inclusive(command),
             Command::Repo(command) => self.carry_out_repo(command),
         }

@@ -31,6 +31,7 @@ mod changes;
 mod code_index;
 mod codec;
 mod command;
+mod compliance;
 mod control;
 mod digest;
 pub mod formats;
@@ -69,6 +70,11 @@ pub use changes::Changes;
 pub use codec::CorruptRecord;
 pub use command::{
     Chunk, Command, Entry, Genesis, Manifest, Member, OpeningBooks, OpeningHolding, Request,
+};
+pub use compliance::{
+    Allocation, AllocationKind, Cancellation, CarryOver, ComplianceCommand, ComplianceReceipt,
+    ComplianceYear, Emissions, EntryFilter, Means, Obligation, ProvinceCode, ProvinceView, Retired,
+    Surrender, SurrenderState, TransferCause,
 };
 pub use control::{
     Approval, OPEN_PROPOSALS_BYTES_LIMIT, PROPOSAL_BYTES_LIMIT, PROPOSAL_LIFE_LIMIT_MS, Proposal,

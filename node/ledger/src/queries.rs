@@ -74,6 +74,7 @@ impl Ledger {
                 code: *code,
                 issued: instrument.issued,
                 held: instrument.held,
+                retired: self.compliance.retired(*code),
                 last_close: instrument.last_close,
                 last_close_date: instrument.last_close_date,
                 usable_until: self.usable_until.get(code).copied(),

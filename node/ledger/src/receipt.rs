@@ -1,6 +1,7 @@
 //! What the ledger answers when a command was carried out.
 
 use crate::cash::{OpenWithdrawal, Pots, ReportedBalance};
+use crate::compliance::ComplianceReceipt;
 use crate::inclusive::InclusiveReceipt;
 use crate::pledge::PledgeState;
 use crate::rejection::Rejection;
@@ -134,6 +135,8 @@ pub enum Receipt {
         /// What it said.
         reported: ReportedBalance,
     },
+    /// Something of yearly compliance was done.
+    Compliance(Box<ComplianceReceipt>),
     /// About the inclusive-platform instrument.
     Inclusive(InclusiveReceipt),
     /// The repo after the change.

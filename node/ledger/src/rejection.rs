@@ -236,6 +236,38 @@ reasons! {
     /// The bank reported a later day's balance already.
     ReportOlder = 139, "REPORT_OLDER";
 
+    /// No such province.
+    UnknownProvince = 150, "UNKNOWN_PROVINCE";
+    /// The province has an account of its own already.
+    ProvinceTaken = 151, "PROVINCE_TAKEN";
+    /// Accounts of this kind cannot do this.
+    AccountKind = 152, "ACCOUNT_KIND";
+    /// The account belongs to no province, or the province has no account.
+    ProvinceMissing = 153, "PROVINCE_MISSING";
+    /// The firm belongs to another province.
+    OtherProvince = 154, "OTHER_PROVINCE";
+    /// The firm's emissions of the year are recorded already.
+    EmissionsRecorded = 155, "EMISSIONS_RECORDED";
+    /// No such entry of verified emissions.
+    UnknownEmissions = 156, "UNKNOWN_EMISSIONS";
+    /// The entry was corrected already.
+    EmissionsSuperseded = 157, "EMISSIONS_SUPERSEDED";
+    /// The firm's emissions of the year are not verified.
+    NoObligation = 158, "NO_OBLIGATION";
+    /// The instrument cannot be used for this year or into this vintage.
+    VintageNotAllowed = 159, "VINTAGE_NOT_ALLOWED";
+    /// Certified reductions would be too large a part of the obligation.
+    CcerShare = 160, "CCER_SHARE";
+    /// More would be surrendered than is owed.
+    OverSurrender = 161, "OVER_SURRENDER";
+    /// No such surrender of this province's firms.
+    UnknownSurrender = 162, "UNKNOWN_SURRENDER";
+    /// The surrender was approved or declined already.
+    SurrenderClosed = 163, "SURRENDER_CLOSED";
+    /// More would be carried over than the account may.
+    CarryOverLimit = 164, "CARRY_OVER_LIMIT";
+    /// Giver and receiver are the same account.
+    SelfTransfer = 165, "SELF_TRANSFER";
     /// The period ends before it begins.
     PeriodReversed = 210, "PERIOD_REVERSED";
     /// The position lies beyond what has happened.

@@ -1,6 +1,7 @@
 //! What all accounts hold together, kept up to date so that nobody has to add
 //! up millions of accounts to be told.
 
+use crate::compliance::Retired;
 use crate::journal::GoodsPot;
 use crate::ledger::Ledger;
 use crate::receipt::Holding;
@@ -89,11 +90,26 @@ impl Ledger {
             issued: instrument.issued,
             held: instrument.held,
             positions: self.totals.of(*code),
-            pots: vec![(GoodsPot::Issued, Quantity(instrument.issued.0.saturating_neg()))],
+            pots: self.pots_of(*code, instrument.issued),
             last_close: instrument.last_close,
             last_close_date: instrument.last_close_date,
         });
         totals.collect()
+    }
+
+    /// What was issued, and where tonnes went for good; none for nothing.
+    fn pots_of(&self, code: InstrumentCode, issued: Quantity) -> Vec<(GoodsPot, Quantity)> {
+        let Retired { surrendered, cancelled, carried_out, recalled } =
+            self.compliance.retired(code);
+        let gone = [
+            (GoodsPot::Surrendered, surrendered),
+            (GoodsPot::Cancelled, cancelled),
+            (GoodsPot::CarriedOut, carried_out),
+            (GoodsPot::Recalled, recalled),
+        ];
+        let mut pots = vec![(GoodsPot::Issued, Quantity(issued.0.saturating_neg()))];
+        pots.extend(gone.into_iter().filter(|(_, quantity)| *quantity != Quantity(0)));
+        pots
     }
 
     /// Holders of an instrument behind account `after`: `limit` at most, and

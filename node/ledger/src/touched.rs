@@ -143,6 +143,7 @@ impl Touched {
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
             | RecordKey::Claim(..)
+            | RecordKey::Compliance(_)
             | RecordKey::Voucher(_)
             | RecordKey::InclusivePlatform(_)
             | RecordKey::Repo(_) => self.others.insert(record),

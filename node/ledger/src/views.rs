@@ -1,6 +1,7 @@
 //! What queries answer.
 
 use crate::cash::{Pots, ReportedBalance};
+use crate::compliance::Retired;
 use crate::receipt::{CashBalance, Holding};
 use crate::types::{
     AccountId, AccountKind, BankId, Date, Fen, InstrumentCode, Price, Quantity, Trade, TradeStatus,
@@ -73,6 +74,8 @@ pub struct InstrumentView {
     pub issued: Quantity,
     /// In all positions of all accounts.
     pub held: Quantity,
+    /// Where the others went for good: issued = held + all of it.
+    pub retired: Retired,
     /// Base of the next price limits.
     pub last_close: Price,
     /// Day of the last close; `None` before the first.

@@ -8,7 +8,7 @@ use registry_proto::registry::{
 };
 use registry_proto::storage::Approve;
 
-use super::{account, cash, fields, inclusive, instrument, pledge};
+use super::{account, cash, compliance, fields, inclusive, instrument, pledge};
 
 /// A day, when the request leaves the time open.
 const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
@@ -81,5 +81,10 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         Some(Content::FreezeLifting(asked)) => pledge::freeze_lifting(asked),
         Some(Content::InclusiveQuota(quota)) => inclusive::quota(quota),
         Some(Content::Resumption(day)) => Ok(Command::ResumeDay(fields::date(&day.date, "date")?)),
+        Some(Content::Allocation(order)) => compliance::allocation(order),
+        Some(Content::Recall(order)) => compliance::recall(order),
+        Some(Content::EmissionsCorrection(order)) => compliance::correction(order),
+        Some(Content::CarryOver(order)) => compliance::carry_over(order),
+        Some(Content::NonTradeTransfer(order)) => compliance::transfer(order),
     }
 }

@@ -1,7 +1,8 @@
 //! One function per kind of field, each naming the field when it refuses.
 
 use registry_ledger::{
-    AccountId, AccountKind, BankId, Date, FreePosition, InstrumentCode, Quantity, Reason, Rejection,
+    AccountId, AccountKind, BankId, ComplianceYear, Date, FreePosition, InstrumentCode,
+    ProvinceCode, Quantity, Reason, Rejection,
 };
 use registry_proto::registry;
 
@@ -67,6 +68,28 @@ pub(crate) fn bank(id: u32, field: &str) -> Result<BankId, Rejection> {
     }
     u16::try_from(id).map(BankId).map_err(|_| {
         Rejection::new(Reason::UnknownBank, field, format!("{field} = {id}: no such bank"))
+    })
+}
+
+/// A province's administrative division code.
+pub(crate) fn province(code: u32, field: &str) -> Result<ProvinceCode, Rejection> {
+    if code == 0 {
+        return missing(field);
+    }
+    ProvinceCode::from_code(code).ok_or_else(|| {
+        let message = format!("{field} = {code}: no such province; give two digits, e.g. 42");
+        Rejection::new(Reason::UnknownProvince, field, message)
+    })
+}
+
+/// A year of obligations.
+pub(crate) fn year(year: u32, field: &str) -> Result<ComplianceYear, Rejection> {
+    if year == 0 {
+        return missing(field);
+    }
+    ComplianceYear::from_year(year).ok_or_else(|| {
+        let message = format!("{field} = {year}: must be 2019 to 2099");
+        Rejection::new(Reason::OutOfRange, field, message)
     })
 }
 

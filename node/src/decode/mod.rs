@@ -8,6 +8,7 @@
 mod account;
 mod cash;
 mod chunk;
+mod compliance;
 mod control;
 pub(crate) mod fields;
 pub(crate) mod inclusive;
@@ -133,6 +134,12 @@ pub(crate) fn decode_command(
         Wire::FundReserve(m) => (request(77, &m.request_id, m)?, cash::fund_reserve(m)?),
         Wire::RepayReserve(m) => (request(78, &m.request_id, m)?, cash::repay_reserve(m)?),
         Wire::ReportBalance(m) => (request(79, &m.request_id, m)?, cash::report_balance(m)?),
+        Wire::AssignProvince(m) => (request(85, &m.request_id, m)?, compliance::assign(m)?),
+        Wire::RecordEmissions(m) => (request(86, &m.request_id, m)?, compliance::record(m)?),
+        Wire::ApplySurrender(m) => (request(87, &m.request_id, m)?, compliance::apply(m)?),
+        Wire::ApproveSurrender(m) => (request(88, &m.request_id, m)?, compliance::approve(m)?),
+        Wire::DeclineSurrender(m) => (request(89, &m.request_id, m)?, compliance::decline(m)?),
+        Wire::CancelUnits(m) => (request(90, &m.request_id, m)?, compliance::cancel(m)?),
         Wire::OpenInclusiveAccounts(m) => (request(120, &m.request_id, m)?, inclusive::open(m)?),
         Wire::CreditInclusive(m) => (request(121, &m.request_id, m)?, inclusive::credit(m)?),
         Wire::IssueVoucher(m) => (request(122, &m.request_id, m)?, inclusive::issue_voucher(m)?),

@@ -29,6 +29,8 @@ pub(crate) enum Role {
     Operator,
     /// Reads everything, changes nothing.
     Auditor,
+    /// A provincial authority; its name is its administrative division code.
+    Province,
     /// An inclusive platform (碳普惠平台); credits its persons' grams.
     Platform,
 }
@@ -69,7 +71,7 @@ pub(crate) enum AccessError {
 
 impl Role {
     /// Every role, in the order of the access table.
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Registry,
         Self::Exchange,
         Self::Bank,
@@ -77,6 +79,7 @@ impl Role {
         Self::Operator,
         Self::Auditor,
         Self::Node,
+        Self::Province,
         Self::Platform,
     ];
 
@@ -90,13 +93,14 @@ impl Role {
             Self::Firm => "firm",
             Self::Operator => "operator",
             Self::Auditor => "auditor",
+            Self::Province => "province",
             Self::Platform => "platform",
         }
     }
 
     /// Names of these roles are numbers, so that they compare with ids.
     fn has_numeric_name(self) -> bool {
-        matches!(self, Self::Node | Self::Bank | Self::Firm)
+        matches!(self, Self::Node | Self::Bank | Self::Firm | Self::Province)
     }
 }
 
@@ -112,7 +116,7 @@ impl Principal {
         format!("{}/{}", self.role, self.name)
     }
 
-    /// The number that is the name of a node, bank or firm.
+    /// The number that is the name of a node, bank, firm or province.
     pub(crate) fn id(&self) -> Option<u64> {
         self.role.has_numeric_name().then(|| self.name.parse().ok()).flatten()
     }
@@ -156,7 +160,7 @@ impl Principal {
         }
         let canonical_number = name.parse::<u64>().is_ok_and(|id| id > 0 && id.to_string() == name);
         if role.has_numeric_name() && !canonical_number {
-            return Err(refused("a node, bank or firm is named by its id"));
+            return Err(refused("a node, bank, firm or province is named by its id"));
         }
         Ok(Self { role, name: name.to_owned() })
     }
@@ -240,6 +244,31 @@ impl Caller {
         }
     }
 
+    /// The caller of an RPC about one province: a province may ask for itself only.
+    pub(crate) fn of_province(extensions: &Extensions, province: u32) -> Result<Self, Status> {
+        let caller = Self::any(extensions)?;
+        match caller.scope {
+            Scope::Own if !caller.is(Role::Province, province.into()) => {
+                Err(status::access(&caller.denied("act for a province other than itself")))
+            }
+            Scope::Own | Scope::All => Ok(caller),
+            Scope::Names => Err(status::access(&caller.denied("read what provinces decide"))),
+        }
+    }
+
+    /// The caller of an RPC about an account of a province: a province names
+    /// itself, a firm its account; 0 names none.
+    pub(crate) fn of_account_in_province(
+        extensions: &Extensions,
+        account_id: u64,
+        province: u32,
+    ) -> Result<Self, Status> {
+        match Self::any(extensions)?.principal.role {
+            Role::Province => Self::of_province(extensions, province),
+            _ => Self::of_account(extensions, account_id),
+        }
+    }
+
     /// The caller of an RPC about one platform; empty names all of them.
     pub(crate) fn of_platform(extensions: &Extensions, name: &str) -> Result<Self, Status> {
         let caller = Self::any(extensions)?;
@@ -266,7 +295,7 @@ impl Caller {
         }
     }
 
-    /// Whether this is the firm or the bank with that number: firms and banks
+    /// Whether this is the firm, the bank or the province with that number: they
     /// may have the same numbers.
     fn is(&self, role: Role, id: u64) -> bool {
         self.principal.role == role && self.principal.id() == Some(id)

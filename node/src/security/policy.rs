@@ -17,7 +17,7 @@ pub(crate) enum Port {
 pub(crate) enum Scope {
     /// Everything the RPC offers.
     All,
-    /// The account that is the caller's own, or the bank that the caller is.
+    /// The account that is the caller's own, or the bank or province that the caller is.
     Own,
     /// Ids and names; figures are left empty, except a bank's own.
     Names,
@@ -50,16 +50,20 @@ const FIRM: (Role, Scope) = (Role::Firm, Scope::All);
 const FIRM_OWN: (Role, Scope) = (Role::Firm, Scope::Own);
 const OPERATOR: (Role, Scope) = (Role::Operator, Scope::All);
 const AUDITOR: (Role, Scope) = (Role::Auditor, Scope::All);
+const PROVINCE: (Role, Scope) = (Role::Province, Scope::All);
+const PROVINCE_OWN: (Role, Scope) = (Role::Province, Scope::Own);
 const NODE: (Role, Scope) = (Role::Node, Scope::All);
 const PLATFORM: (Role, Scope) = (Role::Platform, Scope::All);
 const PLATFORM_OWN: (Role, Scope) = (Role::Platform, Scope::Own);
 
 const EVERY_ROLE: &[(Role, Scope)] =
-    &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, NODE, PLATFORM];
-const MARKET: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR];
+    &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, NODE, PROVINCE, PLATFORM];
+const MARKET: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR, PROVINCE];
+const COMPLIANCE_READERS: &[(Role, Scope)] = &[REGISTRY, AUDITOR, FIRM_OWN, PROVINCE_OWN];
 const HOLDERS: &[(Role, Scope)] = &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN];
 const PUBLIC: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR];
-const JOURNAL_READERS: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR, PLATFORM];
+const JOURNAL_READERS: &[(Role, Scope)] =
+    &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR, PROVINCE, PLATFORM];
 const DAY_READERS: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, AUDITOR];
 const STAFF: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, OPERATOR, AUDITOR];
 
@@ -145,11 +149,25 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.EventService/ListEvents", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
     client("registry.v1.EventService/WatchEvents", &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN]),
     client("registry.v1.EventService/GetJournal", JOURNAL_READERS),
-    client("registry.v1.ControlService/Propose", &[REGISTRY]),
+    client("registry.v1.ControlService/Propose", &[REGISTRY, PROVINCE_OWN]),
     client("registry.v1.ControlService/Approve", &[REGISTRY]),
     client("registry.v1.ControlService/Decline", &[REGISTRY]),
     client("registry.v1.ControlService/Withdraw", &[REGISTRY]),
     client("registry.v1.ControlService/ListProposals", &[REGISTRY, AUDITOR]),
+    client("registry.v1.ComplianceService/AssignProvince", &[REGISTRY]),
+    client("registry.v1.ComplianceService/RecordEmissions", &[REGISTRY, PROVINCE_OWN]),
+    client("registry.v1.ComplianceService/ApplySurrender", &[REGISTRY, FIRM_OWN]),
+    client("registry.v1.ComplianceService/ApproveSurrender", &[PROVINCE_OWN]),
+    client("registry.v1.ComplianceService/DeclineSurrender", &[PROVINCE_OWN]),
+    client("registry.v1.ComplianceService/CancelUnits", &[REGISTRY, FIRM_OWN]),
+    client("registry.v1.ComplianceService/GetProvince", &[REGISTRY, AUDITOR, PROVINCE_OWN]),
+    client("registry.v1.ComplianceService/GetObligation", COMPLIANCE_READERS),
+    client("registry.v1.ComplianceService/ListObligations", &[REGISTRY, AUDITOR, PROVINCE_OWN]),
+    client("registry.v1.ComplianceService/ListEmissions", COMPLIANCE_READERS),
+    client("registry.v1.ComplianceService/ListSurrenders", COMPLIANCE_READERS),
+    client("registry.v1.ComplianceService/ListAllocations", COMPLIANCE_READERS),
+    client("registry.v1.ComplianceService/ListCarryOvers", &[REGISTRY, AUDITOR, FIRM_OWN]),
+    client("registry.v1.ComplianceService/ListCancellations", EVERY_ROLE),
     client("registry.v1.QueryService/GetOverview", HOLDERS),
     client("registry.v1.QueryService/GetBalancesAt", HOLDERS),
     client("registry.v1.QueryService/GetPeriodStatement", HOLDERS),

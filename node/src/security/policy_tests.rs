@@ -149,6 +149,8 @@ fn separation_of_duties() {
             "RequestWithdrawal",
             "RepayReserve",
             "RaiseObjection",
+            "ApplySurrender",
+            "CancelUnits",
             "ProposePledge",
             "DeclinePledge",
             "AddToPledge",
@@ -160,6 +162,15 @@ fn separation_of_duties() {
             "ReturnRepo"
         ]
     );
+    // What a firm asks its province decides, and nobody for it.
+    assert_eq!(
+        writes(Role::Province),
+        ["Propose", "RecordEmissions", "ApproveSurrender", "DeclineSurrender"]
+    );
+    assert!(!allowed("/Approve", Role::Province));
+    for rpc in ["/ApproveSurrender", "/DeclineSurrender"] {
+        assert!(!allowed(rpc, Role::Registry) && !allowed(rpc, Role::Firm), "{rpc}");
+    }
     assert!(!allowed("/GetAccount", Role::Operator));
     let firm_scopes = RULES.iter().flat_map(|r| r.allowed.iter().map(move |(a, s)| (r.rpc, a, s)));
     for (rpc, role, scope) in firm_scopes {
@@ -171,6 +182,13 @@ fn separation_of_duties() {
             "Withdrawal",
             "Withdrawals",
             "RepayReserve",
+            "Surrender",
+            "CancelUnits",
+            "Obligation",
+            "Emissions",
+            "Surrenders",
+            "Allocations",
+            "CarryOvers",
             "ProposePledge",
             "VerifyPledge",
             "VerifyPledges",
@@ -191,6 +209,16 @@ fn separation_of_duties() {
     let persons = RULES.iter().filter(|r| r.rpc.contains("InclusiveService"));
     for (role, scope) in persons.flat_map(|r| r.allowed) {
         assert!(![Role::Bank, Role::Platform].contains(role) || *scope == Scope::Own);
+    }
+}
+
+#[test]
+fn a_province_acts_for_itself_only() {
+    let rules = RULES.iter().filter(|r| r.rpc.contains("ComplianceService"));
+    for rule in rules.filter(|r| !r.rpc.ends_with("/ListCancellations")) {
+        for (role, scope) in rule.allowed {
+            assert!(*role != Role::Province || *scope == Scope::Own, "{}", rule.rpc);
+        }
     }
 }
 

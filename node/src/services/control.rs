@@ -1,13 +1,14 @@
 //! Two people: propose, approve, decline, withdraw, and what waits.
 
+use prost::Message as _;
 use registry_ledger::amount::format_yuan;
-use registry_ledger::{InclusiveReceipt, ProposalId, Receipt};
+use registry_ledger::{ComplianceReceipt, InclusiveReceipt, ProposalId, Receipt};
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
-    AccountsOpened, ApproveReply, ApproveRequest, Consistency, ControlReply, DeclineRequest,
-    ListProposalsReply, ListProposalsRequest, ProposeReply, ProposeRequest, TradeCovered,
-    WithdrawRequest,
+    AccountsOpened, ApproveReply, ApproveRequest, Consistency, ControlReply, ControlledCommand,
+    DeclineRequest, ListProposalsReply, ListProposalsRequest, ProposeReply, ProposeRequest,
+    TradeCovered, WithdrawRequest, controlled_command,
 };
 use registry_proto::storage::Approve;
 use registry_proto::storage::log_command::Command;
@@ -15,7 +16,7 @@ use tonic::{Request, Response, Status};
 
 use crate::security::Caller;
 use crate::services::gateway::{Gateway, page_size_of, unexpected};
-use crate::services::{encode, encode_pledge, inclusive};
+use crate::services::{encode, encode_compliance, encode_pledge, inclusive};
 
 /// Proposals of a page, at most and when the caller does not say.
 const MOST_PER_PAGE: u32 = 100;
@@ -31,7 +32,11 @@ impl ControlService for Control {
         &self,
         request: Request<ProposeRequest>,
     ) -> Result<Response<ProposeReply>, Status> {
-        let caller = Caller::of(request.extensions())?;
+        // A province may propose what its own account gives, and nothing else.
+        let caller = match allocating_province(&request.get_ref().content) {
+            Some(province) => Caller::of_province(request.extensions(), province)?,
+            None => Caller::of(request.extensions())?,
+        };
         match self.0.write(&caller, Command::Propose(request.into_inner())).await? {
             (stamp, Receipt::Proposed { proposal, content_sha256, expires_at }) => {
                 Ok(Response::new(ProposeReply {
@@ -75,6 +80,7 @@ impl ControlService for Control {
                 shortfall_yuan: format_yuan(shortfall),
                 claim_yuan: format_yuan(claim),
             }),
+            Receipt::Compliance(receipt) => approved(*receipt)?,
             Receipt::Pledge { pledge, state, version, quantity } => {
                 Approved::Pledge(encode_pledge::step(pledge, state, version, quantity))
             }
@@ -135,6 +141,35 @@ impl ControlService for Control {
             next_after_proposal_id: if more { last } else { 0 },
         }))
     }
+}
+
+/// The province whose tonnes the content would allocate, if it is an allocation.
+fn allocating_province(content: &[u8]) -> Option<u32> {
+    match ControlledCommand::decode(content).ok()?.command? {
+        controlled_command::Command::Allocation(order) => Some(order.province),
+        _ => None,
+    }
+}
+
+/// What an approved command of yearly compliance did.
+fn approved(receipt: ComplianceReceipt) -> Result<Approved, Status> {
+    Ok(match receipt {
+        ComplianceReceipt::Allocated { allocation, .. } => {
+            Approved::Allocation(encode_compliance::allocation(&allocation))
+        }
+        ComplianceReceipt::Emissions { emissions } => {
+            Approved::Emissions(encode_compliance::emissions(&emissions))
+        }
+        ComplianceReceipt::CarriedOver { carry_over, .. } => {
+            Approved::CarryOver(encode_compliance::carry_over(&carry_over))
+        }
+        ComplianceReceipt::Transferred { from, to, moved } => {
+            Approved::Transfer(encode_compliance::transfer(from, to, &moved))
+        }
+        other @ (ComplianceReceipt::Surrender { .. } | ComplianceReceipt::Cancelled { .. }) => {
+            return Err(unexpected(&other.into()));
+        }
+    })
 }
 
 impl Control {

@@ -78,6 +78,10 @@ pub(super) fn instrument(view: &InstrumentView) -> proto::Instrument {
         held_tco2e: view.held.0,
         last_close_yuan: format_price(view.last_close),
         last_close_date: view.last_close_date.map(|date| date.to_string()).unwrap_or_default(),
+        surrendered_tco2e: view.retired.surrendered.0,
+        cancelled_tco2e: view.retired.cancelled.0,
+        carried_out_tco2e: view.retired.carried_out.0,
+        recalled_tco2e: view.retired.recalled.0,
         usable_until_date: view.usable_until.map(|date| date.to_string()).unwrap_or_default(),
     }
 }

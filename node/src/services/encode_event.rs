@@ -11,7 +11,7 @@ use registry_proto::registry::event::What;
 use registry_proto::registry::posting::Line;
 
 use crate::services::encode::{account_kind, digest, held_reason, trade, trade_result};
-use crate::services::encode_pledge;
+use crate::services::{encode_compliance as compliance, encode_pledge};
 
 /// The event as everybody sees it who may see all of it.
 pub(super) fn event(event: &Event, canonical: Vec<u8>) -> proto::Event {
@@ -247,6 +247,47 @@ fn what(what: &Ledger) -> Option<What> {
                 balance_yuan: format_yuan(*balance),
             })
         }
+        Ledger::ProvinceAssigned { account, province, document } => {
+            compliance::province_assigned(*account, *province, document)
+        }
+        Ledger::Allocated { allocation, province, kind, document } => {
+            compliance::allocated(*allocation, *province, *kind, document)
+        }
+        Ledger::EmissionsRecorded { emissions, account, year, verified, report_sha256 } => {
+            compliance::emissions_recorded(*emissions, *account, *year, *verified, *report_sha256)
+        }
+        Ledger::EmissionsCorrected {
+            emissions,
+            corrects,
+            account,
+            verified,
+            report_sha256,
+            document,
+        } => {
+            let ids = (*emissions, *corrects);
+            compliance::emissions_corrected(ids, *account, *verified, *report_sha256, document)
+        }
+        Ledger::SurrenderApplied { surrender, province, year } => {
+            compliance::surrender_applied(*surrender, *province, *year)
+        }
+        Ledger::SurrenderApproved { surrender } => {
+            What::SurrenderApproved(proto::SurrenderApproved { surrender_id: *surrender })
+        }
+        Ledger::SurrenderDeclined { surrender, reason } => {
+            What::SurrenderDeclined(proto::SurrenderDeclined {
+                surrender_id: *surrender,
+                reason: reason.clone(),
+            })
+        }
+        Ledger::CarriedOver { carry_over, sold_from, sold_to, net_sold, document } => {
+            compliance::carried_over(*carry_over, (*sold_from, *sold_to), *net_sold, document)
+        }
+        Ledger::UnitsCancelled { cancellation, beneficiary, reason } => {
+            compliance::units_cancelled(*cancellation, beneficiary, reason)
+        }
+        Ledger::Transferred { cause, document, document_sha256 } => {
+            compliance::transferred(*cause, document, *document_sha256)
+        }
         Ledger::InclusiveQuotaGranted { platform, name, grams, document } => {
             What::InclusiveQuotaGranted(proto::InclusiveQuotaGranted {
                 platform_id: platform.0.into(),
@@ -353,6 +394,10 @@ pub(super) fn posting(posting: &Posting) -> proto::Posting {
             instrument: instrument.to_string(),
             pot: match pot {
                 GoodsPot::Issued => proto::GoodsPot::Issued,
+                GoodsPot::Surrendered => proto::GoodsPot::Surrendered,
+                GoodsPot::Cancelled => proto::GoodsPot::Cancelled,
+                GoodsPot::CarriedOut => proto::GoodsPot::CarriedOut,
+                GoodsPot::Recalled => proto::GoodsPot::Recalled,
             }
             .into(),
             quantity_tco2e: quantity.0,

@@ -7,9 +7,11 @@ mod account;
 mod cash;
 mod cash_flow;
 mod cluster;
+mod compliance;
 mod control;
 mod deliver_day;
 mod encode;
+mod encode_compliance;
 mod encode_event;
 mod encode_pledge;
 mod event;
@@ -34,6 +36,7 @@ use gateway::Gateway;
 use registry_proto::registry::account_service_server::AccountServiceServer;
 use registry_proto::registry::cash_service_server::CashServiceServer;
 use registry_proto::registry::cluster_service_server::ClusterServiceServer;
+use registry_proto::registry::compliance_service_server::ComplianceServiceServer;
 use registry_proto::registry::control_service_server::ControlServiceServer;
 use registry_proto::registry::event_service_server::EventServiceServer;
 use registry_proto::registry::inclusive_service_server::InclusiveServiceServer;
@@ -62,6 +65,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.PriceService",
     "registry.v1.EventService",
     "registry.v1.ControlService",
+    "registry.v1.ComplianceService",
     "registry.v1.QueryService",
     "registry.v1.ClusterService",
     "registry.v1.InclusiveService",
@@ -169,6 +173,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let prices = PriceServiceServer::new(price::Prices(gateway.clone()));
     let events = EventServiceServer::new(event::Events(gateway.clone()));
     let control = ControlServiceServer::new(control::Control(gateway.clone()));
+    let compliance = ComplianceServiceServer::new(compliance::Compliance(gateway.clone()));
     let queries = QueryServiceServer::new(query::Queries(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
     let repos = RepoServiceServer::new(repo::Repos(gateway.clone()));
@@ -181,6 +186,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
         .add_service(prices.max_decoding_message_size(limit))
         .add_service(events.max_decoding_message_size(limit))
         .add_service(control.max_decoding_message_size(limit + PROPOSAL_FRAME_BYTES))
+        .add_service(compliance.max_decoding_message_size(limit))
         .add_service(queries.max_decoding_message_size(limit))
         .add_service(cluster.max_decoding_message_size(limit))
         .add_service(inclusive.max_decoding_message_size(limit))

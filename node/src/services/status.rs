@@ -104,6 +104,7 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::TradeSize
         | Reason::SelfTrade
         | Reason::TradeTime
+        | Reason::SelfTransfer
         | Reason::PeriodReversed
         | Reason::CursorMismatch
         | Reason::NotWholeFen => Code::InvalidArgument,
@@ -117,6 +118,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownProposal
         | Reason::UnknownWithdrawal
         | Reason::UnknownClaim
+        | Reason::UnknownProvince
+        | Reason::UnknownEmissions
+        | Reason::UnknownSurrender
         | Reason::UnknownPledge
         | Reason::UnknownFreeze => Code::NotFound,
 
@@ -134,6 +138,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ChunkConflict
         | Reason::TradeConflict
         | Reason::TradeDuplicate
+        | Reason::ProvinceTaken
+        | Reason::EmissionsRecorded
         | Reason::InclusiveAccountExists => Code::AlreadyExists,
 
         Reason::NotBootstrapped
@@ -171,6 +177,16 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::ReserveNotNeeded
         | Reason::ClaimExceeded
         | Reason::ReportOlder
+        | Reason::AccountKind
+        | Reason::ProvinceMissing
+        | Reason::OtherProvince
+        | Reason::EmissionsSuperseded
+        | Reason::NoObligation
+        | Reason::VintageNotAllowed
+        | Reason::CcerShare
+        | Reason::OverSurrender
+        | Reason::SurrenderClosed
+        | Reason::CarryOverLimit
         | Reason::VintageExpiring
         | Reason::AccountFrozen
         | Reason::PriceStale

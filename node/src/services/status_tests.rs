@@ -59,6 +59,7 @@ fn shape_is_invalid_argument_and_only_shape() {
         Reason::TradeSize,
         Reason::SelfTrade,
         Reason::TradeTime,
+        Reason::SelfTransfer,
         Reason::PeriodReversed,
         Reason::CursorMismatch,
         Reason::NotWholeFen,

@@ -33,6 +33,7 @@ impl Workload {
             (1, Some(day)) => Command::ResumeDay(day.date),
             (2, _) => self.load_accounts(model),
             (3, Some(day)) => Command::ClearDay(day.date),
+            (8, _) => self.compliance_call(model).map_or(Command::ExpireDue, |(_, asked)| asked),
             (4..6, _) => self.encumbrance(model).unwrap_or(Command::ExpireDue),
             (6..8, _) => self.quota(),
             _ => self.issue(model).map_or(Command::ExpireDue, |(_, issue)| issue),

@@ -11,7 +11,7 @@ impl Workload {
     /// A faulty command, if the chosen fault is possible now.
     pub(super) fn fault(&mut self, model: &Model) -> Option<Asked> {
         let officer = self.officer();
-        let command = match self.rng.below(45) {
+        let command = match self.rng.below(55) {
             0..2 => self.account_fault(model),
             2 => self.bank_fault(model),
             3..5 => self.deposit_fault(model),
@@ -32,7 +32,8 @@ impl Workload {
             28..30 => self.books_fault(model),
             30..36 => self.cash_fault(model),
             36..41 => self.inclusive_fault(model),
-            _ => self.repo_fault(model),
+            41..45 => self.repo_fault(model),
+            _ => self.compliance_fault(model),
         }?;
         Some((officer, command))
     }

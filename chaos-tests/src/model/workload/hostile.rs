@@ -1,9 +1,10 @@
 //! Commands at the ends of every range, with as many faults as come along.
 
 use registry_ledger::{
-    AccountId, AccountKind, BankId, Chunk, Command, Date, Fen, FreePosition, FreezeCommand,
-    FreezeId, FreezeTarget, InstrumentCode, LedgerTime, Manifest, OpeningBooks, OpeningHolding,
-    PledgeCommand, PledgeId, Price, Quantity, Trade, TradeKind, TradeNumber,
+    AccountId, AccountKind, AllocationKind, BankId, Chunk, Command, ComplianceCommand,
+    ComplianceYear, Date, Fen, FreePosition, FreezeCommand, FreezeId, FreezeTarget, InstrumentCode,
+    LedgerTime, Manifest, OpeningBooks, OpeningHolding, PledgeCommand, PledgeId, Price,
+    ProvinceCode, Quantity, Trade, TradeKind, TradeNumber, TransferCause,
 };
 
 use crate::model::registration::uscc_check_character;
@@ -27,7 +28,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
         some.extend(some.clone());
         some
     };
-    match rng.below(37) {
+    match rng.below(43) {
         0 => Command::MoveHolding {
             account: account(rng, model),
             instrument: instrument(rng),
@@ -96,7 +97,7 @@ pub fn hostile_command(rng: &mut Rng, model: &Model) -> Command {
             let extreme = extreme(rng);
             super::repo::hostile(rng, model, extreme)
         }
-        _ => hostile_cash(rng, model, date),
+        _ => Command::Compliance(hostile_compliance(rng, model, date)),
     }
 }
 
@@ -120,6 +121,58 @@ fn hostile_cash(rng: &mut Rng, model: &Model, date: Date) -> Command {
         }
         9 => Command::RepayReserve { account, bank, amount },
         _ => Command::ReportBalance { bank, as_of: date, balance: amount },
+    }
+}
+
+fn hostile_compliance(rng: &mut Rng, model: &Model, date: Date) -> ComplianceCommand {
+    use ComplianceCommand as Asking;
+    let (account, instrument, quantity) =
+        (account(rng, model), instrument(rng), Quantity(extreme(rng)));
+    let province =
+        ProvinceCode::from_code(*rng.pick(&[11, 31, 42]).unwrap_or(&65)).expect("a code");
+    let year =
+        ComplianceYear::from_year(*rng.pick(&[2020, 2025, 2099]).unwrap_or(&2019)).expect("a year");
+    let document = if rng.chance(80) { "x" } else { "" }.to_owned();
+    let number = extreme(rng) as u64;
+    let surrender = rng.below(model.surrenders().len() as u64 + 2);
+    let (verified, report_sha256) = (quantity, [0xff; 32]);
+    match rng.below(11) {
+        0 => Asking::AssignProvince { account, province, document },
+        1 => {
+            let kinds = [AllocationKind::TrueUp, AllocationKind::Recall];
+            let kind = *rng.pick(&kinds).unwrap_or(&AllocationKind::TrueUp);
+            Asking::Allocate { province, account, instrument, kind, quantity, document }
+        }
+        2 => Asking::Recall { account, instrument, quantity, document },
+        3 => Asking::RecordEmissions { by: None, account, year, verified, report_sha256 },
+        4 => Asking::CorrectEmissions { corrects: number, verified, report_sha256, document },
+        5 => Asking::ApplySurrender { account, year, instrument, quantity },
+        6 => Asking::ApproveSurrender { province, surrender },
+        7 => Asking::DeclineSurrender { province, surrender, reason: document },
+        8 => Asking::CarryOver {
+            account,
+            from: instrument,
+            to: self::instrument(rng),
+            quantity,
+            sold_from: Date::from_yyyymmdd(19_900_101).expect("a real date"),
+            sold_to: date,
+            document,
+        },
+        9 => Asking::Cancel {
+            account,
+            instrument,
+            quantity,
+            beneficiary: document.clone(),
+            reason: document,
+        },
+        _ => Asking::Transfer {
+            cause: TransferCause::Court,
+            from: account,
+            to: self::account(rng, model),
+            part: rng.chance(80).then_some((instrument, quantity)),
+            document,
+            document_sha256: [0; 32],
+        },
     }
 }
 

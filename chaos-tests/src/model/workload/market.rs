@@ -10,7 +10,7 @@ use crate::model::calendar::{DAY_MS, date_of};
 use crate::model::positions::Position;
 
 const BANKS: [u16; 8] = [102, 103, 104, 105, 301, 302, 308, 403];
-const INSTRUMENTS: [&str; 4] = ["CEA-2020", "CCER", "CEA-2019", "CEA-2021"];
+const INSTRUMENTS: [&str; 5] = ["CEA-2020", "CCER", "CEA-2019", "CEA-2025", "CEA-2021"];
 
 impl Workload {
     /// A valid command that needs no day.

@@ -5,6 +5,8 @@
 mod books;
 mod calls;
 mod cash;
+mod compliance;
+mod compliance_faults;
 mod control;
 mod day_faults;
 mod day_steps;
@@ -103,7 +105,7 @@ impl Workload {
         if model.days.is_empty() && self.requests < 120 {
             return self.market_call(model);
         }
-        let roll = self.rng.below(100);
+        let roll = self.rng.below(107);
         let fault = match roll {
             0..4 => self.pledge_fault(model),
             4..18 => self.fault(model),
@@ -126,6 +128,10 @@ impl Workload {
                 None => self.day_call(model),
             },
             None if roll < 61 => match self.cover(model) {
+                Some(asked) => asked,
+                None => self.day_call(model),
+            },
+            None if roll >= 100 => match self.compliance_call(model) {
                 Some(asked) => asked,
                 None => self.day_call(model),
             },

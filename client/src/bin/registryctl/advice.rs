@@ -171,6 +171,19 @@ fn for_reason(reason: &str, asked: &Asked) -> &'static str {
         ),
         "RESERVE_EXHAUSTED" => "fill the reserve up: `cash reserve fund`",
         "RESERVE_NOT_NEEDED" => "the money is there: `day retry-held`",
+        "UNKNOWN_PROVINCE" | "OTHER_PROVINCE" | "PROVINCE_TAKEN" | "PROVINCE_MISSING" => asked
+            .either(
+                &["registry", "auditor", "province"],
+                "see who belongs to it: `compliance province`",
+                ASK_REGISTRY,
+            ),
+        "EMISSIONS_RECORDED" | "UNKNOWN_EMISSIONS" | "EMISSIONS_SUPERSEDED" => {
+            "see what is recorded: `compliance emissions`"
+        }
+        "NO_OBLIGATION" => "the emissions must be verified first: `compliance record-emissions`",
+        "OVER_SURRENDER" | "CCER_SHARE" => "see what is still owed: `compliance obligation`",
+        "UNKNOWN_SURRENDER" | "SURRENDER_CLOSED" => "see what waits: `compliance surrenders`",
+        "CARRY_OVER_LIMIT" => "see what was carried over: `compliance carry-overs`",
         "PERIOD_REVERSED" => "exchange the two ends of the period",
         "POSITION_AHEAD" | "POSITION_BEFORE_RECORDS" => {
             "choose a position between the registry's first event and now"

@@ -8,6 +8,7 @@ use crate::commands::account::AccountCommand;
 use crate::commands::audit::Audit;
 use crate::commands::bank::{BankCommand, CashCommand};
 use crate::commands::cluster::ClusterCommand;
+use crate::commands::compliance::ComplianceCommand;
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
 use crate::commands::events::EventsCommand;
@@ -116,6 +117,10 @@ pub(crate) enum Command {
     /// The settlement day, step by step (registry, exchange).
     #[command(subcommand)]
     Day(DayCommand),
+    /// A year's compliance: allocation, emissions, surrender, carry-over, cancellation
+    /// (registry, province, firm).
+    #[command(subcommand)]
+    Compliance(ComplianceCommand),
     /// The price board.
     #[command(subcommand)]
     Price(PriceCommand),

@@ -54,6 +54,8 @@ impl Task {
             Command::Pledge(pledge) if pledge.is_read() => Self::Read,
             Command::Freeze(FreezeCommand::List(_)) => Self::Read,
             Command::Account(AccountCommand::Load(_)) | Command::LoadPopulation(_) => Self::Load,
+            Command::Compliance(command) if command.is_read() => Self::Read,
+            Command::Compliance(_) => Self::Write,
             Command::Control(ControlCommand::List(_) | ControlCommand::Show(_)) => Self::Read,
             Command::Account(_)
             | Command::Bank(_)

@@ -2,6 +2,7 @@
 
 mod books;
 mod bytes;
+mod compliance;
 mod file;
 mod inclusive;
 mod life;

@@ -7,7 +7,7 @@ use crate::journal::posting::Posting;
 
 const BANK: u64 = 102;
 
-type Change = (What, Vec<Posting>);
+pub(super) type Change = (What, Vec<Posting>);
 
 fn avail(fen: i64) -> Posting {
     Posting::Cash { account: BUYER, bank: BANK, part: CashPart::Available, fen }
@@ -26,7 +26,7 @@ fn document() -> String {
 }
 
 /// The life with these events behind it.
-fn then(more: &[Change]) -> Vec<Step> {
+pub(super) fn then(more: &[Change]) -> Vec<Step> {
     let mut steps = life();
     for (what, postings) in more.iter().cloned() {
         let last = &steps.last().expect("a life").event;

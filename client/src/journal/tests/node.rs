@@ -66,7 +66,7 @@ fn held() -> Held {
         held_tco2e: 2_500,
         last_close_yuan: "43.10".to_owned(),
         last_close_date: "2021-12-16".to_owned(),
-        usable_until_date: String::new(),
+        ..Default::default()
     };
     let mut trades: Vec<TradeLine> = steps.iter().flat_map(|step| step.trades.clone()).collect();
     trades[0].price_fen = 4_300;

@@ -1,6 +1,7 @@
 //! What happened: one event for everything that changed the registry.
 
 use crate::codec::{CorruptRecord, Problem, Reader, Writer};
+use crate::compliance::{AllocationKind, ComplianceYear, ProvinceCode, TransferCause};
 use crate::freeze::FreezeTarget;
 use crate::inclusive::{Grams, InclusiveAccountId, PlatformId, VoucherId};
 use crate::journal::posting::Posting;
@@ -500,6 +501,107 @@ stored_enum! {
             /// How much.
             balance: Fen,
         }
+        /// An account came to a province.
+        ProvinceAssigned = 90 {
+            /// Whose.
+            account: AccountId,
+            /// Which.
+            province: ProvinceCode,
+            /// Reference of the decision.
+            document: String,
+        }
+        /// A province's tonnes went to a firm, or some were recalled.
+        Allocated = 91 {
+            /// The entry's number.
+            allocation: u64,
+            /// Whose decision it is.
+            province: ProvinceCode,
+            /// What it is.
+            kind: AllocationKind,
+            /// Reference of the decision.
+            document: String,
+        }
+        /// A firm's emissions were verified.
+        EmissionsRecorded = 92 {
+            /// The entry's number.
+            emissions: u64,
+            /// Whose.
+            account: AccountId,
+            /// Of which year.
+            year: ComplianceYear,
+            /// How much.
+            verified: Quantity,
+            /// Of the verification report.
+            report_sha256: [u8; 32],
+        }
+        /// Another entry of verified emissions counts now.
+        EmissionsCorrected = 93 {
+            /// The entry's number.
+            emissions: u64,
+            /// The entry that it replaces.
+            corrects: u64,
+            /// Whose.
+            account: AccountId,
+            /// How much.
+            verified: Quantity,
+            /// Of the verification report.
+            report_sha256: [u8; 32],
+            /// Reference of the decision.
+            document: String,
+        }
+        /// Tonnes wait to be surrendered.
+        SurrenderApplied = 94 {
+            /// The application's number.
+            surrender: u64,
+            /// Who decides.
+            province: ProvinceCode,
+            /// For which year.
+            year: ComplianceYear,
+        }
+        /// They are surrendered for good.
+        SurrenderApproved = 95 {
+            /// The application's number.
+            surrender: u64,
+        }
+        /// They are not; the firm has them back.
+        SurrenderDeclined = 96 {
+            /// The application's number.
+            surrender: u64,
+            /// Why.
+            reason: String,
+        }
+        /// Tonnes of an old vintage became those of a later one.
+        CarriedOver = 97 {
+            /// The entry's number.
+            carry_over: u64,
+            /// First day whose trades count.
+            sold_from: Date,
+            /// Last of them.
+            sold_to: Date,
+            /// Older vintages sold less bought on those days.
+            net_sold: Quantity,
+            /// Reference of the decision.
+            document: String,
+        }
+        /// A holder gave tonnes up for good.
+        UnitsCancelled = 98 {
+            /// The entry's number.
+            cancellation: u64,
+            /// On whose behalf.
+            beneficiary: String,
+            /// What for.
+            reason: String,
+        }
+        /// Tonnes changed hands without a trade.
+        Transferred = 99 {
+            /// Why.
+            cause: TransferCause,
+            /// Reference of the decision.
+            document: String,
+            /// Of the document.
+            document_sha256: [u8; 32],
+        }
+
         /// A platform may credit more to its persons.
         InclusiveQuotaGranted = 120 {
             /// Which; its first quota admits it.
@@ -818,6 +920,16 @@ impl What {
             | Self::ReserveRepaid { .. } => Vec::new(),
             Self::ReserveUsed { date, .. } => vec![Subject::Day(date)],
             Self::BalanceReported { bank, .. } => vec![Subject::Bank(bank)],
+            Self::ProvinceAssigned { account, .. }
+            | Self::EmissionsRecorded { account, .. }
+            | Self::EmissionsCorrected { account, .. } => vec![Subject::Account(account)],
+            Self::Allocated { .. }
+            | Self::SurrenderApplied { .. }
+            | Self::SurrenderApproved { .. }
+            | Self::SurrenderDeclined { .. }
+            | Self::CarriedOver { .. }
+            | Self::UnitsCancelled { .. }
+            | Self::Transferred { .. } => Vec::new(),
             Self::InclusiveQuotaGranted { platform, .. }
             | Self::InclusiveAccountsOpened { platform, .. }
             | Self::InclusiveCredited { platform, .. } => vec![Subject::Platform(platform)],

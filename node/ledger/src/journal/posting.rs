@@ -29,9 +29,18 @@ stored_numbers!(Position, "position":
 pub enum GoodsPot {
     /// Created; what was issued is posted here as less than nothing.
     Issued,
+    /// Met obligations.
+    Surrendered,
+    /// Given up voluntarily.
+    Cancelled,
+    /// Turned into a later vintage.
+    CarriedOut,
+    /// Taken back by allocation.
+    Recalled,
 }
 
-stored_numbers!(GoodsPot, "pot of goods": Issued = 1);
+stored_numbers!(GoodsPot, "pot of goods":
+    Issued = 1, Surrendered = 10, Cancelled = 11, CarriedOut = 12, Recalled = 13);
 
 /// A part of an account's money at one bank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

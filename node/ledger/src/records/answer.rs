@@ -173,6 +173,10 @@ fn write_receipt(writer: &mut Writer, receipt: &Receipt) {
             expected.write(writer);
             reported.write(writer);
         }
+        Receipt::Compliance(receipt) => {
+            writer.u8(40);
+            receipt.write(writer);
+        }
         Receipt::Inclusive(receipt) => receipt.write(writer),
         Receipt::Repo(repo) => {
             writer.u8(70);
@@ -233,6 +237,7 @@ fn read_receipt(reader: &mut Reader<'_>, tag: u8) -> Result<Receipt, Problem> {
             expected: Stored::read(reader)?,
             reported: Stored::read(reader)?,
         },
+        40 => Receipt::Compliance(Box::new(Stored::read(reader)?)),
         60..=62 => Receipt::Inclusive(InclusiveReceipt::read(reader, tag)?),
         70 => Receipt::Repo(Box::new(Stored::read(reader)?)),
         _ => return known(None, "receipt"),

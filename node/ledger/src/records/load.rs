@@ -12,8 +12,7 @@ use crate::records::answer::StoredAnswer;
 use crate::records::{RecordKey, STATUSES_PER_RECORD, days, standing};
 use crate::settlement::chunk::place_number;
 use crate::settlement::day::{Batch, Day, Slot};
-use crate::types::TradeStatus;
-use crate::types::{AccountId, Date};
+use crate::types::{AccountId, Date, TradeStatus};
 
 /// Rebuilds a ledger from its records, one after the other in key order.
 #[derive(Debug, Default)]
@@ -129,6 +128,7 @@ impl Loader {
             RecordKey::Pots(bank) => ledger.load_pots(bank, value)?,
             RecordKey::Withdrawal(number) => ledger.load_withdrawal(number, value)?,
             RecordKey::Claim(account, bank) => ledger.load_claim(account, bank, value)?,
+            RecordKey::Compliance(key) => ledger.load_compliance(key, value)?,
             RecordKey::InclusiveAccount(id) => ledger.load_inclusive_account(id, value)?,
             RecordKey::Voucher(id) => ledger.load_voucher(id, value)?,
             RecordKey::InclusivePlatform(id) => ledger.load_platform(id, value)?,

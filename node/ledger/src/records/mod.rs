@@ -10,6 +10,7 @@ pub(crate) use days::{read_trade, status_from_number, status_number};
 pub use load::Loader;
 
 use crate::codec::{Problem, Reader, Writer, known};
+use crate::compliance::ComplianceKey;
 use crate::digest::hash_of;
 use crate::inclusive::{InclusiveAccountId, PlatformId, VoucherId};
 use crate::ledger::Ledger;
@@ -63,6 +64,8 @@ pub(crate) enum RecordKey {
     Withdrawal(u64),
     /// What an account owes the reserve at a bank.
     Claim(AccountId, BankId),
+    /// Of yearly compliance: kinds 30 to 35.
+    Compliance(ComplianceKey),
     /// A person's account.
     InclusiveAccount(InclusiveAccountId),
     Voucher(VoucherId),
@@ -111,6 +114,7 @@ impl RecordKey {
             | Self::Withdrawal(_)
             | Self::Repo(_) => 9,
             Self::Price(..) | Self::Objection(..) => 13,
+            Self::Compliance(key) => key.length(),
         }
     }
 
@@ -204,6 +208,7 @@ impl RecordKey {
                 writer.u32(account.0);
                 writer.u16(bank.0);
             }
+            Self::Compliance(key) => key.write(writer),
             Self::InclusiveAccount(id) => {
                 writer.u8(36);
                 writer.u32(id.0);
@@ -251,6 +256,7 @@ impl RecordKey {
             25 => Self::Pots(BankId(reader.u16()?)),
             26 => Self::Withdrawal(reader.u64()?),
             27 => Self::Claim(AccountId(reader.u32()?), BankId(reader.u16()?)),
+            kind @ 30..=35 => Self::Compliance(ComplianceKey::read(kind, &mut reader)?),
             36 => Self::InclusiveAccount(InclusiveAccountId(reader.u32()?)),
             37 => Self::Voucher(VoucherId(reader.u32()?)),
             38 => Self::InclusivePlatform(PlatformId(reader.u16()?)),
@@ -353,6 +359,7 @@ impl Ledger {
             | RecordKey::Pots(_)
             | RecordKey::Withdrawal(_)
             | RecordKey::Claim(..)
+            | RecordKey::Compliance(_)
             | RecordKey::Voucher(_)
             | RecordKey::InclusivePlatform(_)
             | RecordKey::Repo(_) => None,
@@ -395,6 +402,7 @@ impl Ledger {
             RecordKey::Pots(bank) => return self.write_pots(bank, writer),
             RecordKey::Withdrawal(number) => return self.write_withdrawal(number, writer),
             RecordKey::Claim(account, bank) => return self.write_claim(account, bank, writer),
+            RecordKey::Compliance(key) => return self.compliance.write_value(key, writer),
             RecordKey::InclusiveAccount(id) => return self.write_inclusive_account(id, writer),
             RecordKey::Voucher(id) => return self.write_voucher(id, writer),
             RecordKey::InclusivePlatform(id) => return self.write_platform(id, writer),
@@ -440,6 +448,7 @@ impl Ledger {
             .chain(self.banks.iter().map(|(bank, _)| RecordKey::Pots(bank)))
             .chain(self.withdrawals.numbers().map(RecordKey::Withdrawal))
             .chain(self.claims.keys().map(|(account, bank)| RecordKey::Claim(*account, *bank)))
+            .chain(self.compliance.keys().map(RecordKey::Compliance))
             .chain(
                 (1..=self.inclusive.account_count())
                     .map(|number| RecordKey::InclusiveAccount(InclusiveAccountId(number))),

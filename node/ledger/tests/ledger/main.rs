@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
 mod cash;
+mod compliance;
 mod control;
 mod delivery;
 mod freeze;

@@ -10,7 +10,7 @@ use crate::world::{
     date, deliver, fail, genesis, issue, object, open_account, open_day, resolve, retry, settle,
     submit, to_trading, today, trade,
 };
-use crate::{cash, control, inclusive, opening, pledge, repo};
+use crate::{cash, compliance, control, inclusive, opening, pledge, repo};
 
 pub(crate) type Row = (Reason, &'static str, fn() -> (World, Command));
 
@@ -341,6 +341,7 @@ fn all_rows() -> impl Iterator<Item = &'static Row> {
         .chain(cash::ROWS)
         .chain(inclusive::ROWS)
         .chain(repo::ROWS)
+        .chain(compliance::ROWS)
 }
 
 #[test]
@@ -365,6 +366,7 @@ fn every_reason_of_the_rules_has_a_row() {
         Reason::ClearingImbalance, // cannot be reached from outside: clearing.rs
         Reason::RequestIdReused,   // requests.rs
         Reason::ContentMismatch,   // control.rs
+        Reason::UnknownProvince,   // only codes of provinces decode
         // Of questions, which no command asks: chaos-tests/tests/queries.rs.
         Reason::PeriodReversed,
         Reason::PositionAhead,

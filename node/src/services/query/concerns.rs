@@ -2,7 +2,8 @@
 
 use prost::Message as _;
 use registry_ledger::{
-    AccountId, Date, FreezeId, Ledger, PledgeId, Proposal, ProposalId, TradeNumber,
+    AccountId, Date, EntryFilter, FreezeId, Ledger, PledgeId, Proposal, ProposalId, ProvinceCode,
+    TradeNumber,
 };
 use registry_proto::registry as proto;
 use registry_proto::registry::ControlledCommand;
@@ -65,6 +66,22 @@ fn concerns(ledger: &Ledger, open: &Proposal, account: AccountId) -> bool {
             .freeze(FreezeId(lifting.freeze_id))
             .is_some_and(|freeze| freeze.account == account),
         Some(Command::InclusiveQuota(_)) => false,
+        Some(Command::Allocation(order)) => {
+            let own = ProvinceCode::from_code(order.province)
+                .and_then(|province| ledger.province(province).account);
+            named(order.account_id) || own == Some(account)
+        }
+        Some(Command::Recall(order)) => named(order.account_id),
+        Some(Command::EmissionsCorrection(correction)) => {
+            let corrects = correction.corrects_emissions_id;
+            let before = corrects.saturating_sub(1);
+            let found = ledger.emissions_after(EntryFilter::default(), before, 1);
+            found.iter().any(|entry| entry.number == corrects && entry.account == account)
+        }
+        Some(Command::CarryOver(order)) => named(order.account_id),
+        Some(Command::NonTradeTransfer(order)) => {
+            named(order.from_account_id) || named(order.to_account_id)
+        }
         Some(Command::BookLoading(_) | Command::Suspension(_) | Command::Resumption(_)) | None => {
             false
         }

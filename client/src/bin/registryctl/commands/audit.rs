@@ -25,9 +25,9 @@ pub(crate) struct Audit {
 
 /// 32 bytes as hexadecimal digits.
 #[derive(Clone, Copy, Debug)]
-struct Sha256([u8; 32]);
+pub(super) struct Sha256(pub(super) [u8; 32]);
 
-fn sha256(text: &str) -> Result<Sha256, String> {
+pub(super) fn sha256(text: &str) -> Result<Sha256, String> {
     let mut bytes = [0; 32];
     let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
     if text.len() != 64 || !digits {
@@ -75,6 +75,7 @@ async fn of_node(global: &Global) -> Result<Page> {
         .with("cash_balances_compared", report.cash_balances)
         .with("banks_compared", report.banks)
         .with("instruments_compared", report.instruments)
+        .with("obligations_compared", report.obligations)
         .with("platforms_compared", report.platforms)
         .with("persons_compared", report.persons)
         .with("persons_summed", report.persons_summed)

@@ -16,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use crate::args::Global;
 use crate::exit::Usage;
 use crate::output::{Page, Record};
-use crate::views::{account, day, inclusive, pledge, proposal, stamp};
+use crate::views::{account, compliance, day, inclusive, pledge, proposal, stamp};
 
 /// Fewest hexadecimal digits of a hash that say which content was looked at.
 const FEWEST_DIGITS: usize = 16;
@@ -190,6 +190,14 @@ impl Approve {
                     .with("shortfall_yuan", covered.shortfall_yuan.as_str())
                     .with("claim_yuan", covered.claim_yuan.as_str()),
             ),
+            Some(approve_reply::Result::Allocation(entry)) => {
+                page.one(compliance::allocation(entry))
+            }
+            Some(approve_reply::Result::Emissions(entry)) => page.one(compliance::emissions(entry)),
+            Some(approve_reply::Result::CarryOver(entry)) => {
+                page.one(compliance::carry_over(entry))
+            }
+            Some(approve_reply::Result::Transfer(done)) => page.one(compliance::transfer(done)),
             Some(approve_reply::Result::Pledge(step)) => page.one(pledge::step(step)),
             Some(approve_reply::Result::Freeze(step)) => page.one(
                 Record::default()

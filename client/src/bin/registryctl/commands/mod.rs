@@ -6,6 +6,8 @@ pub(crate) mod bank;
 pub(crate) mod books;
 pub(crate) mod cash_flow;
 pub(crate) mod cluster;
+pub(crate) mod compliance;
+pub(crate) mod compliance_lists;
 pub(crate) mod control;
 pub(crate) mod day;
 pub(crate) mod events;
@@ -45,6 +47,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Freeze(command) => Box::pin(command.run(global)).await?,
         Command::Instrument(command) => Box::pin(command.run(global)).await?,
         Command::Day(command) => Box::pin(command.run(global)).await?,
+        Command::Compliance(command) => Box::pin(command.run(global)).await?,
         Command::Price(command) => Box::pin(command.run(global)).await?,
         Command::Query(command) => Box::pin(command.run(global)).await?,
         Command::Journal(command) => Box::pin(command.run(global)).await?,

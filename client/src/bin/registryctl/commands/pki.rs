@@ -36,7 +36,8 @@ pub(crate) struct Issue {
     /// What the holder is.
     #[arg(long, value_enum)]
     role: IssueRole,
-    /// The holder's name: a bank's id, a firm's account id, a platform's or a node's name.
+    /// The holder's name: a bank's id, a firm's account id, a province's code,
+    /// a platform's or a node's name.
     #[arg(long)]
     name: String,
     /// A node's id, never used before.
@@ -52,6 +53,7 @@ enum IssueRole {
     Firm,
     Operator,
     Auditor,
+    Province,
     Platform,
     Node,
 }
@@ -65,6 +67,7 @@ impl IssueRole {
             Self::Firm => Some(Role::Firm),
             Self::Operator => Some(Role::Operator),
             Self::Auditor => Some(Role::Auditor),
+            Self::Province => Some(Role::Province),
             Self::Platform => Some(Role::Platform),
             Self::Node => None,
         }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{event_pledge, word};
 use crate::output::Record;
-use crate::views::{day, repo};
+use crate::views::{compliance, day, repo};
 
 /// One event; its content and postings are for programs.
 pub(crate) fn event(event: &Event) -> Record {
@@ -389,6 +389,18 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
         Some(What::Founded(of)) => {
             ("founded", json!({ "cluster_id": of.cluster_id, "layout": of.layout }))
         }
+        Some(
+            what @ (What::ProvinceAssigned(_)
+            | What::Allocated(_)
+            | What::EmissionsRecorded(_)
+            | What::EmissionsCorrected(_)
+            | What::SurrenderApplied(_)
+            | What::SurrenderApproved(_)
+            | What::SurrenderDeclined(_)
+            | What::CarriedOver(_)
+            | What::UnitsCancelled(_)
+            | What::Transferred(_)),
+        ) => compliance::event(what),
         None => ("unknown", json!({})),
     };
     match content {

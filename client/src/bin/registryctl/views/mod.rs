@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod cash;
+pub(crate) mod compliance;
 pub(crate) mod day;
 pub(crate) mod event;
 mod event_pledge;

@@ -7,7 +7,7 @@ use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{ControlledCommand, Proposal};
 use sha2::{Digest as _, Sha256};
 
-use super::{pledge, word};
+use super::{compliance, pledge, word};
 use crate::output::Record;
 
 /// Accounts of a book loading that are shown; their number and hash say the rest.
@@ -35,6 +35,11 @@ fn kind(command: &Command) -> &'static str {
         Command::Suspension(_) => "suspension",
         Command::Resumption(_) => "resumption",
         Command::ReserveUse(_) => "reserve use",
+        Command::Allocation(_) => "allocation",
+        Command::Recall(_) => "recall",
+        Command::EmissionsCorrection(_) => "emissions correction",
+        Command::CarryOver(_) => "carry-over",
+        Command::NonTradeTransfer(_) => "transfer without a trade",
         Command::PledgeActivation(_) => "pledge activation",
         Command::PledgeEnforcement(_) => "pledge enforcement",
         Command::CourtRelease(_) => "release by a court",
@@ -98,6 +103,11 @@ pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
             .with("date", cover.date)
             .with("trade_number", cover.trade_number)
             .with("document", cover.document),
+        Command::Allocation(order) => compliance::allocation_order(&order),
+        Command::Recall(order) => compliance::recall_order(&order),
+        Command::EmissionsCorrection(order) => compliance::correction_order(&order),
+        Command::CarryOver(order) => compliance::carry_over_order(&order),
+        Command::NonTradeTransfer(order) => compliance::transfer_order(&order),
         Command::InclusiveQuota(quota) => Record::default()
             .with("platform", quota.platform)
             .with("quantity_grams", quota.quantity_grams.to_string())
