@@ -70,7 +70,8 @@ pub(crate) async fn act(
         rows.push(vec![
             node.to_string(),
             stamp.log_index.to_string(),
-            found.pledge.unwrap_or_default().status().as_str_name()["PLEDGE_STATUS_".len()..].to_owned(),
+            found.pledge.unwrap_or_default().status().as_str_name()["PLEDGE_STATUS_".len()..]
+                .to_owned(),
             grouped(&value.value_yuan),
             format!("{} of {}", value.price_yuan, value.price_date),
         ]);
@@ -135,7 +136,10 @@ async fn finish(registry: &registry_client::RegistryClient, date: &str) -> anyho
 fn small_trade(accounts: &[Account], owner: &Account) -> anyhow::Result<Trade> {
     let can_pay = |account: &&Account| {
         account.account_id != owner.account_id
-            && account.cash.iter().any(|cash| parse_fen(&cash.available_yuan).is_ok_and(|fen| fen > 10_000))
+            && account
+                .cash
+                .iter()
+                .any(|cash| parse_fen(&cash.available_yuan).is_ok_and(|fen| fen > 10_000))
     };
     let buyer = accounts.iter().find(can_pay).context("a firm with money")?;
     let enough = |fen: &str| parse_fen(fen).is_ok_and(|fen| fen > 10_000);
