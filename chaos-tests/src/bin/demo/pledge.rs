@@ -12,8 +12,7 @@ use registry_client::amount::{format_fen, parse_fen};
 use registry_client::pki::{self, Role};
 use registry_client::proto::event::What;
 use registry_client::proto::{
-    Account, Consistency, DayRequest, GetDayRequest, PledgeStatus, ReleasePledgeRequest, Trade,
-    TradeKind, VerifyPledgeRequest,
+    Account, Consistency, PledgeStatus, ReleasePledgeRequest, Trade, TradeKind, VerifyPledgeRequest,
 };
 use registry_client::{BankClient, FirmClient, ReadClient};
 
@@ -25,15 +24,10 @@ const TONNES: i64 = 1_000;
 /// A margin call appears when its day closes, which has happened by then.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(crate) async fn act(
-    console: &mut Console,
-    cluster: &Cluster,
-    settled_day: &str,
-) -> anyhow::Result<()> {
+pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Result<()> {
     console.heading("Act two: a firm in Wuhan borrows from a bank in Shanghai");
     let officers = cluster.officers()?;
     let (registry, exchange) = (officers.maker(), cluster.exchange()?);
-    finish(registry, settled_day).await?;
     let accounts = registry.reads().all_accounts(Consistency::Linearizable).await?;
     let trading = |account: &&Account| account.holdings.iter().any(|h| h.trading_tco2e > TONNES);
     let owner = accounts.iter().find(trading).context("a firm with tonnes to pledge")?;
@@ -118,18 +112,6 @@ async fn verify(
     pledge_id: u64,
 ) -> anyhow::Result<registry_client::proto::VerifyPledgeReply> {
     Ok(reads.verify_pledge(VerifyPledgeRequest { pledge_id, ..Default::default() }).await?)
-}
-
-/// The next day opens only behind a final one.
-async fn finish(registry: &registry_client::RegistryClient, date: &str) -> anyhow::Result<()> {
-    let asked = GetDayRequest { date: date.to_owned(), ..Default::default() };
-    let day = registry.reads().get_day(asked).await?.day.context("a day")?;
-    let request = || DayRequest { date: date.to_owned(), ..Default::default() };
-    if !day.statements_issued {
-        registry.issue_statements(request()).await?;
-    }
-    registry.finalize_day(request()).await?;
-    Ok(())
 }
 
 /// One tonne from the owner to somebody who can pay for it.

@@ -114,7 +114,7 @@ async fn settle(
     let path = settings.work_dir.join("report.json");
     let elapsed_s = console.elapsed().as_secs_f64();
     report::Report::of(&settled, &line, &nodes, reconciliation_fen, elapsed_s).write(&path)?;
-    pledge::act(console, cluster, &settings.day).await?;
+    pledge::act(console, cluster).await?;
     let elapsed_s = console.elapsed().as_secs_f64();
     console.say(&format!("\n{} written after {elapsed_s:.1} s.", path.display()));
     Ok(())
