@@ -3,6 +3,7 @@
 
 mod console;
 mod kept;
+mod pledge;
 mod report;
 mod run;
 mod show;

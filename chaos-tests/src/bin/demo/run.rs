@@ -9,7 +9,7 @@ use registry_chaos_tests::sample_day::{SampleDay, published_days};
 use registry_client::sample::DEFAULT_INSTRUMENT;
 
 use crate::console::{Console, grouped};
-use crate::{kept, report, show};
+use crate::{kept, pledge, report, show};
 
 /// Time for the links to end.
 const LINKS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -114,6 +114,8 @@ async fn settle(
     let path = settings.work_dir.join("report.json");
     let elapsed_s = console.elapsed().as_secs_f64();
     report::Report::of(&settled, &line, &nodes, reconciliation_fen, elapsed_s).write(&path)?;
+    pledge::act(console, cluster, &settings.day).await?;
+    let elapsed_s = console.elapsed().as_secs_f64();
     console.say(&format!("\n{} written after {elapsed_s:.1} s.", path.display()));
     Ok(())
 }
