@@ -35,7 +35,7 @@ impl Workload {
             41..45 => self.repo_fault(model),
             _ => self.compliance_fault(model),
         }?;
-        Some((officer, command))
+        Some((super::repo::asks(&command).unwrap_or(officer), command))
     }
 
     pub(super) fn bad_text(&mut self, max_bytes: usize) -> String {

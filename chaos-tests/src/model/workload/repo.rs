@@ -147,6 +147,17 @@ fn by(account: AccountId, command: RepoCommand) -> Asked {
     (format!("firm/{}", account.0), Command::Repo(command))
 }
 
+/// The firm that asks something of a repo: some faults are none at times.
+pub(super) fn asks(command: &Command) -> Option<String> {
+    let Command::Repo(command) = command else { return None };
+    let account = match command {
+        RepoCommand::Propose { terms, .. } => terms.seller,
+        RepoCommand::Accept { account, .. } | RepoCommand::Decline { account, .. } => *account,
+        RepoCommand::Return { account, .. } => (*account)?,
+    };
+    Some(format!("firm/{}", account.0))
+}
+
 /// Anything at all.
 pub(super) fn hostile(rng: &mut Rng, model: &Model, extreme: i64) -> Command {
     let accounts = u64::from(model.last_account().0) + 2;
