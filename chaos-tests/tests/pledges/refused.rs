@@ -19,7 +19,7 @@ use registry_client::proto::{
     SettleTradeRequest, SubstitutionTerms, TakeProceedsRequest, Trade, TradeKind,
 };
 use sha2::{Digest as _, Sha256};
-use tonic::Code::{FailedPrecondition, InvalidArgument, NotFound, PermissionDenied};
+use tonic::Code::{FailedPrecondition, InvalidArgument, NotFound};
 
 use super::Bed;
 use super::refusal::Refusals;
@@ -192,7 +192,7 @@ impl Table<'_> {
         let bank = self.bed.bank(ICBC, "shanghai")?;
         let other = self.bed.bank(ABC, "wuhan")?;
         let (active, offered) = (self.version(ACTIVE).await?, self.version(OFFERED).await?);
-        let counterparty = (PermissionDenied, "NOT_COUNTERPARTY", "pledge_id");
+        let counterparty = (FailedPrecondition, "NOT_COUNTERPARTY", "pledge_id");
         let not_active = (FailedPrecondition, "PLEDGE_NOT_ACTIVE", "pledge_id");
         let stale = (FailedPrecondition, "STALE_VERSION", "version");
         let release = |pledge_id, version, quantity_tco2e| ReleasePledgeRequest {
@@ -330,7 +330,7 @@ impl Table<'_> {
             ),
             (
                 stayed.add_to_pledge(add(1)).await,
-                (PermissionDenied, "NOT_COUNTERPARTY", "pledge_id"),
+                (FailedPrecondition, "NOT_COUNTERPARTY", "pledge_id"),
             ),
         ];
         for (outcome, expected) in rows {
@@ -491,12 +491,12 @@ impl Table<'_> {
             (
                 "a sale of another's",
                 sale(ENFORCED, trade(1, ICBC, 1)),
-                (PermissionDenied, "NOT_COUNTERPARTY", "trade.seller_account"),
+                (FailedPrecondition, "NOT_COUNTERPARTY", "trade.seller_account"),
             ),
             (
                 "a sale paid elsewhere",
                 sale(ENFORCED, trade(3, ABC, 1)),
-                (PermissionDenied, "NOT_COUNTERPARTY", "trade.seller_bank"),
+                (FailedPrecondition, "NOT_COUNTERPARTY", "trade.seller_bank"),
             ),
             (
                 "a sale of an active pledge",

@@ -123,8 +123,6 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::UnknownSurrender
         | Reason::UnknownPledge
         | Reason::UnknownFreeze => Code::NotFound,
-
-        Reason::NotCounterparty => Code::PermissionDenied,
         Reason::UnknownPlatform
         | Reason::UnknownInclusiveAccount
         | Reason::UnknownVoucher
@@ -187,6 +185,7 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::OverSurrender
         | Reason::SurrenderClosed
         | Reason::CarryOverLimit
+        | Reason::NotCounterparty
         | Reason::VintageExpiring
         | Reason::AccountFrozen
         | Reason::PriceStale
