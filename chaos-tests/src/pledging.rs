@@ -124,7 +124,7 @@ pub async fn pledge(
     let seen = PledgeRequest { pledge_id, version, ..Default::default() };
     let accepted = bank.accept_pledge(seen).await.context("accepting")?.pledge;
     let version = accepted.context("a pledge")?.version;
-    Ok(officers.pledge_step("", activation(pledge_id, version)).await.context("activating")?)
+    officers.pledge_step("", activation(pledge_id, version)).await.context("activating")
 }
 
 /// Recognition of a pledge as the officers have seen it.

@@ -39,6 +39,7 @@ fn needs_two_people(command: &Command) -> bool {
 
 /// A market, its books and their auditor.
 struct Audited {
+    seed: u64,
     model: Model,
     ledger: Ledger,
     auditor: Auditor,
@@ -72,10 +73,15 @@ impl Audited {
         let outcome = self.ledger.apply(entry).outcome;
         self.ledger.seal();
         for event in self.ledger.take_events() {
-            let read = self.auditor.read(&event.bytes).unwrap_or_else(|e| panic!("{e}: {entry:?}"));
+            let read = self
+                .auditor
+                .read(&event.bytes)
+                .unwrap_or_else(|e| panic!("{e}: {entry:?}{}", replay(self.seed)));
             let trades = read.trades_named().map(|range| self.trades(range)).unwrap_or_default();
             let taken = self.auditor.take(&event.bytes, &read, &trades);
-            taken.unwrap_or_else(|finding| panic!("{finding}\n{read:?}\n{entry:?}"));
+            taken.unwrap_or_else(|finding| {
+                panic!("{finding}\n{read:?}\n{entry:?}{}", replay(self.seed))
+            });
         }
         outcome.ok()
     }
@@ -86,6 +92,11 @@ impl Audited {
         let found = self.ledger.trades_after(date, None, range.first - 1, count).unwrap();
         found.iter().map(line).collect()
     }
+}
+
+/// How to see the same market again.
+fn replay(seed: u64) -> String {
+    format!("\nREGISTRY_MODEL_SEED={seed} cargo test -p registry-chaos-tests --test audited_model")
 }
 
 fn line(record: &TradeRecord) -> TradeLine {
@@ -112,10 +123,9 @@ fn random_markets_leave_a_journal_that_adds_up() {
     let first = std::env::var("REGISTRY_MODEL_SEED").map_or(1, |seed| seed.parse().unwrap());
     let mut kinds = BTreeMap::<&str, u64>::new();
     for seed in first..first + MARKETS {
-        println!("seed {seed}");
         let mut workload = Workload::new(seed);
         let (model, ledger) = (Model::new(), Ledger::new());
-        let mut audited = Audited { model, ledger, auditor: Auditor::default() };
+        let mut audited = Audited { seed, model, ledger, auditor: Auditor::default() };
         for _ in 0..COMMANDS {
             let entry = workload.next_entry(&audited.model);
             audited.play(entry);

@@ -164,17 +164,14 @@ impl Model {
             return refuse(Reason::DayClosed, "date");
         }
         self.check_trade(day, &Before::of(day, None), trade, "trade")?;
-        match self.deliver(trade) {
-            Err(short) => {
-                let buyers = match short {
-                    HeldReason::CashShort => true,
-                    HeldReason::AccountFrozen => self.is_frozen(trade.buyer),
-                    HeldReason::GoodsShort | HeldReason::Pledged => false,
-                };
-                let side = if buyers { "trade.buyer_account" } else { "trade.seller_account" };
-                return refuse(short_of(short), side);
-            }
-            Ok(()) => {}
+        if let Err(short) = self.deliver(trade) {
+            let buyers = match short {
+                HeldReason::CashShort => true,
+                HeldReason::AccountFrozen => self.is_frozen(trade.buyer),
+                HeldReason::GoodsShort | HeldReason::Pledged => false,
+            };
+            let side = if buyers { "trade.buyer_account" } else { "trade.seller_account" };
+            return refuse(short_of(short), side);
         }
         let deal = Deal { trade: *trade, status: TradeStatus::Delivered, immediate: true };
         let receipt = Receipt::Trade(result(&deal));

@@ -378,7 +378,7 @@ impl Model {
 
     /// Everything that nobody accepted in time.
     pub(super) fn expire_offers(&mut self) {
-        let over: Vec<_> = self.pledges.contracts.iter().cloned().collect();
+        let over = self.pledges.contracts.clone();
         for contract in over {
             if contract.offer_ends().is_none_or(|ends| ends > self.now) {
                 continue;

@@ -60,7 +60,6 @@ impl Positions {
             pending_out: quantity(Position::PendingOut),
             pledged: quantity(Position::Pledged),
             frozen: quantity(Position::Frozen),
-            ..Holding::default()
         }
     }
 

@@ -142,7 +142,7 @@ async fn life(bed: &Bed) -> anyhow::Result<()> {
     let all = ReleasePledgeRequest { pledge_id: 1, version: 3, ..Default::default() };
     assert_eq!(reason(other_bank.release_pledge(all.clone()).await), "NOT_COUNTERPARTY");
     let list = ListPledgesRequest { pledgee_bank: bank_id, ..Default::default() };
-    assert_eq!(reason(other_bank.reads().list_pledges(list.clone()).await), "NOT_AUTHORISED");
+    assert_eq!(reason(other_bank.reads().list_pledges(list).await), "NOT_AUTHORISED");
     assert_eq!(shanghai_bank.reads().list_pledges(list).await?.pledges.len(), 1);
 
     // The price falls, and a margin call appears by itself.

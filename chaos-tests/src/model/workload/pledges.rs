@@ -238,7 +238,7 @@ impl Workload {
         (trade.buyer, trade.buyer_bank) = (buyer, bank);
         let price = i128::from(trade.price.0);
         let needed = (contract.due() + price - 1) / price;
-        let most = needed.min(contract.tonnes).min(money / price).min(99_999).max(1);
+        let most = needed.min(contract.tonnes).min(money / price).clamp(1, 99_999);
         let most = i64::try_from(most).ok()?;
         trade.quantity =
             Quantity(if self.rng.chance(70) { most } else { self.rng.between(1, most) });
