@@ -108,6 +108,19 @@ impl Ledger {
         std::hint::black_box(accounts.map(both_lines).fold(0, |all, one| all ^ one));
     }
 
+    /// Writes what an account holds of an instrument.
+    pub(crate) fn set_holding(
+        &mut self,
+        account: AccountId,
+        instrument: InstrumentCode,
+        holding: Holding,
+    ) {
+        self.touch(RecordKey::Balances(account));
+        if let Some(holder) = self.balances_mut(account) {
+            holder.set_holding(instrument, holding);
+        }
+    }
+
     pub(crate) fn balances_mut(&mut self, id: AccountId) -> Option<&mut Balances> {
         self.balances.get_mut(place(id)?)
     }
@@ -173,35 +186,18 @@ impl Ledger {
         self.known_instrument(instrument, "instrument")?;
         positive_quantity(quantity, "quantity_tco2e")?;
         self.require_unfrozen(account, "account_id")?;
-        let (available, receiving) = match from {
-            FreePosition::Registered => (before.registered, before.trading),
-            FreePosition::Trading => (before.trading, before.registered),
-        };
+        let available = before.free(from);
         if available < quantity {
-            return Err(Rejection::new(
-                Reason::InsufficientHolding,
-                "quantity_tco2e",
-                format!(
-                    "account {} has {} t of {instrument} in that position, {} t were asked",
-                    account.0, available.0, quantity.0
-                ),
-            ));
+            return Err(short_of(account, instrument, available, quantity));
         }
-        let (Some(less), Some(more)) =
-            (available.checked_sub(quantity), receiving.checked_add(quantity))
-        else {
-            return Err(overflow("quantity_tco2e"));
+        let to = match from {
+            FreePosition::Registered => Position::Trading,
+            FreePosition::Trading => Position::Registered,
         };
-        let mut after = before;
-        match from {
-            FreePosition::Registered => (after.registered, after.trading) = (less, more),
-            FreePosition::Trading => (after.trading, after.registered) = (less, more),
-        }
+        let after = before.moved(from.into(), to, quantity);
+        let after = after.ok_or_else(|| overflow("quantity_tco2e"))?;
 
-        self.touch(RecordKey::Balances(account));
-        if let Some(holder) = self.balances_mut(account) {
-            holder.set_holding(instrument, after);
-        }
+        self.set_holding(account, instrument, after);
         let changed = [
             (Position::Registered, before.registered, after.registered),
             (Position::Trading, before.trading, after.trading),
@@ -216,6 +212,64 @@ impl Ledger {
         self.record(What::HoldingMoved {}, changed.map(line).to_vec());
         Ok(Receipt::Holding(instrument, after))
     }
+}
+
+impl Holding {
+    /// What lies in a free position.
+    pub(crate) fn free(&self, position: FreePosition) -> Quantity {
+        match position {
+            FreePosition::Registered => self.registered,
+            FreePosition::Trading => self.trading,
+        }
+    }
+
+    /// After tonnes went from one position to another; none when there are too few.
+    pub(crate) fn moved(self, from: Position, to: Position, quantity: Quantity) -> Option<Self> {
+        let mut after = self;
+        let less = after.position_mut(from);
+        *less = less.checked_sub(quantity).filter(|left| left.0 >= 0)?;
+        let more = after.position_mut(to);
+        *more = more.checked_add(quantity)?;
+        Some(after)
+    }
+
+    /// One of its parts.
+    pub(crate) fn position_mut(&mut self, position: Position) -> &mut Quantity {
+        match position {
+            Position::Registered => &mut self.registered,
+            Position::Trading => &mut self.trading,
+            Position::PendingIn => &mut self.pending_in,
+            Position::Pledged => &mut self.pledged,
+            Position::Frozen => &mut self.frozen,
+            Position::PendingOut => &mut self.pending_out,
+        }
+    }
+}
+
+impl From<FreePosition> for Position {
+    fn from(position: FreePosition) -> Self {
+        match position {
+            FreePosition::Registered => Self::Registered,
+            FreePosition::Trading => Self::Trading,
+        }
+    }
+}
+
+/// A free position with too few tonnes.
+pub(crate) fn short_of(
+    account: AccountId,
+    instrument: InstrumentCode,
+    available: Quantity,
+    asked: Quantity,
+) -> Rejection {
+    Rejection::new(
+        Reason::InsufficientHolding,
+        "quantity_tco2e",
+        format!(
+            "account {} has {} t of {instrument} in that position, {} t were asked",
+            account.0, available.0, asked.0
+        ),
+    )
 }
 
 fn unknown_account(id: AccountId, field: &str) -> Rejection {

@@ -14,6 +14,7 @@ use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::span;
 use crate::text;
 use crate::types::{LedgerTime, ProposalId};
 
@@ -100,13 +101,7 @@ impl Ledger {
                 format!("the content has {length} bytes, {PROPOSAL_BYTES_LIMIT} are allowed");
             return Err(Rejection::new(Reason::TooLong, FIELD, message));
         }
-        if !(1..=PROPOSAL_LIFE_LIMIT_MS).contains(&time_to_live_ms) {
-            let reason = if time_to_live_ms < 1 { Reason::NotPositive } else { Reason::OutOfRange };
-            let message = format!(
-                "time_to_live_ms is {time_to_live_ms}, it must be 1 to {PROPOSAL_LIFE_LIMIT_MS}"
-            );
-            return Err(Rejection::new(reason, "time_to_live_ms", message));
-        }
+        span::check(time_to_live_ms, PROPOSAL_LIFE_LIMIT_MS, "time_to_live_ms")?;
         let open_bytes = self.proposals.values().map(|open| open.content.len());
         let bytes = open_bytes.fold(content.len(), usize::saturating_add);
         if bytes > OPEN_PROPOSALS_BYTES_LIMIT {

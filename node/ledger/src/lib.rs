@@ -53,6 +53,7 @@ mod repo;
 mod requests;
 mod segmented;
 mod settlement;
+mod span;
 mod stored;
 mod text;
 mod totals;

@@ -1,6 +1,19 @@
 //! Why a command is refused. Codes are stable: `docs/errors.md` lists each.
 
-use crate::types::TradeNumber;
+use crate::types::{HeldReason, TradeNumber};
+
+impl HeldReason {
+    /// The reason under which clients know it.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::GoodsShort => Reason::GoodsShort,
+            Self::CashShort => Reason::CashShort,
+            Self::AccountFrozen => Reason::AccountFrozen,
+            Self::Pledged => Reason::Pledged,
+        }
+    }
+}
 
 /// A replicated "no": it moves nothing, and the same request id gets it again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -47,15 +47,15 @@ pub(super) fn withdraw(message: &RequestWithdrawalRequest) -> Result<Command, Re
 pub(super) fn confirm(message: &ConfirmWithdrawalRequest) -> Result<Command, Rejection> {
     Ok(Command::ConfirmWithdrawal {
         bank: fields::bank(message.bank_id, "bank_id")?,
-        withdrawal: number(message.withdrawal_id, "withdrawal_id")?,
+        withdrawal: fields::number(message.withdrawal_id, "withdrawal_id")?,
     })
 }
 
 pub(super) fn reject(message: &RejectWithdrawalRequest) -> Result<Command, Rejection> {
     Ok(Command::RejectWithdrawal {
         bank: fields::bank(message.bank_id, "bank_id")?,
-        withdrawal: number(message.withdrawal_id, "withdrawal_id")?,
-        reason: line(&message.reason, "reason")?,
+        withdrawal: fields::number(message.withdrawal_id, "withdrawal_id")?,
+        reason: fields::line(&message.reason, "reason")?,
     })
 }
 
@@ -65,14 +65,14 @@ pub(super) fn charge_fee(message: &ChargeFeeRequest) -> Result<Command, Rejectio
         account: fields::account(message.account_id, "account_id")?,
         bank: fields::bank(message.bank_id, "bank_id")?,
         amount,
-        document: line(&message.document, "document")?,
+        document: fields::line(&message.document, "document")?,
     })
 }
 
 pub(super) fn suspend(message: &DepositToSuspenseRequest) -> Result<Command, Rejection> {
     let amount = positive(&message.amount_yuan)?;
     let bank = fields::bank(message.bank_id, "bank_id")?;
-    let reference = line(&message.reference, "reference")?;
+    let reference = fields::line(&message.reference, "reference")?;
     Ok(Command::DepositToSuspense { bank, amount, reference })
 }
 
@@ -82,29 +82,29 @@ pub(super) fn allocate(message: &AllocateSuspenseRequest) -> Result<Command, Rej
         bank: fields::bank(message.bank_id, "bank_id")?,
         account: fields::account(message.account_id, "account_id")?,
         amount,
-        document: line(&message.document, "document")?,
+        document: fields::line(&message.document, "document")?,
     })
 }
 
 pub(super) fn give_back(message: &ReturnSuspenseRequest) -> Result<Command, Rejection> {
     let amount = positive(&message.amount_yuan)?;
     let bank = fields::bank(message.bank_id, "bank_id")?;
-    let document = line(&message.document, "document")?;
+    let document = fields::line(&message.document, "document")?;
     Ok(Command::ReturnSuspense { bank, amount, document })
 }
 
 pub(super) fn fund_reserve(message: &FundReserveRequest) -> Result<Command, Rejection> {
     let amount = positive(&message.amount_yuan)?;
     let bank = fields::bank(message.bank_id, "bank_id")?;
-    let document = line(&message.document, "document")?;
+    let document = fields::line(&message.document, "document")?;
     Ok(Command::FundReserve { bank, amount, document })
 }
 
 pub(super) fn use_reserve(message: &ReserveUse) -> Result<Command, Rejection> {
     Ok(Command::UseReserve {
         date: fields::date(&message.date, "date")?,
-        number: TradeNumber(number(message.trade_number, "trade_number")?),
-        document: line(&message.document, "document")?,
+        number: TradeNumber(fields::number(message.trade_number, "trade_number")?),
+        document: fields::line(&message.document, "document")?,
     })
 }
 
@@ -137,13 +137,4 @@ fn positive(text: &str) -> Result<Fen, Rejection> {
         return fields::not_positive(FIELD, amount.0);
     }
     Ok(amount)
-}
-
-/// A number that counts from 1.
-fn number(number: u64, field: &str) -> Result<u64, Rejection> {
-    if number == 0 { fields::missing(field) } else { Ok(number) }
-}
-
-fn line(text: &str, field: &str) -> Result<String, Rejection> {
-    fields::text(text, field, fields::LINE_BYTES)
 }

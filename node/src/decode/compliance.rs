@@ -17,7 +17,7 @@ pub(super) fn assign(message: &AssignProvinceRequest) -> Result<Command, Rejecti
     Ok(Command::Compliance(ComplianceCommand::AssignProvince {
         account: fields::account(message.account_id, "account_id")?,
         province: fields::province(message.province, "province")?,
-        document: line(&message.document, "document")?,
+        document: fields::line(&message.document, "document")?,
     }))
 }
 
@@ -47,15 +47,15 @@ pub(super) fn apply(message: &ApplySurrenderRequest) -> Result<Command, Rejectio
 pub(super) fn approve(message: &ApproveSurrenderRequest) -> Result<Command, Rejection> {
     Ok(Command::Compliance(ComplianceCommand::ApproveSurrender {
         province: fields::province(message.province, "province")?,
-        surrender: number(message.surrender_id, "surrender_id")?,
+        surrender: fields::number(message.surrender_id, "surrender_id")?,
     }))
 }
 
 pub(super) fn decline(message: &DeclineSurrenderRequest) -> Result<Command, Rejection> {
     Ok(Command::Compliance(ComplianceCommand::DeclineSurrender {
         province: fields::province(message.province, "province")?,
-        surrender: number(message.surrender_id, "surrender_id")?,
-        reason: line(&message.reason, "reason")?,
+        surrender: fields::number(message.surrender_id, "surrender_id")?,
+        reason: fields::line(&message.reason, "reason")?,
     }))
 }
 
@@ -64,8 +64,8 @@ pub(super) fn cancel(message: &CancelUnitsRequest) -> Result<Command, Rejection>
         account: fields::account(message.account_id, "account_id")?,
         instrument: fields::instrument(&message.instrument, "instrument")?,
         quantity: fields::quantity(message.quantity_tco2e, QUANTITY)?,
-        beneficiary: line(&message.beneficiary, "beneficiary")?,
-        reason: line(&message.reason, "reason")?,
+        beneficiary: fields::line(&message.beneficiary, "beneficiary")?,
+        reason: fields::line(&message.reason, "reason")?,
     }))
 }
 
@@ -87,7 +87,7 @@ pub(super) fn allocation(order: &AllocationOrder) -> Result<Command, Rejection> 
         instrument: fields::instrument(&order.instrument, "instrument")?,
         kind,
         quantity: fields::quantity(order.quantity_tco2e, QUANTITY)?,
-        document: line(&order.document, "document")?,
+        document: fields::line(&order.document, "document")?,
     }))
 }
 
@@ -96,16 +96,16 @@ pub(super) fn recall(order: &RecallOrder) -> Result<Command, Rejection> {
         account: fields::account(order.account_id, "account_id")?,
         instrument: fields::instrument(&order.instrument, "instrument")?,
         quantity: fields::quantity(order.quantity_tco2e, QUANTITY)?,
-        document: line(&order.document, "document")?,
+        document: fields::line(&order.document, "document")?,
     }))
 }
 
 pub(super) fn correction(order: &EmissionsCorrection) -> Result<Command, Rejection> {
     Ok(Command::Compliance(ComplianceCommand::CorrectEmissions {
-        corrects: number(order.corrects_emissions_id, "corrects_emissions_id")?,
+        corrects: fields::number(order.corrects_emissions_id, "corrects_emissions_id")?,
         verified: verified(order.verified_tco2e)?,
         report_sha256: fields::sha256(&order.report_sha256, "report_sha256")?,
-        document: line(&order.document, "document")?,
+        document: fields::line(&order.document, "document")?,
     }))
 }
 
@@ -117,7 +117,7 @@ pub(super) fn carry_over(order: &CarryOverOrder) -> Result<Command, Rejection> {
         quantity: fields::quantity(order.quantity_tco2e, QUANTITY)?,
         sold_from: fields::date(&order.sold_from_date, "sold_from_date")?,
         sold_to: fields::date(&order.sold_to_date, "sold_to_date")?,
-        document: line(&order.document, "document")?,
+        document: fields::line(&order.document, "document")?,
     }))
 }
 
@@ -144,7 +144,7 @@ pub(super) fn transfer(order: &NonTradeTransfer) -> Result<Command, Rejection> {
         from: fields::account(order.from_account_id, "from_account_id")?,
         to: fields::account(order.to_account_id, "to_account_id")?,
         part,
-        document: line(&order.document, "document")?,
+        document: fields::line(&order.document, "document")?,
         document_sha256: fields::sha256(&order.document_sha256, "document_sha256")?,
     }))
 }
@@ -157,13 +157,4 @@ fn verified(tonnes: i64) -> Result<Quantity, Rejection> {
         return Err(Rejection::new(Reason::OutOfRange, FIELD, message));
     }
     Ok(Quantity(tonnes))
-}
-
-/// A number that counts from 1.
-fn number(number: u64, field: &str) -> Result<u64, Rejection> {
-    if number == 0 { fields::missing(field) } else { Ok(number) }
-}
-
-fn line(text: &str, field: &str) -> Result<String, Rejection> {
-    fields::text(text, field, fields::LINE_BYTES)
 }

@@ -10,19 +10,13 @@ use registry_proto::storage::Approve;
 
 use super::{account, cash, compliance, fields, inclusive, instrument, pledge};
 
-/// A day, when the request leaves the time open.
-const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
-
 pub(super) fn propose(message: &ProposeRequest) -> Result<Command, Rejection> {
     if message.content.len() > PROPOSAL_BYTES_LIMIT {
         return fields::too_long("content", message.content.len(), PROPOSAL_BYTES_LIMIT, "bytes");
     }
     // What does not even decode is not worth a second person's time.
     controlled(&message.content)?;
-    let time_to_live_ms = match message.time_to_live_ms {
-        0 => DEFAULT_TIME_TO_LIVE_MS,
-        given => given,
-    };
+    let time_to_live_ms = fields::time_to_live_ms(message.time_to_live_ms);
     Ok(Command::Propose { content: message.content.to_vec(), time_to_live_ms })
 }
 

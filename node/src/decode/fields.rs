@@ -117,6 +117,22 @@ pub(super) fn text(text: &str, field: &str, limit: usize) -> Result<String, Reje
     Ok(text.to_owned())
 }
 
+/// One line of text: a name, a reference, a reason.
+pub(super) fn line(text: &str, field: &str) -> Result<String, Rejection> {
+    self::text(text, field, LINE_BYTES)
+}
+
+/// A number that counts from 1.
+pub(super) fn number(number: u64, field: &str) -> Result<u64, Rejection> {
+    if number == 0 { missing(field) } else { Ok(number) }
+}
+
+/// How long something may be answered, ms: a day when the request leaves it open.
+pub(super) fn time_to_live_ms(asked_ms: i64) -> i64 {
+    const DAY_MS: i64 = 86_400_000;
+    if asked_ms == 0 { DAY_MS } else { asked_ms }
+}
+
 /// Exactly 32 bytes.
 pub(super) fn sha256(bytes: &[u8], field: &str) -> Result<[u8; 32], Rejection> {
     if bytes.is_empty() {

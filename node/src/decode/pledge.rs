@@ -9,9 +9,6 @@ use registry_proto::registry::freeze_target::Target;
 
 use super::{fields, trade};
 
-/// A day, when the request leaves the time open.
-const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
-
 type Decoded = Result<Command, Rejection>;
 
 pub(super) fn propose(message: &proto::ProposePledgeRequest) -> Decoded {
@@ -23,7 +20,7 @@ pub(super) fn propose(message: &proto::ProposePledgeRequest) -> Decoded {
         quantity: fields::quantity(message.quantity_tco2e, "quantity_tco2e")?,
         from: fields::position(message.from, "from")?,
         terms: terms(wire).map_err(|refused| fields::inside("terms", refused))?,
-        time_to_live_ms: or_a_day(message.time_to_live_ms),
+        time_to_live_ms: fields::time_to_live_ms(message.time_to_live_ms),
     };
     Ok(Command::Pledge(PledgeCommand::Propose(Box::new(offer))))
 }
@@ -105,7 +102,7 @@ fn substitution(message: &proto::SubstitutionTerms) -> Result<SubstitutionOffer,
         reference_date: fields::date(&message.reference_date, "reference_date")?,
         warning_price: amount::parse_price(&message.warning_price_yuan, "warning_price_yuan")?,
         disposal_price: amount::parse_price(&message.disposal_price_yuan, "disposal_price_yuan")?,
-        time_to_live_ms: or_a_day(message.time_to_live_ms),
+        time_to_live_ms: fields::time_to_live_ms(message.time_to_live_ms),
     })
 }
 
@@ -142,13 +139,13 @@ pub(super) fn activation(message: &proto::PledgeActivation) -> Decoded {
 
 pub(super) fn enforcement(message: &proto::PledgeEnforcement) -> Decoded {
     let (pledge, version) = seen(message.pledge_id, message.version)?;
-    let document = line(&message.document, "document")?;
+    let document = fields::line(&message.document, "document")?;
     Ok(Command::Pledge(PledgeCommand::Enforce { pledge, version, document }))
 }
 
 pub(super) fn court_release(message: &proto::CourtRelease) -> Decoded {
     let (pledge, version) = seen(message.pledge_id, message.version)?;
-    let document = line(&message.document, "document")?;
+    let document = fields::line(&message.document, "document")?;
     Ok(Command::Pledge(PledgeCommand::ReleaseByCourt { pledge, version, document }))
 }
 
@@ -166,8 +163,8 @@ pub(super) fn freeze_order(message: &proto::FreezeOrder) -> Decoded {
         },
         Some(Target::PledgeId(id)) => FreezeTarget::Pledge { pledge: pledge_id(*id)? },
     };
-    let court = line(&message.court, "court")?;
-    let document = line(&message.document, "document")?;
+    let court = fields::line(&message.court, "court")?;
+    let document = fields::line(&message.document, "document")?;
     Ok(Command::Freeze(FreezeCommand::Impose { target, court, document }))
 }
 
@@ -175,7 +172,8 @@ pub(super) fn freeze_lifting(message: &proto::FreezeLifting) -> Decoded {
     if message.freeze_id == 0 {
         return fields::missing("freeze_id");
     }
-    let (freeze, document) = (FreezeId(message.freeze_id), line(&message.document, "document")?);
+    let (freeze, document) =
+        (FreezeId(message.freeze_id), fields::line(&message.document, "document")?);
     Ok(Command::Freeze(FreezeCommand::Lift { freeze, document }))
 }
 
@@ -200,12 +198,4 @@ fn seen(id: u64, version: u32) -> Result<(PledgeId, u32), Rejection> {
 
 fn pledge_id(id: u64) -> Result<PledgeId, Rejection> {
     if id == 0 { fields::missing("pledge_id") } else { Ok(PledgeId(id)) }
-}
-
-fn line(text: &str, field: &str) -> Result<String, Rejection> {
-    fields::text(text, field, fields::LINE_BYTES)
-}
-
-fn or_a_day(time_to_live_ms: i64) -> i64 {
-    if time_to_live_ms == 0 { DEFAULT_TIME_TO_LIVE_MS } else { time_to_live_ms }
 }

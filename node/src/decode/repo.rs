@@ -9,18 +9,13 @@ use registry_proto::registry::{
 
 use super::fields;
 
-/// A day, when the request leaves the time open.
-const DEFAULT_TIME_TO_LIVE_MS: i64 = 86_400_000;
 /// The whole return date, when the contract leaves the grace open.
 const DEFAULT_GRACE_MS: i64 = 86_400_000;
 
 pub(super) fn propose(message: &ProposeRepoRequest) -> Result<Command, Rejection> {
     let Some(terms) = &message.terms else { return fields::missing("terms") };
     let terms = Box::new(self::terms(terms)?);
-    let time_to_live_ms = match message.time_to_live_ms {
-        0 => DEFAULT_TIME_TO_LIVE_MS,
-        given => given,
-    };
+    let time_to_live_ms = fields::time_to_live_ms(message.time_to_live_ms);
     Ok(Command::Repo(RepoCommand::Propose { terms, time_to_live_ms }))
 }
 

@@ -5,7 +5,7 @@ use registry_ledger::amount::{format_price, format_yuan};
 use registry_ledger::{
     AccountKind, AccountView, BankClearing, BankId, BankView, CashBalance, Clearing, DailyPrice,
     DayState, DaySummary, Fen, HeldReason, Holding, InstrumentCode, InstrumentView, LedgerTime,
-    Price, Proposal, Reason, Statement, Trade, TradeKind, TradeRecord, TradeResult, TradeStatus,
+    Price, Proposal, Statement, Trade, TradeKind, TradeRecord, TradeResult, TradeStatus,
 };
 use registry_proto::registry as proto;
 use tonic::Status;
@@ -167,16 +167,7 @@ pub(super) fn trade(trade: &Trade) -> proto::Trade {
 
 /// Status and, for what is held or failed, why.
 fn trade_status(status: TradeStatus) -> (i32, String) {
-    let why = |reason: HeldReason| {
-        match reason {
-            HeldReason::GoodsShort => Reason::GoodsShort,
-            HeldReason::CashShort => Reason::CashShort,
-            HeldReason::AccountFrozen => Reason::AccountFrozen,
-            HeldReason::Pledged => Reason::Pledged,
-        }
-        .code()
-        .to_owned()
-    };
+    let why = |held: HeldReason| held.reason().code().to_owned();
     let (status, reason) = match status {
         TradeStatus::Accepted => (proto::TradeStatus::Accepted, String::new()),
         TradeStatus::Delivered => (proto::TradeStatus::Delivered, String::new()),

@@ -1,9 +1,7 @@
 //! Repos: propose, accept, decline, return, list.
 
 use registry_ledger::amount::format_price;
-use registry_ledger::{
-    HeldReason, LedgerTime, Reason, Receipt, Rejection, Repo, RepoState, RepoTerms,
-};
+use registry_ledger::{HeldReason, LedgerTime, Receipt, Rejection, Repo, RepoState, RepoTerms};
 use registry_proto::registry as proto;
 use registry_proto::registry::repo_service_server::RepoService;
 use registry_proto::storage::log_command::Command;
@@ -117,14 +115,7 @@ fn state_out(state: RepoState) -> proto::RepoState {
 
 /// The reason's code.
 pub(super) fn shortage(reason: HeldReason) -> String {
-    match reason {
-        HeldReason::GoodsShort => Reason::GoodsShort,
-        HeldReason::CashShort => Reason::CashShort,
-        HeldReason::AccountFrozen => Reason::AccountFrozen,
-        HeldReason::Pledged => Reason::Pledged,
-    }
-    .code()
-    .to_owned()
+    reason.reason().code().to_owned()
 }
 
 pub(super) fn terms(terms: &RepoTerms) -> proto::RepoTerms {

@@ -199,12 +199,6 @@ impl Ledger {
 
 /// What still stands in the way once the money is there.
 fn cannot(trade: &Trade, short: HeldReason) -> Rejection {
-    let reason = match short {
-        HeldReason::GoodsShort => Reason::GoodsShort,
-        HeldReason::CashShort => Reason::CashShort,
-        HeldReason::AccountFrozen => Reason::AccountFrozen,
-        HeldReason::Pledged => Reason::Pledged,
-    };
     let message = match short {
         HeldReason::AccountFrozen => format!(
             "trade {}: a court froze account {} or {}, or the tonnes",
@@ -215,5 +209,5 @@ fn cannot(trade: &Trade, short: HeldReason) -> Rejection {
             trade.number.0, trade.seller.0, trade.quantity.0, trade.instrument
         ),
     };
-    Rejection::new(reason, "trade_number", message)
+    Rejection::new(short.reason(), "trade_number", message)
 }

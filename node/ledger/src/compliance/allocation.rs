@@ -40,8 +40,8 @@ impl Ledger {
         let less = Holding { registered: minus(gives.registered, quantity)?, ..gives };
         let more = Holding { registered: plus(takes.registered, quantity)?, ..takes };
 
-        self.put_holding(own, instrument, less);
-        self.put_holding(account, instrument, more);
+        self.set_holding(own, instrument, less);
+        self.set_holding(account, instrument, more);
         let postings = vec![
             less_of(own, instrument, Position::Registered, quantity),
             more_of(account, instrument, Position::Registered, quantity),
@@ -74,7 +74,7 @@ impl Ledger {
         text::check_line(document, "document")?;
         let after = Holding { registered: minus(holding.registered, quantity)?, ..holding };
 
-        self.put_holding(account, instrument, after);
+        self.set_holding(account, instrument, after);
         self.retire(instrument, GoodsPot::Recalled, quantity);
         let postings = vec![
             less_of(account, instrument, Position::Registered, quantity),

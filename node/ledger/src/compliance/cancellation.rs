@@ -33,7 +33,7 @@ impl Ledger {
             reason: reason.to_owned(),
             cancelled_at: self.now,
         };
-        self.put_holding(account, instrument, after);
+        self.set_holding(account, instrument, after);
         self.retire(instrument, GoodsPot::Cancelled, quantity);
         let number = cancellation.number;
         self.touch(RecordKey::Compliance(ComplianceKey::Cancellation(number)));

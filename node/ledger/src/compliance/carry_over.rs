@@ -88,8 +88,8 @@ impl Ledger {
             document: document.clone(),
             decided_at: self.now,
         };
-        self.put_holding(account, from, old);
-        self.put_holding(account, to, new);
+        self.set_holding(account, from, old);
+        self.set_holding(account, to, new);
         self.retire(from, GoodsPot::CarriedOut, quantity);
         self.touch(RecordKey::Instrument(to));
         self.instruments.insert(to, minted);

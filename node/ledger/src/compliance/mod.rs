@@ -140,13 +140,6 @@ impl Ledger {
         Ok(holding)
     }
 
-    fn put_holding(&mut self, account: AccountId, instrument: InstrumentCode, holding: Holding) {
-        self.touch(RecordKey::Balances(account));
-        if let Some(holder) = self.balances_mut(account) {
-            holder.set_holding(instrument, holding);
-        }
-    }
-
     /// Takes tonnes that an account no longer holds out of the instrument's sum.
     fn retire(&mut self, instrument: InstrumentCode, pot: GoodsPot, quantity: Quantity) {
         self.touch(RecordKey::Instrument(instrument));

@@ -59,7 +59,7 @@ impl Ledger {
             reason: String::new(),
         };
         let number = surrender.number;
-        self.put_holding(account, instrument, after);
+        self.set_holding(account, instrument, after);
         self.touch(RecordKey::Compliance(ComplianceKey::Surrender(number)));
         self.compliance.put_surrender(surrender.clone());
         let postings = vec![
@@ -82,7 +82,7 @@ impl Ledger {
         check_within(&line, line.surrendered, instrument, quantity, "surrender_id")?;
         let after = Holding { pending_out: minus(holding.pending_out, quantity)?, ..holding };
 
-        self.put_holding(account, instrument, after);
+        self.set_holding(account, instrument, after);
         let surrender = self.decide(&open, SurrenderState::Approved, "");
         self.retire(instrument, GoodsPot::Surrendered, quantity);
         let postings = vec![
@@ -108,7 +108,7 @@ impl Ledger {
             ..holding
         };
 
-        self.put_holding(account, instrument, after);
+        self.set_holding(account, instrument, after);
         let surrender = self.decide(&open, SurrenderState::Declined, reason);
         let postings = vec![
             less_of(account, instrument, Position::PendingOut, quantity),

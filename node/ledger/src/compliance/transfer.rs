@@ -54,8 +54,8 @@ impl Ledger {
         }
 
         for (instrument, less, more) in changes {
-            self.put_holding(from, instrument, less);
-            self.put_holding(to, instrument, more);
+            self.set_holding(from, instrument, less);
+            self.set_holding(to, instrument, more);
         }
         let lines = moved.iter().flat_map(|(instrument, quantity)| {
             [

@@ -1,10 +1,10 @@
 //! Imposing and lifting a freeze, both by two officers.
 
 use super::state::{Freeze, FreezeTarget};
-use crate::account::{overflow, positive_quantity};
+use crate::account::{overflow, positive_quantity, short_of};
 use crate::journal::{Position, Posting, What};
 use crate::ledger::Ledger;
-use crate::pledge::{Pledge, PledgeRef, PledgeState, short_of};
+use crate::pledge::{Pledge, PledgeRef, PledgeState};
 use crate::receipt::{Holding, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
@@ -234,10 +234,7 @@ impl Ledger {
             postings.push(Posting::Goods { account, instrument, position, quantity });
         }
         if !postings.is_empty() {
-            self.touch(RecordKey::Balances(account));
-            if let Some(holder) = self.balances_mut(account) {
-                holder.set_holding(instrument, held);
-            }
+            self.set_holding(account, instrument, held);
         }
         postings
     }

@@ -9,6 +9,7 @@ use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::span;
 use crate::types::{BankId, LedgerTime};
 
 /// Vouchers that one entry lets expire, so that an entry's work stays small.
@@ -29,7 +30,7 @@ impl Ledger {
         self.known_bank(bank, "bank_id")?;
         positive_grams(grams, FIELD)?;
         check_whole_fen(grams)?;
-        check_validity(valid_for_ms)?;
+        span::check(valid_for_ms, VOUCHER_LIFE_LIMIT_MS, "valid_for_ms")?;
         let before = self.inclusive.account(account).map_or(Grams(0), |account| account.balance);
         if before < grams {
             let message = format!("the person has {} g, {} g were asked", before.0, grams.0);
@@ -141,14 +142,4 @@ fn check_whole_fen(grams: Grams) -> Result<(), Rejection> {
         }
     );
     Err(Rejection::new(Reason::NotWholeFen, "quantity_grams", message))
-}
-
-fn check_validity(valid_for_ms: i64) -> Result<(), Rejection> {
-    if (1..=VOUCHER_LIFE_LIMIT_MS).contains(&valid_for_ms) {
-        return Ok(());
-    }
-    let reason = if valid_for_ms < 1 { Reason::NotPositive } else { Reason::OutOfRange };
-    let message =
-        format!("valid_for_ms is {valid_for_ms}, it must be 1 to {VOUCHER_LIFE_LIMIT_MS}");
-    Err(Rejection::new(reason, "valid_for_ms", message))
 }

@@ -6,7 +6,7 @@ use crate::account::positive_quantity;
 use crate::amount::format_price;
 use crate::journal::{Position, What};
 use crate::ledger::Ledger;
-use crate::pledge::check::{FIELD, refuse_stay, require_pledgee, require_pledgor, within};
+use crate::pledge::check::{FIELD, refuse_stay, require_pledgee, require_pledgor};
 use crate::pledge::command::SubstitutionOffer;
 use crate::pledge::cover::{PRICE_LIFE_DAYS, covers, is_fresh};
 use crate::pledge::goods::Goods;
@@ -14,6 +14,7 @@ use crate::pledge::offer::{Lines, OFFER_LIFE_LIMIT_MS};
 use crate::pledge::state::{Pledge, PledgeState, Substitution};
 use crate::receipt::Receipt;
 use crate::rejection::{Reason, Rejection};
+use crate::span;
 use crate::types::{LedgerTime, PledgeId};
 
 /// States whose tonnes may be exchanged for others.
@@ -73,7 +74,7 @@ impl Ledger {
         };
         self.check_lines(lines, offer.instrument)?;
         self.check_usable(offer.instrument, pledge.terms.maturity, "instrument")?;
-        within(offer.time_to_live_ms, OFFER_LIFE_LIMIT_MS, "time_to_live_ms")?;
+        span::check(offer.time_to_live_ms, OFFER_LIFE_LIMIT_MS, "time_to_live_ms")?;
         if covers(&pledge.terms, offer.quantity, offer.reference_price) {
             return Ok(());
         }

@@ -36,15 +36,6 @@ pub(super) fn refuse_stay(pledge: &Pledge) -> Result<(), Rejection> {
     Err(Rejection::new(Reason::CourtStay, FIELD, message))
 }
 
-/// Refuses a length of time of nothing or too much.
-pub(super) fn within(value: i64, most: i64, field: &str) -> Result<(), Rejection> {
-    if (1..=most).contains(&value) {
-        return Ok(());
-    }
-    let reason = if value < 1 { Reason::NotPositive } else { Reason::OutOfRange };
-    Err(Rejection::new(reason, field, format!("{field} is {value}, it must be 1 to {most}")))
-}
-
 impl Ledger {
     /// The pledge, or a rejection.
     pub(crate) fn known_pledge(&self, id: PledgeId) -> Result<&Pledge, Rejection> {

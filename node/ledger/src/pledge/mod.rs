@@ -20,5 +20,4 @@ pub use cover::PledgeView;
 pub use offer::{CURE_PERIOD_LIMIT_MS, OFFER_LIFE_LIMIT_MS};
 pub use state::{Pledge, PledgeFilter, PledgeRef, PledgeState, PledgeTerms, Substitution};
 
-pub(crate) use goods::short_of;
 pub(crate) use state::Pledges;

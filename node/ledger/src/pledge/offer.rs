@@ -5,7 +5,7 @@ use crate::amount::{format_price, format_yuan};
 use crate::calendar::{beijing_day_number, day_number};
 use crate::journal::What;
 use crate::ledger::Ledger;
-use crate::pledge::check::{FIELD, require_party, require_pledgee, require_pledgor, within};
+use crate::pledge::check::{FIELD, require_party, require_pledgee, require_pledgor};
 use crate::pledge::command::PledgeOffer;
 use crate::pledge::cover::{PRICE_LIFE_DAYS, covers, is_fresh};
 use crate::pledge::goods::Goods;
@@ -13,6 +13,7 @@ use crate::pledge::state::{Pledge, PledgeState, PledgeTerms};
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::span;
 use crate::text;
 use crate::types::{Date, Fen, InstrumentCode, LedgerTime, PledgeId, Price, Quantity};
 
@@ -55,7 +56,7 @@ impl Ledger {
         self.known_instrument(instrument, "instrument")?;
         positive_quantity(quantity, "quantity_tco2e")?;
         self.check_terms(offer).map_err(|rejection| rejection.inside("terms"))?;
-        within(offer.time_to_live_ms, OFFER_LIFE_LIMIT_MS, "time_to_live_ms")?;
+        span::check(offer.time_to_live_ms, OFFER_LIFE_LIMIT_MS, "time_to_live_ms")?;
         let goods = Goods { account: pledgor, instrument, quantity };
         let after = self.pledgeable(goods, from, "pledgor_account")?;
         let number = self.pledges.last.checked_add(1).ok_or_else(|| overflow("pledgor_account"))?;
@@ -118,7 +119,7 @@ impl Ledger {
             let message = format!("{} is not 1 to 10,000", terms.loan_to_value_bp);
             return Err(Rejection::new(Reason::OutOfRange, "loan_to_value_bp", message));
         }
-        within(terms.cure_period_ms, CURE_PERIOD_LIMIT_MS, "cure_period_ms")?;
+        span::check(terms.cure_period_ms, CURE_PERIOD_LIMIT_MS, "cure_period_ms")?;
         self.check_lines(terms.into(), offer.instrument)?;
         self.check_usable(offer.instrument, terms.maturity, "maturity_date")?;
         if !covers(terms, offer.quantity, terms.reference_price) {

@@ -12,6 +12,7 @@ use crate::ledger::Ledger;
 use crate::receipt::Receipt;
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
+use crate::span;
 use crate::text;
 use crate::types::{AccountId, HeldReason, LedgerTime};
 
@@ -22,7 +23,7 @@ impl Ledger {
         time_to_live_ms: i64,
     ) -> Result<Receipt, Rejection> {
         self.check_repo_terms(terms)?;
-        check_span(time_to_live_ms, REPO_LIFE_LIMIT_MS, "time_to_live_ms")?;
+        span::check(time_to_live_ms, REPO_LIFE_LIMIT_MS, "time_to_live_ms")?;
         let open = self.repos.proposed_by(terms.seller);
         if open >= REPOS_PROPOSED_LIMIT {
             let message = format!(
@@ -75,7 +76,7 @@ impl Ledger {
             }
             amount.ok_or_else(|| overflow(field))?;
         }
-        check_span(terms.grace_ms, REPO_GRACE_LIMIT_MS, "grace_ms")?;
+        span::check(terms.grace_ms, REPO_GRACE_LIMIT_MS, "grace_ms")?;
         self.check_return_date(terms)?;
         let days = day_number(terms.return_date).saturating_sub(beijing_day_number(self.now));
         if days > REPO_TENOR_LIMIT_DAYS {
@@ -219,13 +220,4 @@ impl Ledger {
 pub(super) fn wrong_state(repo: &Repo, wanted: &str) -> Rejection {
     let message = format!("repo {} is {}, it must be {wanted}", repo.id.0, repo.state.name());
     Rejection::new(Reason::RepoState, "repo_id", message)
-}
-
-fn check_span(span_ms: i64, most_ms: i64, field: &str) -> Result<(), Rejection> {
-    if (1..=most_ms).contains(&span_ms) {
-        return Ok(());
-    }
-    let reason = if span_ms < 1 { Reason::NotPositive } else { Reason::OutOfRange };
-    let message = format!("{field} is {span_ms}, it must be 1 to {most_ms}");
-    Err(Rejection::new(reason, field, message))
 }

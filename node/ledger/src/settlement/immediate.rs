@@ -94,9 +94,8 @@ impl Ledger {
             ),
             HeldReason::GoodsShort | HeldReason::Pledged => {
                 let held = self.balances_at(trade.seller).map(|a| a.holding(trade.instrument));
-                let pledged = short == HeldReason::Pledged;
                 Rejection::new(
-                    if pledged { Reason::Pledged } else { Reason::GoodsShort },
+                    short.reason(),
                     Place::Immediate.field("seller_account"),
                     format!(
                         "account {} has {} t of {} to trade, {} t are needed",

@@ -9,6 +9,7 @@ use crate::rejection::{Reason, Rejection};
 use crate::settlement::day::{Day, state_name};
 use crate::settlement::limits::{HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS};
 use crate::settlement::price::PriceLine;
+use crate::span;
 use crate::types::{Date, DayState, Quantity};
 
 impl Ledger {
@@ -51,15 +52,7 @@ impl Ledger {
 
     fn check_opening(&self, date: Date, topup_window_ms: i64) -> Result<(), Rejection> {
         let refuse = |reason, message: String| Err(Rejection::new(reason, "date", message));
-        if !(1..=TOPUP_WINDOW_LIMIT_MS).contains(&topup_window_ms) {
-            return Err(Rejection::new(
-                if topup_window_ms < 1 { Reason::NotPositive } else { Reason::OutOfRange },
-                "topup_window_ms",
-                format!(
-                    "topup_window_ms is {topup_window_ms}, it must be 1 to {TOPUP_WINDOW_LIMIT_MS}"
-                ),
-            ));
-        }
+        span::check(topup_window_ms, TOPUP_WINDOW_LIMIT_MS, "topup_window_ms")?;
         if is_weekend(date) {
             return refuse(Reason::NotTradingDay, format!("{date} is a Saturday or a Sunday"));
         }

@@ -9,7 +9,7 @@ use registry_client::proto::{
 
 use crate::args::Global;
 use crate::output::{Page, Record};
-use crate::views::{account, compliance, stamp};
+use crate::views::{account, compliance, next, stamp};
 
 #[derive(Debug, Args)]
 pub(crate) struct Province {
@@ -207,8 +207,4 @@ impl CancellationsList {
             .one(next("next_after_id", reply.next_after_id))
             .stamp(stamp(reply.stamp)))
     }
-}
-
-fn next(key: &'static str, after: u64) -> Record {
-    Record::default().with(key, after)
 }

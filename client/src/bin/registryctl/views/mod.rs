@@ -28,6 +28,11 @@ pub(crate) fn stamp(stamp: Option<Stamp>) -> Record {
         .with("stale", stamp.stale)
 }
 
+/// Where the next page begins.
+pub(crate) fn next(name: &'static str, after: u64) -> Record {
+    Record::default().with(name, after)
+}
+
 /// An enum's name on the wire without its prefix.
 pub(crate) fn word(name: &str, prefix: &str) -> String {
     name.strip_prefix(prefix).unwrap_or(name).to_owned()

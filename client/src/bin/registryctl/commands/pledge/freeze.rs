@@ -8,12 +8,11 @@ use registry_client::proto::{
     FreezeLifting, FreezeOrder, FreezeTarget, FrozenTonnes, ListFreezesRequest,
 };
 
-use super::next;
 use crate::args::Global;
 use crate::commands::control;
 use crate::exit::Usage;
 use crate::output::Page;
-use crate::views::{pledge, stamp};
+use crate::views::{next, pledge, stamp};
 
 /// Freezes by courts; imposing and lifting need two officers.
 #[derive(Debug, Subcommand)]
@@ -116,7 +115,7 @@ impl List {
         let reply = global.reads()?.list_freezes(request).await?;
         Ok(Page::default()
             .many("freezes", reply.freezes.iter().map(pledge::freeze).collect())
-            .one(next(reply.next_after_freeze_id, "next_after_freeze_id"))
+            .one(next("next_after_freeze_id", reply.next_after_freeze_id))
             .stamp(stamp(reply.stamp)))
     }
 }

@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use registry_client::proto::PledgeRequest;
 
 use crate::args::Global;
-use crate::output::{Page, Record};
+use crate::output::Page;
 use crate::views::{self, stamp};
 
 pub(crate) use freeze::FreezeCommand;
@@ -113,9 +113,4 @@ impl PledgeCommand {
     pub(crate) fn is_read(&self) -> bool {
         matches!(self, Self::Verify(_) | Self::List(_) | Self::Watch(_))
     }
-}
-
-/// Where to read on.
-fn next(after: u64, name: &'static str) -> Record {
-    Record::default().with(name, after)
 }

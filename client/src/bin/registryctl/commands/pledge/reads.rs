@@ -6,11 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use registry_client::proto::{ListPledgesRequest, VerifyPledgeRequest};
 
-use super::next;
 use crate::args::Global;
 use crate::commands::events;
 use crate::output::{Page, Record};
-use crate::views::{pledge, stamp};
+use crate::views::{next, pledge, stamp};
 
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
@@ -87,7 +86,7 @@ impl List {
             .filter_map(|found| Some(pledge::pledge(found.pledge.as_ref()?, found.value.as_ref())));
         Ok(Page::default()
             .many("pledges", shown.collect())
-            .one(next(reply.next_after_pledge_id, "next_after_pledge_id"))
+            .one(next("next_after_pledge_id", reply.next_after_pledge_id))
             .stamp(stamp(reply.stamp)))
     }
 }
