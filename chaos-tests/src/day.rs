@@ -161,6 +161,26 @@ impl ExchangeDay {
         Ok(())
     }
 
+    /// The whole day, from opening to final; answers how many trades were delivered.
+    ///
+    /// # Errors
+    /// When a step is refused or not answered in time.
+    pub async fn settle(
+        &self,
+        registry: &RegistryClient,
+        exchange: &ExchangeClient,
+        chunk_trades: usize,
+    ) -> anyhow::Result<u64> {
+        registry.open_day(crate::market::open_day(self.date())).await.context("opening the day")?;
+        self.submit(exchange, chunk_trades, |_| {}).await?;
+        self.confirm(registry, exchange).await?;
+        let report = exchange.deliver_day(self.date(), 0, |_| {}).await.context("delivering")?;
+        let request = || DayRequest { date: self.date().to_owned(), ..Default::default() };
+        registry.issue_statements(request()).await.context("issuing the statements")?;
+        registry.finalize_day(request()).await.context("making the day final")?;
+        Ok(report.delivered)
+    }
+
     /// As [`DaySums::confirm`].
     ///
     /// # Errors

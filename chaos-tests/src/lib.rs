@@ -7,7 +7,7 @@
 //! settlement day step by step, [`books`] works out what a day must leave
 //! behind, [`sample_day`] does so for a published day; [`latency`] makes figures of
 //! waiting times, [`scratch`] says where a test's files go; [`persons`] makes those of an
-//! inclusive platform, [`beijing`] says what day it is; [`model`] is the naive
+//! inclusive platform, [`year`] ends a compliance year, [`beijing`] says what day it is; [`model`] is the naive
 //! ledger that the real one is compared with.
 
 pub mod beijing;
@@ -23,3 +23,4 @@ pub mod pledging;
 pub mod sample_day;
 pub mod scratch;
 pub mod wait;
+pub mod year;

@@ -7,8 +7,7 @@ use anyhow::Context as _;
 use registry_client::amount::format_fen;
 use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{
-    DayRequest, PledgeActivation, PledgeRequest, PledgeStep, PledgeTerms, Position,
-    ProposePledgeRequest, Trade,
+    PledgeActivation, PledgeRequest, PledgeStep, PledgeTerms, Position, ProposePledgeRequest, Trade,
 };
 use registry_client::{BankClient, ExchangeClient, FirmClient, RegistryClient, TwoOfficers};
 use registry_ledger::{Date, LedgerTime, calendar};
@@ -65,7 +64,6 @@ pub async fn settle_close(
     close: &Close,
 ) -> anyhow::Result<()> {
     let date = &close.date;
-    registry.open_day(crate::market::open_day(date)).await.context("opening the day")?;
     let trade = Trade {
         instrument: INSTRUMENT.to_owned(),
         quantity_tco2e: 1,
@@ -73,13 +71,7 @@ pub async fn settle_close(
         traded_at_ms: opening_ms(date)?,
         ..trade
     };
-    let day = ExchangeDay::new(date, vec![trade])?;
-    day.submit(exchange, 100, |_| {}).await?;
-    day.confirm(registry, exchange).await?;
-    exchange.deliver_day(date, 0, |_| {}).await?;
-    let request = || DayRequest { date: date.clone(), ..Default::default() };
-    registry.issue_statements(request()).await?;
-    registry.finalize_day(request()).await?;
+    ExchangeDay::new(date, vec![trade])?.settle(registry, exchange, 100).await?;
     Ok(())
 }
 

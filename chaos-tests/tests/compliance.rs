@@ -10,21 +10,21 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use prost::Message as _;
 use registry_chaos_tests::cluster::{Cluster, Layout};
 use registry_chaos_tests::day::ExchangeDay;
-use registry_chaos_tests::market::{INSTRUMENT, Market, credit_code, open_day};
+use registry_chaos_tests::market::{INSTRUMENT, Market, credit_code};
 use registry_chaos_tests::scratch;
 use registry_chaos_tests::wait::eventually;
+use registry_chaos_tests::year::YearEnd;
 use registry_client::journal::audit_node;
 use registry_client::pki::{self, Role};
 use registry_client::proto::approve_reply::Result as Approved;
 use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{
-    AccountKind, AllocationKind, AllocationOrder, ApplySurrenderRequest, ApproveRequest,
-    ApproveSurrenderRequest, AssignProvinceRequest, CancelUnitsRequest, CarryOverOrder,
-    Consistency, ControlledCommand, DayRequest, DeclineSurrenderRequest, EmissionsCorrection,
-    GetAccountRequest, GetObligationRequest, GetProvinceRequest, Instrument, Issuance,
-    ListCancellationsRequest, ListComplianceRequest, ListInstrumentsRequest,
-    ListObligationsRequest, NonTradeTransfer, OpenAccountRequest, ProposeRequest, RecallOrder,
-    RecordEmissionsRequest, RegisterInstrumentRequest, SurrenderState, TransferCause,
+    AllocationKind, AllocationOrder, ApplySurrenderRequest, ApproveRequest,
+    ApproveSurrenderRequest, CancelUnitsRequest, CarryOverOrder, Consistency, ControlledCommand,
+    DeclineSurrenderRequest, EmissionsCorrection, GetAccountRequest, GetObligationRequest,
+    GetProvinceRequest, Instrument, ListCancellationsRequest, ListComplianceRequest,
+    ListInstrumentsRequest, ListObligationsRequest, NonTradeTransfer, ProposeRequest, RecallOrder,
+    TransferCause,
 };
 use registry_client::{
     BankClient, ClientError, ExchangeClient, ProvinceClient, RegistryClient, TwoOfficers,
@@ -89,112 +89,68 @@ where
 }
 
 struct Parties {
-    registry: RegistryClient,
-    officers: TwoOfficers,
+    year: YearEnd,
     exchange: ExchangeClient,
-    provinces: BTreeMap<u32, ProvinceClient>,
     firm: RegistryClient,
     bank: BankClient,
 }
 
 impl Parties {
     fn of(cluster: &Cluster) -> anyhow::Result<Self> {
-        let pki = cluster.plan().pki_dir();
-        pki::issue_user(&pki, Role::Firm, "1")?;
-        let mut provinces = BTreeMap::new();
-        for code in [HUBEI, SHANGHAI] {
-            pki::issue_user(&pki, Role::Province, &code.to_string())?;
-            let connector = cluster.connect_as(&format!("province-{code}"))?;
-            provinces.insert(code, ProvinceClient::new(connector));
-        }
+        pki::issue_user(&cluster.plan().pki_dir(), Role::Firm, "1")?;
         Ok(Self {
-            registry: cluster.registry()?,
-            officers: cluster.officers()?,
+            year: YearEnd::new(cluster, YEAR, &[HUBEI, SHANGHAI])?,
             exchange: cluster.exchange()?,
-            provinces,
             firm: RegistryClient::new(cluster.connect_as("firm-1")?),
             bank: BankClient::new(cluster.connect_as("bank-102")?),
         })
     }
 
+    fn registry(&self) -> &RegistryClient {
+        self.year.registry()
+    }
+
+    fn officers(&self) -> &TwoOfficers {
+        self.year.officers()
+    }
+
+    fn provinces(&self) -> &BTreeMap<u32, ProvinceClient> {
+        self.year.provinces()
+    }
+
     async fn decided(&self, command: Command) -> anyhow::Result<Approved> {
-        Ok(self.officers.carry_out("", command).await?.result.expect("a result"))
+        Ok(self.officers().carry_out("", command).await?.result.expect("a result"))
     }
 
     async fn instrument(&self, code: &str) -> anyhow::Result<Instrument> {
-        let all = self.registry.reads().list_instruments(ListInstrumentsRequest::default()).await?;
+        let all =
+            self.registry().reads().list_instruments(ListInstrumentsRequest::default()).await?;
         Ok(all.instruments.into_iter().find(|of| of.instrument == code).expect("registered"))
     }
 
     /// Provinces get accounts and tonnes, firms get provinces.
     async fn prepare(&self) -> anyhow::Result<()> {
         for instrument in [CCER, "CEA-2025"] {
-            let request = RegisterInstrumentRequest {
-                instrument: instrument.to_owned(),
-                reference_price_yuan: "43.06".to_owned(),
-                ..Default::default()
-            };
-            self.registry.register_instrument(request).await?;
+            self.year.register(instrument).await?;
         }
         for (number, province) in [(FIRMS + 1, HUBEI), (FIRMS + 2, SHANGHAI)] {
-            let request = OpenAccountRequest {
-                uscc: credit_code(number),
-                name: format!("Authority {province}"),
-                kind: AccountKind::Province.into(),
-                ..Default::default()
-            };
-            let account_id = self.registry.open_account(request).await?.account_id;
-            self.assign(account_id, province).await?;
-            self.issue(account_id, INSTRUMENT, ISSUED).await?;
+            let account_id = self.year.open_authority(province, credit_code(number)).await?;
+            assert_eq!(account_id, number);
+            self.year.issue(account_id, INSTRUMENT, ISSUED).await?;
         }
         for_all_firms(|firm| async move {
-            self.assign(firm, province_of(firm)).await?;
-            self.issue(firm, CCER, 10_000).await
+            self.year.assign(firm, province_of(firm)).await?;
+            self.year.issue(firm, CCER, 10_000).await
         })
         .await
-    }
-
-    async fn assign(&self, account_id: u64, province: u32) -> anyhow::Result<()> {
-        let document = "letter 1".to_owned();
-        let request =
-            AssignProvinceRequest { account_id, province, document, ..Default::default() };
-        self.registry.assign_province(request).await?;
-        Ok(())
-    }
-
-    async fn issue(&self, account_id: u64, instrument: &str, tonnes: i64) -> anyhow::Result<()> {
-        let units = Issuance {
-            account_id,
-            instrument: instrument.to_owned(),
-            quantity_tco2e: tonnes,
-            document: "plan 2020".to_owned(),
-        };
-        self.officers.issue("", units).await?;
-        Ok(())
     }
 
     /// Pre-allocation to every firm, then its verified emissions.
     async fn allocate_and_verify(&self) -> anyhow::Result<()> {
         for_all_firms(|firm| async move {
-            let order = AllocationOrder {
-                province: province_of(firm),
-                account_id: firm,
-                instrument: INSTRUMENT.to_owned(),
-                kind: AllocationKind::PreAllocation.into(),
-                quantity_tco2e: ALLOCATED,
-                document: "pre-allocation".to_owned(),
-            };
-            self.decided(Command::Allocation(order)).await?;
-            let request = RecordEmissionsRequest {
-                province: province_of(firm),
-                account_id: firm,
-                year: YEAR,
-                verified_tco2e: emitted(firm),
-                report_sha256: vec![7; 32].into(),
-                ..Default::default()
-            };
-            self.provinces[&province_of(firm)].record_emissions(request).await?;
-            Ok(())
+            let province = province_of(firm);
+            self.year.allocate(province, firm, INSTRUMENT, ALLOCATED).await?;
+            self.year.verify_emissions(province, firm, emitted(firm)).await
         })
         .await
     }
@@ -203,39 +159,22 @@ impl Parties {
     /// nothing.
     async fn surrender(&self) -> anyhow::Result<()> {
         for_all_firms(|firm| async move {
-            let (allowances, reductions) = surrenders(firm);
-            let declined = allowances == 0;
-            let asked = if declined { 1_000 } else { allowances };
-            for (instrument, tonnes) in [(INSTRUMENT, asked), (CCER, reductions)] {
-                if tonnes == 0 {
-                    continue;
-                }
-                let request = ApplySurrenderRequest {
-                    account_id: firm,
-                    year: YEAR,
-                    instrument: instrument.to_owned(),
-                    quantity_tco2e: tonnes,
+            let (province, (allowances, reductions)) = (province_of(firm), surrenders(firm));
+            if allowances == 0 {
+                let surrender_id = self.year.apply(firm, INSTRUMENT, 1_000).await?.surrender_id;
+                let reason = "wrong year".to_owned();
+                let request = DeclineSurrenderRequest {
+                    province,
+                    surrender_id,
+                    reason,
                     ..Default::default()
                 };
-                let asked = self.registry.apply_surrender(request).await?;
-                let surrender_id = asked.surrender.expect("a surrender").surrender_id;
-                let province = province_of(firm);
-                let authority = &self.provinces[&province];
-                if declined {
-                    let reason = "wrong year".to_owned();
-                    let request = DeclineSurrenderRequest {
-                        province,
-                        surrender_id,
-                        reason,
-                        ..Default::default()
-                    };
-                    authority.decline_surrender(request).await?;
-                } else {
-                    let request =
-                        ApproveSurrenderRequest { province, surrender_id, ..Default::default() };
-                    let done = authority.approve_surrender(request).await?;
-                    let state = done.surrender.expect("a surrender").state();
-                    assert_eq!(state, SurrenderState::Approved);
+                self.provinces()[&province].decline_surrender(request).await?;
+                return Ok(());
+            }
+            for (instrument, tonnes) in [(INSTRUMENT, allowances), (CCER, reductions)] {
+                if tonnes > 0 {
+                    self.year.surrender(province, firm, instrument, tonnes).await?;
                 }
             }
             Ok(())
@@ -245,14 +184,8 @@ impl Parties {
 
     /// The day delivers at the same time.
     async fn settle(&self, day: &ExchangeDay) -> anyhow::Result<()> {
-        self.registry.open_day(open_day(DATE)).await?;
-        day.submit(&self.exchange, CHUNK_TRADES, |_| {}).await?;
-        day.confirm(&self.registry, &self.exchange).await?;
-        let report = self.exchange.deliver_day(DATE, 0, |_| {}).await?;
-        assert_eq!(report.delivered, TRADES, "{report:?}");
-        let date = || DayRequest { date: DATE.to_owned(), ..Default::default() };
-        self.registry.issue_statements(date()).await?;
-        self.registry.finalize_day(date()).await?;
+        let delivered = day.settle(self.registry(), &self.exchange, CHUNK_TRADES).await?;
+        assert_eq!(delivered, TRADES);
         Ok(())
     }
 }
@@ -262,10 +195,10 @@ async fn shortfalls(of: &Parties) -> anyhow::Result<()> {
         .map(|firm| (firm, emitted(firm) - surrenders(firm).0 - surrenders(firm).1))
         .collect();
     let linearizable = Consistency::Linearizable;
-    let report = of.registry.reads().all_obligations(YEAR, 0, false, linearizable).await?;
+    let report = of.registry().reads().all_obligations(YEAR, 0, false, linearizable).await?;
     let found = report.iter().map(|line| (line.account_id, line.shortfall_tco2e)).collect();
     assert_eq!(expected, found);
-    for (province, authority) in &of.provinces {
+    for (province, authority) in of.provinces() {
         let short = authority.reads().all_obligations(YEAR, *province, true, linearizable).await?;
         let found: Vec<_> = short.iter().map(|line| line.account_id).collect();
         let missing = |firm: &u64| expected[firm] > 0 && province_of(*firm) == *province;
@@ -280,7 +213,7 @@ async fn shortfalls(of: &Parties) -> anyhow::Result<()> {
             page_size: 7,
             ..Default::default()
         };
-        let page = of.registry.reads().list_obligations(page).await?;
+        let page = of.registry().reads().list_obligations(page).await?;
         paged += page.obligations.len() as u64;
         after_account_id = page.next_after_account_id;
         if after_account_id == 0 {
@@ -301,7 +234,7 @@ async fn a_province_proposes(of: &Parties) -> anyhow::Result<()> {
         quantity_tco2e: TRUE_UP,
         document: "true-up".to_owned(),
     };
-    let hubei = &of.provinces[&HUBEI];
+    let hubei = &of.provinces()[&HUBEI];
     let propose = |command| {
         let content = ControlledCommand { command: Some(command) }.encode_to_vec();
         ProposeRequest { content: content.into(), ..Default::default() }
@@ -314,7 +247,7 @@ async fn a_province_proposes(of: &Parties) -> anyhow::Result<()> {
     let content_sha256 = Sha256::digest(&own.content).to_vec().into();
     let proposal_id = hubei.propose(own).await?.proposal_id;
     let approval = ApproveRequest { proposal_id, content_sha256, ..Default::default() };
-    let done = of.registry.approve(approval).await?.result;
+    let done = of.registry().approve(approval).await?.result;
     let Some(Approved::Allocation(entry)) = done else { anyhow::bail!("no allocation") };
     assert_eq!((entry.account_id, entry.quantity_tco2e), (1, TRUE_UP));
     Ok(())
@@ -329,7 +262,7 @@ async fn who_may(of: &Parties) -> anyhow::Result<()> {
     let report = ListObligationsRequest { year: YEAR, ..Default::default() };
     assert_eq!(reason(of.firm.reads().list_obligations(report).await), DENIED);
 
-    let (hubei, shanghai) = (&of.provinces[&HUBEI], &of.provinces[&SHANGHAI]);
+    let (hubei, shanghai) = (&of.provinces()[&HUBEI], &of.provinces()[&SHANGHAI]);
     assert_eq!(reason(hubei.reads().list_obligations(report).await), DENIED);
     let asked = GetObligationRequest { province: HUBEI, ..own(2) };
     assert_eq!(reason(hubei.reads().get_obligation(asked).await), "OTHER_PROVINCE");
@@ -346,7 +279,7 @@ async fn who_may(of: &Parties) -> anyhow::Result<()> {
     let foreign = shanghai.approve_surrender(approval(SHANGHAI, one)).await;
     assert_eq!(reason(foreign), "UNKNOWN_SURRENDER");
     assert_eq!(reason(hubei.approve_surrender(approval(HUBEI, one)).await), "SURRENDER_CLOSED");
-    let registry = ProvinceClient::new(of.registry.connector().clone());
+    let registry = ProvinceClient::new(of.registry().connector().clone());
     assert_eq!(reason(registry.approve_surrender(approval(HUBEI, one)).await), DENIED);
     let of_firm = ProvinceClient::new(of.firm.connector().clone());
     assert_eq!(reason(of_firm.approve_surrender(approval(HUBEI, one)).await), DENIED);
@@ -379,7 +312,7 @@ async fn the_rest(of: &Parties, day: &Market) -> anyhow::Result<()> {
     of.decided(Command::Recall(recall)).await?;
     // Firm 2 surrendered nothing and emitted less than was said.
     let listed = ListComplianceRequest { account_id: 2, ..Default::default() };
-    let entry = of.registry.reads().list_emissions(listed).await?.emissions.remove(0);
+    let entry = of.registry().reads().list_emissions(listed).await?.emissions.remove(0);
     let correction = EmissionsCorrection {
         corrects_emissions_id: entry.emissions_id,
         verified_tco2e: 30_000,
@@ -388,7 +321,7 @@ async fn the_rest(of: &Parties, day: &Market) -> anyhow::Result<()> {
     };
     of.decided(Command::EmissionsCorrection(correction)).await?;
     let asked = GetObligationRequest { account_id: 2, year: YEAR, ..Default::default() };
-    let line = of.registry.reads().get_obligation(asked).await?.obligation.expect("a line");
+    let line = of.registry().reads().get_obligation(asked).await?.obligation.expect("a line");
     assert_eq!(line.shortfall_tco2e, 30_000);
 
     let cancel = CancelUnitsRequest {
@@ -403,7 +336,7 @@ async fn the_rest(of: &Parties, day: &Market) -> anyhow::Result<()> {
     let holder = GetAccountRequest { account_id: 1, ..Default::default() };
     let holder = of.firm.reads().get_account(holder).await?.account.expect("an account").name;
     // Everybody may read it.
-    for reads in [of.bank.reads(), of.exchange.reads(), of.provinces[&SHANGHAI].reads()] {
+    for reads in [of.bank.reads(), of.exchange.reads(), of.provinces()[&SHANGHAI].reads()] {
         let found = reads.list_cancellations(ListCancellationsRequest::default()).await?;
         let one = &found.cancellations[0];
         assert_eq!((&one.holder, one.quantity_tco2e), (&holder, 10));
@@ -446,7 +379,7 @@ async fn the_rest(of: &Parties, day: &Market) -> anyhow::Result<()> {
             document: document(),
         })
     };
-    let refused = of.officers.carry_out("", carry(limit + 1)).await;
+    let refused = of.officers().carry_out("", carry(limit + 1)).await;
     assert_eq!(reason(refused), "CARRY_OVER_LIMIT");
     let Approved::CarryOver(done) = of.decided(carry(limit)).await? else {
         anyhow::bail!("no carry-over");
@@ -500,7 +433,7 @@ async fn kill_leader(cluster: &mut Cluster, of: &Parties) -> anyhow::Result<u64>
     let leader = cluster.leader().await?.node_id;
     eventually("the first surrenders", PATIENCE, || async {
         let some = ListComplianceRequest { page_size: SOME, ..Default::default() };
-        let found = of.registry.reads().list_surrenders(some).await?.surrenders;
+        let found = of.registry().reads().list_surrenders(some).await?.surrenders;
         Ok((found.len() >= SOME as usize).then_some(()))
     })
     .await?;
@@ -521,7 +454,7 @@ async fn all_agree(cluster: &mut Cluster, killed: u64) -> anyhow::Result<()> {
 
 async fn a_year(cluster: &mut Cluster) -> anyhow::Result<()> {
     let of = Parties::of(cluster)?;
-    let market = Market::set_up(&of.officers, FIRMS, 1_000_000, 100_000_000_000).await?;
+    let market = Market::set_up(of.officers(), FIRMS, 1_000_000, 100_000_000_000).await?;
     of.prepare().await?;
     of.allocate_and_verify().await?;
     let day = ExchangeDay::new(DATE, market.trades(DATE, 1, TRADES)?)?;
@@ -531,7 +464,7 @@ async fn a_year(cluster: &mut Cluster) -> anyhow::Result<()> {
     shortfalls(&of).await?;
     who_may(&of).await?;
     the_rest(&of, &market).await?;
-    let report = audit_node(of.registry.reads(), |_, _| {}).await?;
+    let report = audit_node(of.registry().reads(), |_, _| {}).await?;
     let kinds = &report.counts.kinds;
     assert_eq!(report.obligations, FIRMS);
     assert_eq!(kinds["Allocated"], FIRMS + 2);

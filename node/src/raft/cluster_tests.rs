@@ -1,7 +1,7 @@
 //! Two cities in one process: real storage, real TLS between the nodes, and a
 //! view of their insides that processes do not give.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 
 use super::bootstrap::BootstrapError;
 use super::consensus::{Consensus, Unavailable};
+use super::leadership::stands_by;
 use super::start::start;
 use crate::config::Config;
 use crate::storage::StorageThreads;
@@ -255,6 +256,33 @@ async fn readers_that_wait_together_share_quorum_rounds() {
     }
     let rounds = leader.status().counters.read_rounds - before;
     assert!((1..500).contains(&rounds), "{rounds} rounds for 1,000 reads");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn voters_that_elected_another_stand_by_the_old_leader_no_more() {
+    let cities = Cities::formed().await;
+    let old = cities.leader().await;
+    let old_id = old.inner.config.node.id;
+    let vote = old.raft().with_raft_state(|state| *state.vote_ref()).await.expect("it runs");
+    within(old.read_barrier()).await.expect("a quorum");
+    let to = if old_id == 12 { 13 } else { 12 };
+    within(old.raft().trigger().transfer_leader(to)).await.expect("it runs");
+    within(async {
+        while cities.nodes[&to].status().state != "leader" {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut standing_by = BTreeSet::new();
+    for (id, node) in &cities.nodes {
+        if stands_by(node.raft(), &vote).await.expect("it runs") {
+            standing_by.insert(*id);
+        }
+    }
+    for city in [[11, 12, 13], [21, 22, 23]] {
+        let left = city.iter().filter(|id| standing_by.contains(id)).count();
+        assert!(left <= 1, "{standing_by:?} would let the old leader read");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -177,6 +177,7 @@ impl Consensus {
     fn counters(&self) -> Counters {
         let log = self.inner.log.counters();
         let applied = &self.inner.applied;
+        let rounds = self.inner.read_gate.rounds();
         Counters {
             log_fsyncs: log.fsyncs.load(Ordering::Relaxed),
             log_fsync_total_us: log.fsync_total_us.load(Ordering::Relaxed),
@@ -185,7 +186,8 @@ impl Consensus {
             proposals: self.inner.batcher.proposals(),
             commands_applied: applied.commands.load(Ordering::Relaxed),
             snapshots_installed: applied.snapshots_installed.load(Ordering::Relaxed),
-            read_rounds: self.inner.read_gate.rounds(),
+            read_rounds: rounds.count.load(Ordering::Relaxed),
+            read_round_total_us: rounds.total_us.load(Ordering::Relaxed),
         }
     }
 }

@@ -9,6 +9,7 @@ mod cluster_tests;
 mod consensus;
 mod due;
 mod known_storage;
+mod leadership;
 mod membership;
 mod network;
 mod peer_service;

@@ -19,7 +19,7 @@ use openraft::raft::{
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
 use registry_proto::peer::raft_service_client::RaftServiceClient;
-use tonic::metadata::{BinaryMetadataValue, MetadataValue};
+use tonic::metadata::{BinaryMetadataValue, MetadataMap, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
@@ -111,6 +111,16 @@ impl Peers {
             clients.insert(member.id, client);
         }
         Ok(Self { clients: Arc::new(clients), known })
+    }
+
+    /// The other members.
+    pub(super) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
+        self.clients.keys().copied()
+    }
+
+    /// Whether an answer comes from the data folder that the node is known by.
+    pub(super) fn is_known(&self, node_id: u64, answer: &MetadataMap) -> bool {
+        self.known.check(node_id, answer).is_ok()
     }
 
     /// A client of one member; `None` when it is not configured here.

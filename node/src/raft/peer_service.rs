@@ -13,7 +13,7 @@ use super::known_storage::{KnownStorage, STORAGE_ID};
 use super::network::header;
 use super::state_machine::as_snapshot;
 use super::types::Raft;
-use super::{snapshot_stream, wire};
+use super::{leadership, snapshot_stream, wire};
 use crate::config::Config;
 use crate::storage::SnapshotShelf;
 
@@ -186,6 +186,18 @@ impl RaftService for PeerService {
             .await
             .map_err(|why| Status::unavailable(format!("{why:?}")))?;
         Ok(self.answer(peer::ReadIndexReply { term: self.consensus.status().term, log_index }))
+    }
+
+    async fn confirm_leader(
+        &self,
+        request: Request<peer::ConfirmLeaderRequest>,
+    ) -> Result<Response<peer::ConfirmLeaderReply>, Status> {
+        self.admit(&request)?;
+        let vote = wire::vote_in(request.into_inner().vote).map_err(refused)?;
+        let confirmed = leadership::stands_by(self.raft(), &vote)
+            .await
+            .map_err(|why| Status::unavailable(format!("{why:?}")))?;
+        Ok(self.answer(peer::ConfirmLeaderReply { confirmed }))
     }
 
     async fn hello(

@@ -59,7 +59,7 @@ impl Report {
         if !self.verify.is_empty() {
             say(&format!("\n{}", verified(&self.verify)))?;
             say(
-                "Of pledges, linearizable, asked of the leader; a stream's call is 1,000 of them.",
+                "Of pledges, linearizable, asked of the leader; a stream's call is 1,000 of them. A round asks a majority of each city whether the leader still leads.",
             )?;
         }
         if !self.sweep.is_empty() {
@@ -156,6 +156,7 @@ fn verified(lines: &[Verified]) -> Table {
         "client",
         "p50 ms",
         "p99 ms",
+        "round ms",
         "target",
         "met",
     ]);
@@ -168,12 +169,13 @@ fn verified(lines: &[Verified]) -> Table {
             tenths(line.client_cpu_us_each),
             tenths(line.p50_ms),
             tenths(line.p99_ms),
+            tenths(line.round_ms),
             line.target.target.clone(),
             line.target.met_in_words().to_owned(),
         ]);
     }
     right_from(&mut table, 1);
-    left(&mut table, &[7, 8]);
+    left(&mut table, &[8, 9]);
     table
 }
 

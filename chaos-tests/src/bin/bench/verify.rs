@@ -9,12 +9,12 @@ use registry_chaos_tests::market::Market;
 use registry_chaos_tests::pledging::{Close, offer, pledge, recent_trading_days, settle_close};
 use registry_client::pki::{self, Role};
 use registry_client::proto::verify_pledges_reply::Outcome;
-use registry_client::proto::{Consistency, VerifyPledgeRequest};
+use registry_client::proto::{Consistency, Counters, VerifyPledgeRequest};
 use registry_client::{BankClient, FirmClient, ReadClient};
 use serde::Serialize;
 
 use crate::bed::{Bed, DISTANCE, NO_DISTANCE, Place};
-use crate::measure::{each_us, percentile_ms};
+use crate::measure::{each_us, percentile_ms, rounded};
 use crate::size::{CASH_FEN_EACH, Size, TONNES_EACH};
 use crate::target::{self, Target};
 
@@ -58,6 +58,8 @@ pub(crate) struct Verified {
     /// Of one call; of all of a stream's.
     pub(crate) p50_ms: f64,
     pub(crate) p99_ms: f64,
+    /// Mean of the leader's quorum rounds meanwhile.
+    pub(crate) round_ms: f64,
     pub(crate) others_percent: f64,
     #[serde(flatten)]
     pub(crate) target: Target,
@@ -106,6 +108,9 @@ async fn measure(
 ) -> anyhow::Result<Verified> {
     // The leader's city, as clients there dial it.
     let leader = bed.cluster.leader().await?.node_id;
+    let rounds = async || -> anyhow::Result<Counters> {
+        Ok(bed.cluster.leader().await?.counters.unwrap_or_default())
+    };
     let connect = || -> anyhow::Result<ReadClient> {
         Ok(ReadClient::new(bed.cluster.connect_to(&format!("bank-{PLEDGEE}"), &[leader])?))
     };
@@ -123,6 +128,7 @@ async fn measure(
         verify_one(&client, 1).await?;
         clients.push(client);
     }
+    let rounds_before = rounds().await?;
     let began = bed.mark();
     let mut latencies: Vec<Duration> = match load {
         Load::One | Load::Callers(_) => {
@@ -142,6 +148,12 @@ async fn measure(
         }
     };
     let taken = began.until(&bed.mark());
+    let rounds_after = rounds().await?;
+    let round_us = each_us(
+        rounds_after.read_round_total_us - rounds_before.read_round_total_us,
+        rounds_after.read_rounds - rounds_before.read_rounds,
+    );
+    let round_ms = rounded(round_us / 1e3);
     let verifications = match load {
         Load::Streams(_) => (latencies.len() * PER_STREAM) as u64,
         Load::One | Load::Callers(_) => latencies.len() as u64,
@@ -149,7 +161,7 @@ async fn measure(
     let p50_ms = percentile_ms(&mut latencies, 0.5);
     let per_s = taken.per_second(verifications);
     let target = match load {
-        Load::One => target::verification(bed.place, p50_ms),
+        Load::One => target::verification(round_ms, p50_ms),
         Load::Callers(_) | Load::Streams(_) => target::verifications(per_s),
     };
     Ok(Verified {
@@ -160,6 +172,7 @@ async fn measure(
         cpu_us_each: each_us(taken.used.nodes_us, verifications),
         client_cpu_us_each: each_us(taken.used.client_us, verifications),
         p50_ms,
+        round_ms,
         p99_ms: percentile_ms(&mut latencies, 0.99),
         others_percent: taken.others_percent(),
         target: if size.smoke { target.unjudged() } else { target },

@@ -7,6 +7,7 @@ mod pledge;
 mod report;
 mod run;
 mod show;
+mod year_end;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

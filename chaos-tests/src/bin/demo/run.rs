@@ -9,7 +9,7 @@ use registry_chaos_tests::sample_day::{SampleDay, published_days};
 use registry_client::sample::DEFAULT_INSTRUMENT;
 
 use crate::console::{Console, grouped};
-use crate::{kept, pledge, report, show};
+use crate::{kept, pledge, report, show, year_end};
 
 /// Time for the links to end.
 const LINKS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -115,6 +115,7 @@ async fn settle(
     let elapsed_s = console.elapsed().as_secs_f64();
     report::Report::of(&settled, &line, &nodes, reconciliation_fen, elapsed_s).write(&path)?;
     pledge::act(console, cluster).await?;
+    year_end::act(console, cluster).await?;
     let elapsed_s = console.elapsed().as_secs_f64();
     console.say(&format!("\n{} written after {elapsed_s:.1} s.", path.display()));
     Ok(())
