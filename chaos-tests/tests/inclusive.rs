@@ -60,7 +60,13 @@ async fn batches(platform: &PlatformClient) -> anyhow::Result<()> {
     let mut other = good;
     other.request_id = "day-1 again".replace(' ', "-");
     assert_eq!(reason(platform.credit_inclusive(other).await), "BATCH_OUT_OF_ORDER");
-    let unknown = credit_request(PLATFORM, batch + 1, &[(owner(1), 1), (owner(PERSONS + 1), 1)])?;
+    // A run that was credited is refused under the next batch number.
+    let lines = [(owner(1), 100)];
+    platform.credit_all(PLATFORM, "twice", batch + 1, &lines, |_| {}).await?;
+    platform.credit_all(PLATFORM, "twice", batch + 1, &lines, |_| {}).await?;
+    let again = platform.credit_all(PLATFORM, "twice", batch + 2, &lines, |_| {}).await;
+    assert_eq!(reason(again), "REQUEST_ID_REUSED");
+    let unknown = credit_request(PLATFORM, batch + 2, &[(owner(1), 1), (owner(PERSONS + 1), 1)])?;
     assert_eq!(reason(platform.credit_inclusive(unknown).await), "UNKNOWN_INCLUSIVE_ACCOUNT");
     assert_eq!(grams(platform.reads(), 1).await?, GRAMS_EACH + 105);
     Ok(())

@@ -87,9 +87,12 @@ impl PlatformClient {
         mut on_progress: impl FnMut(usize),
     ) -> Result<(), ClientError> {
         let mut credited = 0;
-        for (number, few) in (first_batch..).zip(lines.chunks(INCLUSIVE_LINES_PER_REQUEST)) {
+        let batches = (first_batch..).zip(lines.chunks(INCLUSIVE_LINES_PER_REQUEST));
+        for (part, (number, few)) in batches.enumerate() {
             let mut request = credit_request(platform, number, few)?;
-            request.request_id = format!("inclusive:{run}:credit:{number}");
+            // By its place in the run: under other batch numbers the run is refused,
+            // not credited again.
+            request.request_id = format!("inclusive:{run}:credit:{part}");
             self.credit_inclusive(request).await?;
             credited += few.len();
             on_progress(credited);

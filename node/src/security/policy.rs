@@ -203,6 +203,7 @@ pub(crate) const RULES: &[Rule] = &[
     peer("peer.v1.RaftService/InstallSnapshot"),
     peer("peer.v1.RaftService/TransferLeader"),
     peer("peer.v1.RaftService/ReadIndex"),
+    peer("peer.v1.RaftService/ConfirmLeader"),
     peer("peer.v1.RaftService/Hello"),
 ];
 

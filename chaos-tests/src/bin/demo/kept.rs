@@ -25,12 +25,12 @@ pub(crate) fn record(work_dir: &Path, processes: &[(String, u32)]) -> anyhow::Re
     Ok(())
 }
 
-/// Ends the recorded processes; answers the names of those that ran.
-pub(crate) async fn stop(work_dir: &Path) -> anyhow::Result<Vec<String>> {
+/// Names and ids of the recorded processes that run.
+pub(crate) fn running(work_dir: &Path) -> anyhow::Result<Vec<(String, u32)>> {
     let folder = work_dir.join("pids");
     let mut running = Vec::new();
     if !folder.is_dir() {
-        return Ok(Vec::new());
+        return Ok(running);
     }
     for entry in fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
@@ -41,11 +41,19 @@ pub(crate) async fn stop(work_dir: &Path) -> anyhow::Result<Vec<String>> {
             text.trim().parse().with_context(|| format!("process id in {}", path.display()))?;
         // The id may belong to another process by now.
         if is_ours(pid, work_dir) {
-            signal(pid, "TERM").with_context(|| format!("stopping {name}"))?;
             running.push((name, pid));
         }
     }
     running.sort();
+    Ok(running)
+}
+
+/// Ends the recorded processes; answers the names of those that ran.
+pub(crate) async fn stop(work_dir: &Path) -> anyhow::Result<Vec<String>> {
+    let running = running(work_dir)?;
+    for (name, pid) in &running {
+        signal(*pid, "TERM").with_context(|| format!("stopping {name}"))?;
+    }
     for (name, pid) in &running {
         let what = format!("{name} to end");
         let ended = eventually(&what, STOP_TIMEOUT, || async {
@@ -55,7 +63,10 @@ pub(crate) async fn stop(work_dir: &Path) -> anyhow::Result<Vec<String>> {
             signal(*pid, "KILL").with_context(|| format!("stopping {name}"))?;
         }
     }
-    fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+    let folder = work_dir.join("pids");
+    if folder.is_dir() {
+        fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
     Ok(running.into_iter().map(|(name, _)| name).collect())
 }
 

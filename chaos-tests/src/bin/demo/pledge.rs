@@ -12,7 +12,8 @@ use registry_client::amount::{format_fen, parse_fen};
 use registry_client::pki::{self, Role};
 use registry_client::proto::event::What;
 use registry_client::proto::{
-    Account, Consistency, PledgeStatus, ReleasePledgeRequest, Trade, TradeKind, VerifyPledgeRequest,
+    Account, Consistency, GetAccountRequest, PledgeStatus, ReleasePledgeRequest, Trade, TradeKind,
+    VerifyPledgeRequest,
 };
 use registry_client::{BankClient, FirmClient, ReadClient};
 
@@ -21,20 +22,31 @@ use crate::console::{Console, grouped};
 const PLEDGEE: u32 = 102;
 const OTHER: u32 = 105;
 const TONNES: i64 = 1_000;
+/// The warning line and what the price falls to, in percent of the close.
+const WARNING_PERCENT: i64 = 95;
+const FALLEN_PERCENT: i64 = 93;
 /// A margin call appears when its day closes, which has happened by then.
 const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
-pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Result<()> {
+/// `close_fen` is the last settled close; answers the one that the act leaves behind.
+pub(crate) async fn act(
+    console: &mut Console,
+    cluster: &Cluster,
+    close_fen: i64,
+) -> anyhow::Result<i64> {
     console.heading("Act two: a firm in Wuhan borrows from a bank in Shanghai");
     let officers = cluster.officers()?;
     let (registry, exchange) = (officers.maker(), cluster.exchange()?);
     let accounts = registry.reads().all_accounts(Consistency::Linearizable).await?;
-    let trading = |account: &&Account| account.holdings.iter().any(|h| h.trading_tco2e > TONNES);
-    let owner = accounts.iter().find(trading).context("a firm with tonnes to pledge")?;
+    let tonnes = |account: &&Account| account.holdings.iter().map(|h| h.trading_tco2e).max();
+    let owner = accounts.iter().max_by_key(tonnes).context("a firm")?;
+    // Two tonnes are sold to make the closes.
+    let pledged = TONNES.min(tonnes(&owner).unwrap_or_default() - 2);
+    ensure!(pledged > 0, "no firm has tonnes to pledge: take more --firms");
     // The last one is the third act's.
     let days = recent_trading_days(3)?;
-    let close = Close { date: days[0].clone(), price_fen: 4_400 };
-    settle_close(registry, &exchange, small_trade(&accounts, owner)?, &close).await?;
+    let close = Close { date: days[0].clone(), price_fen: close_fen };
+    settle_close(registry, &exchange, small_trade(&accounts, owner, &close)?, &close).await?;
 
     pki::issue_user(&cluster.plan().pki_dir(), Role::Firm, &owner.account_id.to_string())?;
     let firm = |city: &str| -> anyhow::Result<FirmClient> {
@@ -46,13 +58,14 @@ pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Res
         Ok(BankClient::new(cluster.connect_to(&user, &cluster.nodes_in(city))?))
     };
     let shanghai_bank = bank(PLEDGEE, "shanghai")?;
-    let mut contract = offer(owner.account_id, PLEDGEE, TONNES, &close);
-    contract.terms.get_or_insert_default().warning_price_yuan = "41.80".to_owned();
+    let warning_yuan = format_fen(close_fen * WARNING_PERCENT / 100);
+    let mut contract = offer(owner.account_id, PLEDGEE, pledged, &close);
+    contract.terms.get_or_insert_default().warning_price_yuan = warning_yuan.clone();
     let step = pledge(&firm("wuhan")?, &shanghai_bank, &officers, contract).await?;
     console.say(&format!(
         "  {} pledges {} t to bank {PLEDGEE}, two officers recognise it as pledge {}",
         owner.name,
-        grouped(TONNES),
+        grouped(pledged),
         step.pledge_id
     ));
 
@@ -73,7 +86,11 @@ pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Res
     }
     console.table(&["node", "log index", "status", "value, yuan", "close"], rows);
 
-    let all = owner.holdings.iter().map(|held| held.trading_tco2e).max().unwrap_or_default();
+    // One tonne more than is left is one of those that are pledged.
+    let held = GetAccountRequest { account_id: owner.account_id, ..Default::default() };
+    let held = registry.reads().get_account(held).await?.account.context("the firm")?;
+    let left = held.holdings.iter().map(|held| held.trading_tco2e).max().unwrap_or_default();
+    let all = left + 1;
     let again = firm("shanghai")?.propose_pledge(offer(owner.account_id, OTHER, all, &close)).await;
     let refused = again.err().context("the same tonnes were pledged twice")?;
     console.say(&format!(
@@ -81,8 +98,9 @@ pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Res
         refused.reason().unwrap_or("refused")
     ));
 
-    let fallen = Close { date: days[1].clone(), price_fen: 4_100 };
-    settle_close(registry, &exchange, small_trade(&accounts, owner)?, &fallen).await?;
+    let fallen_fen = close_fen * FALLEN_PERCENT / 100;
+    let fallen = Close { date: days[1].clone(), price_fen: fallen_fen };
+    settle_close(registry, &exchange, small_trade(&accounts, owner, &fallen)?, &fallen).await?;
     let mut called = None;
     let watching = shanghai_bank.reads().watch_pledges(PLEDGEE, 0, |reply| {
         called = reply.events.iter().find_map(|event| match &event.what {
@@ -94,7 +112,7 @@ pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Res
     tokio::time::timeout(CALL_TIMEOUT, Box::pin(watching)).await.context("no margin call")??;
     let call = called.context("a margin call")?;
     console.say(&format!(
-        "  the close of {} is {}, below the warning line of 41.80: a margin call",
+        "  the close of {} is {}, below the warning line of {warning_yuan}: a margin call",
         call.date, call.price_yuan
     ));
 
@@ -105,7 +123,7 @@ pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Res
     let released = shanghai_bank.release_pledge(all).await?.pledge.context("a pledge")?;
     ensure!(released.status() == PledgeStatus::Released, "pledge {released:?}");
     console.say("  the loan is paid back: the bank releases all of it");
-    Ok(())
+    Ok(fallen_fen)
 }
 
 async fn verify(
@@ -116,7 +134,7 @@ async fn verify(
 }
 
 /// One tonne from the owner to somebody who can pay for it.
-fn small_trade(accounts: &[Account], owner: &Account) -> anyhow::Result<Trade> {
+fn small_trade(accounts: &[Account], owner: &Account, close: &Close) -> anyhow::Result<Trade> {
     let can_pay = |account: &&Account| {
         account.account_id != owner.account_id
             && account
@@ -134,7 +152,7 @@ fn small_trade(accounts: &[Account], owner: &Account) -> anyhow::Result<Trade> {
         seller_account: owner.account_id,
         buyer_bank: paying.bank_id,
         seller_bank: PLEDGEE,
-        price_yuan: format_fen(4_400),
+        price_yuan: format_fen(close.price_fen),
         ..Default::default()
     })
 }

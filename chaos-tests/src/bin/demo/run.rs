@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use registry_chaos_tests::cluster::{Cluster, ClusterPlan, Managed, repository_root, start_links};
 use registry_chaos_tests::sample_day::{SampleDay, published_days};
+use registry_client::amount::parse_fen;
 use registry_client::sample::DEFAULT_INSTRUMENT;
 
 use crate::console::{Console, grouped};
@@ -35,10 +36,12 @@ pub(crate) async fn run(console: &mut Console, settings: Settings) -> anyhow::Re
     let figures = published.iter().find(|figures| figures.date.to_string() == settings.day);
     let figures =
         figures.with_context(|| format!("no figures of {} in deploy/sample-days", settings.day))?;
-    let stopped = kept::stop(&settings.work_dir).await?;
-    if !stopped.is_empty() {
-        console.say(&format!("Stopped {} of an earlier run.", stopped.join(", ")));
-    }
+    let running = kept::running(&settings.work_dir)?;
+    ensure!(
+        running.is_empty(),
+        "the demonstration that was kept still runs in {}: end it with `make demo-stop` (its data is emptied at the next start)",
+        settings.work_dir.display()
+    );
 
     let (links, cluster) = start(console, &root, &settings).await?;
     // From here on the ends of the nodes' logs belong to any failure.
@@ -114,8 +117,8 @@ async fn settle(
     let path = settings.work_dir.join("report.json");
     let elapsed_s = console.elapsed().as_secs_f64();
     report::Report::of(&settled, &line, &nodes, reconciliation_fen, elapsed_s).write(&path)?;
-    pledge::act(console, cluster).await?;
-    year_end::act(console, cluster).await?;
+    let close_fen = pledge::act(console, cluster, parse_fen(&line.close_yuan)?).await?;
+    year_end::act(console, cluster, close_fen).await?;
     let elapsed_s = console.elapsed().as_secs_f64();
     console.say(&format!("\n{} written after {elapsed_s:.1} s.", path.display()));
     Ok(())

@@ -68,7 +68,12 @@ impl Firm {
     }
 }
 
-pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Result<()> {
+/// `close_fen` is the last settled close.
+pub(crate) async fn act(
+    console: &mut Console,
+    cluster: &Cluster,
+    close_fen: i64,
+) -> anyhow::Result<()> {
     console.heading("Act three: every firm surrenders while a day settles");
     let year = YearEnd::new(cluster, YEAR, &PROVINCES.map(|(code, _)| code))?;
     let (registry, exchange) = (year.registry(), cluster.exchange()?);
@@ -83,12 +88,13 @@ pub(crate) async fn act(console: &mut Console, cluster: &Cluster) -> anyhow::Res
     ));
 
     let date = recent_trading_days(1)?.remove(0);
-    let day = ExchangeDay::new(&date, trades(&accounts, &date)?)?;
+    let day = ExchangeDay::new(&date, trades(&accounts, &date, close_fen)?)?;
     let (delivered, ()) = futures::try_join!(
         day.settle(registry, &exchange, CHUNK_TRADES),
         for_all(&firms, |firm| surrender(&year, firm))
     )?;
-    ensure!(delivered == TRADES, "{delivered} trades delivered");
+    let made = day.sums().trade_count();
+    ensure!(delivered == made, "{delivered} of {made} trades delivered");
     console.say(&format!(
         "  on the same evening {} trades of {date} are delivered and every firm surrenders",
         grouped(delivered)
@@ -194,7 +200,7 @@ async fn shortfall(console: &mut Console, year: &YearEnd, firms: &[Firm]) -> any
 }
 
 /// Small listed trades among firms that have goods and money for all of theirs.
-fn trades(accounts: &[Account], date: &str) -> anyhow::Result<Vec<Trade>> {
+fn trades(accounts: &[Account], date: &str, close_fen: i64) -> anyhow::Result<Vec<Trade>> {
     let tonnes = |account: &Account| {
         account.holdings.iter().map(|held| held.trading_tco2e).max().unwrap_or_default()
     };
@@ -208,14 +214,15 @@ fn trades(accounts: &[Account], date: &str) -> anyhow::Result<Vec<Trade>> {
         .filter(|account| tonnes(account) >= GOODS_TCO2E)
         .filter_map(|account| Some((account.account_id, rich_at(account)?)))
         .collect();
+    ensure!(able.len() > 1, "fewer than two firms can trade: take more --firms");
     // Each of them sells and buys as often: their goods and money suffice.
-    ensure!(able.len() as u64 * 100 >= TRADES, "only {} firms can trade", able.len());
+    let count = TRADES.min(able.len() as u64 * 100);
     let opening_ms = opening_ms(date)?;
-    (0..TRADES)
+    (0..count)
         .map(|number| {
             let round = number / able.len() as u64;
             let seller = (number % able.len() as u64) as usize;
-            let buyer = (seller + 1 + round as usize) % able.len();
+            let buyer = (seller + 1 + round as usize % (able.len() - 1)) % able.len();
             let (seller, buyer) = (able[seller], able[buyer]);
             let mixed = mix(number);
             Ok(Trade {
@@ -227,7 +234,7 @@ fn trades(accounts: &[Account], date: &str) -> anyhow::Result<Vec<Trade>> {
                 buyer_bank: buyer.1,
                 seller_bank: seller.1,
                 quantity_tco2e: 1 + (mixed % 9).cast_signed(),
-                price_yuan: format_fen(4_000 + ((mixed >> 20) % 200).cast_signed()),
+                price_yuan: format_fen(close_fen + ((mixed >> 20) % 101).cast_signed()),
                 traded_at_ms: opening_ms + (number % 7_200_000).cast_signed(),
             })
         })

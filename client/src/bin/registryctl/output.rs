@@ -183,12 +183,20 @@ impl Page {
                         writeln!(out, "no {heading}")?;
                         continue;
                     };
+                    let rows: Vec<Vec<String>> = records.iter().map(cells).collect();
+                    // A column that says nothing of any of them only widens the table.
+                    let says: Vec<bool> = (0..first.shown.len())
+                        .map(|at| rows.iter().any(|row| !row[at].is_empty()))
+                        .collect();
+                    let kept = |row: Vec<String>| {
+                        let cells = row.into_iter().zip(&says);
+                        cells.filter(|(_, says)| **says).map(|(cell, _)| cell)
+                    };
                     let mut table = table();
-                    table.set_header(first.shown.iter().map(|(key, _)| title(key)));
-                    for record in &records {
-                        table.add_row(
-                            record.shown.iter().map(|(key, value)| short(&shown(key, value))),
-                        );
+                    let header = first.shown.iter().map(|(key, _)| title(key)).collect();
+                    table.set_header(kept(header));
+                    for row in rows {
+                        table.add_row(kept(row));
                     }
                     writeln!(out, "{heading}:\n{table}")?;
                 }
@@ -224,6 +232,11 @@ pub(crate) fn print_line(record: Record, format: Format) -> io::Result<ControlFl
     }
 }
 
+/// A row of a list.
+fn cells(record: &Record) -> Vec<String> {
+    record.shown.iter().map(|(key, value)| short(&shown(key, value))).collect()
+}
+
 fn table() -> Table {
     let mut table = Table::new();
     table.load_preset(presets::UTF8_BORDERS_ONLY);
@@ -231,19 +244,15 @@ fn table() -> Table {
     table
 }
 
-/// Moments: JSON has the ledger's milliseconds, people get Beijing time.
-const MOMENTS: [&str; 6] = [
-    "ledger_time_ms",
-    "topup_deadline_ms",
-    "traded_at_ms",
-    "requested_at_ms",
-    "reported_at_ms",
-    "expires_at_ms",
-];
+/// Whether the value is a moment: JSON has the ledger's milliseconds, people get
+/// Beijing time.
+fn is_moment(key: &str) -> bool {
+    ["_at_ms", "_deadline_ms", "_time_ms"].iter().any(|end| key.ends_with(end))
+}
 
 /// A name and its value as an error tells them.
 pub(crate) fn line(key: &str, value: &str) -> String {
-    let moment = value.parse().ok().filter(|_| MOMENTS.contains(&key)).and_then(beijing);
+    let moment = value.parse().ok().filter(|_| is_moment(key)).and_then(beijing);
     match moment {
         Some(moment) => format!("{}: {moment}", key.trim_end_matches("_ms")),
         None => format!("{key}: {value}"),
@@ -251,7 +260,7 @@ pub(crate) fn line(key: &str, value: &str) -> String {
 }
 
 fn title(key: &str) -> String {
-    let key = match MOMENTS.contains(&key) {
+    let key = match is_moment(key) {
         true => key.trim_end_matches("_ms"),
         false => key,
     };
@@ -259,7 +268,7 @@ fn title(key: &str) -> String {
 }
 
 fn shown(key: &str, value: &Value) -> String {
-    match value.as_i64().filter(|_| MOMENTS.contains(&key)) {
+    match value.as_i64().filter(|_| is_moment(key)) {
         Some(0) => String::new(),
         Some(unix_ms) => beijing(unix_ms).unwrap_or_else(|| text(value)),
         None => text(value),
@@ -326,6 +335,21 @@ mod tests {
         for part in ["amount yuan", "1.00", "banks:", "102", "aaaaaaaaaaaaaaaa…", "term 3"] {
             assert!(text.contains(part), "{part} in {text}");
         }
+    }
+
+    #[test]
+    fn a_list_leaves_out_columns_that_say_nothing() {
+        let row = |id: u64, at: i64, said: &str| {
+            let row = Record::default().with("pledge_id", id).with("cure_deadline_ms", at);
+            row.with("claim_yuan", said).with("filing", "")
+        };
+        let list = || Page::default().many("pledges", vec![row(1, 0, ""), row(2, 0, "9.00")]);
+        let mut out = Vec::new();
+        list().write_tables(&mut out).expect("writing to memory");
+        let text = String::from_utf8(out).expect("UTF-8");
+        assert!(text.contains("claim yuan") && !text.contains("deadline"), "{text}");
+        assert!(!text.contains("filing"), "{text}");
+        assert_eq!(list().into_json()["pledges"][0]["cure_deadline_ms"], 0);
     }
 
     #[test]

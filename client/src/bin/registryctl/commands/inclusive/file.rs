@@ -3,7 +3,8 @@
 use std::io::Read;
 
 use anyhow::{Context as _, Result, bail};
-use registry_client::OwnerId;
+use registry_client::{OwnerId, hex};
+use sha2::{Digest as _, Sha256};
 
 /// Every line's person and grams, in order; grams may be 0.
 pub(super) fn read(input: impl Read) -> Result<Vec<(OwnerId, i64)>> {
@@ -29,6 +30,16 @@ pub(super) fn read(input: impl Read) -> Result<Vec<(OwnerId, i64)>> {
     Ok(lines)
 }
 
+/// A name made from the lines: the same for the same lines.
+pub(super) fn name(lines: &[(OwnerId, i64)]) -> String {
+    let mut hasher = Sha256::new();
+    for (owner, grams) in lines {
+        hasher.update(owner);
+        hasher.update(grams.to_be_bytes());
+    }
+    hex(&hasher.finalize()[..8])
+}
+
 /// 32 hexadecimal digits.
 pub(super) fn owner(text: &str) -> Result<OwnerId, String> {
     let mut id = [0; 16];
@@ -52,6 +63,8 @@ mod tests {
         let good = format!("owner_id,quantity_grams\n{id},5\n{id},0\n");
         let lines = read(good.as_bytes()).expect("readable");
         assert_eq!((lines.len(), lines[0].1, lines[1].0[15]), (2, 5, 255));
+        assert_eq!(name(&lines), name(&lines.clone()));
+        assert_ne!(name(&lines), name(&lines[..1]));
         for bad in [
             format!("owner,grams\n{id},5\n"),
             format!("owner_id,quantity_grams\n{id},5\n{id},-1\n"),

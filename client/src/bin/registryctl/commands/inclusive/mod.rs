@@ -20,6 +20,9 @@ use crate::exit::Usage;
 use crate::output::{Page, Record};
 use crate::views::{inclusive, stamp};
 
+/// Code of a request id that was used for something else.
+const REUSED: &str = "REQUEST_ID_REUSED";
+
 /// The inclusive-platform instrument (碳普惠).
 #[derive(Debug, Subcommand)]
 pub(crate) enum InclusiveCommand {
@@ -64,11 +67,13 @@ pub(crate) struct Load {
     /// The platform's name, the caller's own.
     #[arg(long)]
     platform: String,
-    /// Part of the request ids; the same run again opens and credits nothing
-    /// twice and needs the same file and --first-batch.
-    #[arg(long, default_value = "1")]
-    run: String,
-    /// Number of the first batch of credits; by default the next one.
+    /// Name of this load, part of its request ids: nothing is opened or credited
+    /// twice under one name. By default made from the lines, so that the same file
+    /// is not credited twice by mistake.
+    #[arg(long)]
+    run: Option<String>,
+    /// Number of the first batch of credits, to go on with a load that stopped; by
+    /// default the next one.
     #[arg(long)]
     first_batch: Option<u64>,
 }
@@ -182,7 +187,8 @@ impl Load {
     async fn run(&self, global: &Global, open: bool) -> Result<Page> {
         let read = file::read(files::open(&self.lines)?);
         let lines = read.with_context(|| self.lines.display().to_string())?;
-        let longest = format!("inclusive:{}:credit:{}", self.run, u64::MAX);
+        let run = self.run.clone().unwrap_or_else(|| file::name(&lines));
+        let longest = format!("inclusive:{run}:credit:{}", u64::MAX);
         if !is_valid_request_id(&longest) {
             bail!(Usage("--run must be a few characters of [A-Za-z0-9._:-]".to_owned()));
         }
@@ -192,37 +198,49 @@ impl Load {
         if open {
             let bar = progress::bar("accounts");
             bar.set_length(owners.len() as u64);
-            let opened = platform.open_all(&self.platform, &self.run, &owners, |open| {
+            let opened = platform.open_all(&self.platform, &run, &owners, |open| {
                 bar.set_position(open as u64);
             });
             opened.await?;
             bar.finish();
         }
         let credits: Vec<_> = lines.into_iter().filter(|(_, grams)| *grams > 0).collect();
-        let first = self.credit(&platform, &credits).await?;
+        let first = self.credit(&platform, &run, &credits).await?;
         let after = platform.platform(&self.platform).await?;
         let record = Record::default()
             .with("accounts_opened", if open { owners.len() } else { 0 })
             .with("lines_credited", credits.len())
+            .with("run", run)
             .with("first_batch", first)
             .with("elapsed_s", format!("{:.1}", started.elapsed().as_secs_f64()))
             .and(inclusive::platform(&after));
         Ok(Page::default().one(record))
     }
 
-    async fn credit(&self, platform: &PlatformClient, lines: &[(OwnerId, i64)]) -> Result<u64> {
+    async fn credit(
+        &self,
+        platform: &PlatformClient,
+        run: &str,
+        lines: &[(OwnerId, i64)],
+    ) -> Result<u64> {
         let first = match self.first_batch {
             Some(first) => first,
             None => platform.platform(&self.platform).await?.last_batch_number + 1,
         };
         let bar = progress::bar("credits");
         bar.set_length(lines.len() as u64);
-        let credited = platform.credit_all(&self.platform, &self.run, first, lines, |done| {
+        let credited = platform.credit_all(&self.platform, run, first, lines, |done| {
             bar.set_position(done as u64);
         });
-        credited.await.with_context(|| {
-            format!("to go on, give the same file with --run {} --first-batch {first}", self.run)
-        })?;
+        match credited.await {
+            Err(error) if error.reason() == Some(REUSED) => {
+                let said = "was credited already: to finish one that stopped, give the --first-batch that it named; to credit these lines once more, give another --run";
+                return Err(anyhow::Error::new(error).context(format!("load {run} {said}")));
+            }
+            outcome => outcome.with_context(|| {
+                format!("to go on, give the same file with --run {run} --first-batch {first}")
+            })?,
+        }
         bar.finish();
         Ok(first)
     }
