@@ -22,9 +22,9 @@ use registry_client::proto::{
     AllocationKind, AllocationOrder, ApplySurrenderRequest, ApproveRequest,
     ApproveSurrenderRequest, CancelUnitsRequest, CarryOverOrder, Consistency, ControlledCommand,
     DeclineSurrenderRequest, EmissionsCorrection, GetAccountRequest, GetObligationRequest,
-    GetProvinceRequest, Instrument, ListCancellationsRequest, ListComplianceRequest,
-    ListInstrumentsRequest, ListObligationsRequest, NonTradeTransfer, ProposeRequest, RecallOrder,
-    TransferCause,
+    GetOverviewRequest, GetProvinceRequest, Instrument, ListCancellationsRequest,
+    ListComplianceRequest, ListInstrumentsRequest, ListObligationsRequest, ListProposalsRequest,
+    NonTradeTransfer, ProposeRequest, RecallOrder, TransferCause, WithdrawRequest,
 };
 use registry_client::{
     BankClient, ClientError, ExchangeClient, ProvinceClient, RegistryClient, TwoOfficers,
@@ -243,6 +243,18 @@ async fn a_province_proposes(of: &Parties) -> anyhow::Result<()> {
     assert_eq!(reason(hubei.propose(foreign).await), DENIED);
     let recall = RecallOrder { account_id: 1, ..Default::default() };
     assert_eq!(reason(hubei.propose(propose(Command::Recall(recall))).await), DENIED);
+    // It sees its own proposals only, and may take them back.
+    let mistaken = hubei.propose(propose(Command::Allocation(order(HUBEI, 3)))).await?;
+    let waiting = hubei.reads().list_proposals(ListProposalsRequest::default()).await?.proposals;
+    let seen: Vec<_> = waiting.iter().map(|open| open.proposal_id).collect();
+    assert_eq!(seen, [mistaken.proposal_id]);
+    let shanghai = &of.provinces()[&SHANGHAI];
+    let theirs = shanghai.reads().list_proposals(ListProposalsRequest::default()).await?.proposals;
+    assert!(theirs.is_empty(), "{theirs:?}");
+    let proposal_id = mistaken.proposal_id;
+    let back = || WithdrawRequest { proposal_id, ..Default::default() };
+    assert_eq!(reason(shanghai.withdraw(back()).await), "NOT_MAKER");
+    hubei.withdraw(back()).await?;
     let own = propose(Command::Allocation(order(HUBEI, 1)));
     let content_sha256 = Sha256::digest(&own.content).to_vec().into();
     let proposal_id = hubei.propose(own).await?.proposal_id;
@@ -259,6 +271,13 @@ async fn who_may(of: &Parties) -> anyhow::Result<()> {
     assert_eq!((line.province, line.shortfall_tco2e), (HUBEI, 0));
     assert_eq!(line.surrendered_reductions_tco2e, 40_001 / 20);
     assert_eq!(reason(of.firm.reads().get_obligation(own(3)).await), DENIED);
+    let overview = GetOverviewRequest { account_id: 1, ..Default::default() };
+    let overview = of.firm.reads().get_overview(overview).await?;
+    assert_eq!(overview.obligations, [line]);
+    let waits = of.year.apply(5, INSTRUMENT, 1).await?;
+    let overview = GetOverviewRequest { account_id: 5, ..Default::default() };
+    let overview = of.registry().reads().get_overview(overview).await?;
+    assert_eq!(overview.surrenders, [waits]);
     let report = ListObligationsRequest { year: YEAR, ..Default::default() };
     assert_eq!(reason(of.firm.reads().list_obligations(report).await), DENIED);
 

@@ -4,8 +4,8 @@
 use registry_proto::registry::compliance_service_client::ComplianceServiceClient;
 use registry_proto::registry::control_service_client::ControlServiceClient;
 use registry_proto::registry::{
-    ApproveSurrenderRequest, DeclineSurrenderRequest, EmissionsReply, ProposeReply, ProposeRequest,
-    RecordEmissionsRequest, SurrenderReply,
+    ApproveSurrenderRequest, ControlReply, DeclineSurrenderRequest, EmissionsReply, ProposeReply,
+    ProposeRequest, RecordEmissionsRequest, SurrenderReply, WithdrawRequest,
 };
 
 use crate::calls::{role_client, write_calls};
@@ -26,6 +26,8 @@ impl ProvinceClient {
         /// Proposes an allocation from the province's own account; a registry
         /// officer approves it.
         propose(ProposeRequest) -> ProposeReply;
+        /// Takes back what the province proposed.
+        withdraw(WithdrawRequest) -> ControlReply;
     }
 
     write_calls! { ComplianceServiceClient:

@@ -126,6 +126,11 @@ async fn life(bed: &Bed) -> anyhow::Result<()> {
     );
     assert!(found.pledgor_name.starts_with("Firm ") && found.pledgor_uscc.len() == 18);
     assert_eq!(found.pledgee_name, "Settlement bank 102");
+    // The loan behind it is between its parties.
+    let shown = found.pledge.context("a pledge")?;
+    assert_eq!((shown.terms, shown.claim_yuan.as_str()), (None, ""));
+    let own = verified_everywhere(bed, bank_id, 1).await?.pledge.context("a pledge")?;
+    assert!(own.terms.is_some());
 
     // The same tonnes once more, from the other city, to another bank.
     let shanghai_firm = bed.firm(1, "shanghai")?;

@@ -2,7 +2,7 @@
 //! on their way goes into the next entry together.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -19,6 +19,8 @@ use super::types::{Payload, Raft};
 
 /// Commands that may wait for a place in an entry.
 const QUEUE: usize = 16_384;
+/// Their bytes: what is refused here costs the caller a retry, not the node its memory.
+const QUEUE_BYTES: usize = 128 << 20;
 /// Bounds of one entry; a single larger command still gets an entry of its own.
 const BATCH_COMMANDS: usize = 2_048;
 const BATCH_BYTES: usize = 256 << 10;
@@ -33,11 +35,35 @@ struct Waiting {
     command: LogCommand,
     bytes: usize,
     answer: oneshot::Sender<Outcome>,
+    _room: Room,
+}
+
+/// Bytes of the queue that a command takes while it waits.
+struct Room {
+    bytes: usize,
+    taken: Arc<AtomicUsize>,
+}
+
+impl Room {
+    fn take(taken: &Arc<AtomicUsize>, bytes: usize) -> Option<Self> {
+        let before = taken.fetch_add(bytes, Ordering::Relaxed);
+        // A single larger command passes when nothing else waits.
+        let fits = before == 0 || before.saturating_add(bytes) <= QUEUE_BYTES;
+        let room = Self { bytes, taken: taken.clone() };
+        fits.then_some(room)
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// Handle of the batching task.
 pub(super) struct Batcher {
     queue: mpsc::Sender<Waiting>,
+    taken: Arc<AtomicUsize>,
     proposals: Arc<AtomicU64>,
 }
 
@@ -47,7 +73,7 @@ impl Batcher {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let proposals = Arc::new(AtomicU64::new(0));
         tokio::spawn(run(raft, waiting, max_in_flight, proposals.clone()));
-        Self { queue, proposals }
+        Self { queue, taken: Arc::default(), proposals }
     }
 
     /// Puts a command in line; the order of calls is the order in the log.
@@ -57,7 +83,8 @@ impl Batcher {
     ) -> Result<oneshot::Receiver<Outcome>, Unavailable> {
         let (answer, receiver) = oneshot::channel();
         let bytes = command.encoded_len();
-        match self.queue.try_send(Waiting { command, bytes, answer }) {
+        let room = Room::take(&self.taken, bytes).ok_or(Unavailable::Overloaded)?;
+        match self.queue.try_send(Waiting { command, bytes, answer, _room: room }) {
             Ok(()) => Ok(receiver),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Unavailable::Overloaded),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Unavailable::Stopped),
@@ -156,5 +183,26 @@ async fn run(
             }
             drop(place);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::{QUEUE_BYTES, Room};
+
+    #[test]
+    fn commands_wait_within_a_bound_of_bytes() {
+        let taken = Arc::new(AtomicUsize::new(0));
+        let alone = Room::take(&taken, 2 * QUEUE_BYTES).expect("nothing else waits");
+        assert!(Room::take(&taken, 1).is_none(), "the queue is full");
+        drop(alone);
+        let first = Room::take(&taken, QUEUE_BYTES - 1).expect("there is room");
+        let second = Room::take(&taken, 1).expect("there is room");
+        assert!(Room::take(&taken, 1).is_none(), "the queue is full");
+        drop((first, second));
+        assert_eq!(taken.load(Ordering::Relaxed), 0);
     }
 }

@@ -231,6 +231,18 @@ impl Caller {
         }
     }
 
+    /// Whether the caller may read the loan behind a pledge to that bank: another
+    /// bank learns only what is pledged, to whom, and what it is worth.
+    pub(crate) fn may_see_contract_of(&self, pledgee: u64) -> bool {
+        self.principal.role != Role::Bank || self.is(Role::Bank, pledgee)
+    }
+
+    /// The caller of an RPC of those who propose: a province sees and takes back
+    /// its own proposals only.
+    pub(crate) fn of_maker(extensions: &Extensions) -> Result<Self, Status> {
+        Self::any(extensions)
+    }
+
     /// The caller of an RPC about an account at a bank: a bank names itself, a
     /// firm its account; 0 names none.
     pub(crate) fn of_account_at_bank(

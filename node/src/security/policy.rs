@@ -61,7 +61,8 @@ const EVERY_ROLE: &[(Role, Scope)] =
 const MARKET: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR, PROVINCE];
 const COMPLIANCE_READERS: &[(Role, Scope)] = &[REGISTRY, AUDITOR, FIRM_OWN, PROVINCE_OWN];
 const HOLDERS: &[(Role, Scope)] = &[REGISTRY, AUDITOR, BANK_OWN, FIRM_OWN];
-const PUBLIC: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR];
+const PUBLIC: &[(Role, Scope)] =
+    &[REGISTRY, EXCHANGE, BANK, FIRM, OPERATOR, AUDITOR, PROVINCE, PLATFORM];
 const JOURNAL_READERS: &[(Role, Scope)] =
     &[REGISTRY, EXCHANGE, BANK, FIRM, AUDITOR, PROVINCE, PLATFORM];
 const DAY_READERS: &[(Role, Scope)] = &[REGISTRY, EXCHANGE, AUDITOR];
@@ -152,8 +153,8 @@ pub(crate) const RULES: &[Rule] = &[
     client("registry.v1.ControlService/Propose", &[REGISTRY, PROVINCE_OWN]),
     client("registry.v1.ControlService/Approve", &[REGISTRY]),
     client("registry.v1.ControlService/Decline", &[REGISTRY]),
-    client("registry.v1.ControlService/Withdraw", &[REGISTRY]),
-    client("registry.v1.ControlService/ListProposals", &[REGISTRY, AUDITOR]),
+    client("registry.v1.ControlService/Withdraw", &[REGISTRY, PROVINCE_OWN]),
+    client("registry.v1.ControlService/ListProposals", &[REGISTRY, AUDITOR, PROVINCE_OWN]),
     client("registry.v1.ComplianceService/AssignProvince", &[REGISTRY]),
     client("registry.v1.ComplianceService/RecordEmissions", &[REGISTRY, PROVINCE_OWN]),
     client("registry.v1.ComplianceService/ApplySurrender", &[REGISTRY, FIRM_OWN]),

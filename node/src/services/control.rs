@@ -2,7 +2,7 @@
 
 use prost::Message as _;
 use registry_ledger::amount::format_yuan;
-use registry_ledger::{ComplianceReceipt, InclusiveReceipt, ProposalId, Receipt};
+use registry_ledger::{ComplianceReceipt, InclusiveReceipt, Proposal, ProposalId, Receipt};
 use registry_proto::registry::approve_reply::Result as Approved;
 use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
@@ -14,7 +14,7 @@ use registry_proto::storage::Approve;
 use registry_proto::storage::log_command::Command;
 use tonic::{Request, Response, Status};
 
-use crate::security::Caller;
+use crate::security::{Caller, Scope};
 use crate::services::gateway::{Gateway, page_size_of, unexpected};
 use crate::services::{encode, encode_compliance, encode_pledge, inclusive};
 
@@ -107,7 +107,8 @@ impl ControlService for Control {
         &self,
         request: Request<WithdrawRequest>,
     ) -> Result<Response<ControlReply>, Status> {
-        let caller = Caller::of(request.extensions())?;
+        // The ledger lets only the maker.
+        let caller = Caller::of_maker(request.extensions())?;
         self.done(&caller, Command::WithdrawProposal(request.into_inner())).await
     }
 
@@ -115,7 +116,8 @@ impl ControlService for Control {
         &self,
         request: Request<ListProposalsRequest>,
     ) -> Result<Response<ListProposalsReply>, Status> {
-        let _caller = Caller::of(request.extensions())?;
+        let caller = Caller::of_maker(request.extensions())?;
+        let own = (caller.scope == Scope::Own).then(|| caller.principal.actor());
         let message = request.into_inner();
         let limit = page_size_of(message.page_size, USUAL_PER_PAGE, MOST_PER_PAGE)?;
         let after = ProposalId(message.after_proposal_id);
@@ -123,7 +125,8 @@ impl ControlService for Control {
             .0
             .read(message.consistency, |ledger| {
                 let (mut page, mut bytes, mut more) = (Vec::new(), 0, false);
-                for open in ledger.proposals_after(after) {
+                let visible = |open: &&Proposal| own.as_ref().is_none_or(|own| *own == open.maker);
+                for open in ledger.proposals_after(after).filter(visible) {
                     bytes += open.content.len();
                     more = page.len() >= limit || (bytes > BYTES_PER_PAGE && !page.is_empty());
                     if more {

@@ -269,6 +269,9 @@ fn shown(stored: StoredEvent, wanted: Wanted) -> Result<proto::Event, Status> {
     let Some(own) = wanted.only_own else {
         return Ok(encode_event::event(&event, stored.bytes));
     };
+    if let Own::Bank(bank) = own {
+        hide_other_parties(&mut event, bank);
+    }
     // The canonical bytes would show the others.
     event.postings.retain(|posting| match (own, posting) {
         (Own::Account(own), Posting::Goods { account, .. } | Posting::Cash { account, .. }) => {
@@ -281,6 +284,25 @@ fn shown(stored: StoredEvent, wanted: Wanted) -> Result<proto::Event, Status> {
         | (Own::Bank(_), Posting::Goods { .. } | Posting::GoodsPot { .. }) => false,
     });
     Ok(encode_event::event(&event, Vec::new()))
+}
+
+/// Whom its customer did a repo with is not the bank's to know.
+fn hide_other_parties(event: &mut Event, own: BankId) {
+    let paid_there = |party: AccountId| {
+        event.postings.iter().any(|posting| {
+            matches!(posting, Posting::Cash { account, bank, .. }
+                if *account == party && *bank == own)
+        })
+    };
+    if let What::RepoOpened { seller, buyer, .. } | What::RepoReturned { seller, buyer, .. } =
+        &mut event.what
+    {
+        for party in [seller, buyer] {
+            if !paid_there(*party) {
+                *party = AccountId(0);
+            }
+        }
+    }
 }
 
 /// A stream's place in the journal.

@@ -267,10 +267,16 @@ async fn verify(
     let (pledgor_uscc, pledgor_name) =
         pledgor.map(|account| (account.uscc, account.name)).unwrap_or_default();
     let PledgeView { pledge, .. } = &view;
+    let mut shown = encode_pledge::pledge(pledge);
+    if !caller.may_see_contract_of(pledge.pledgee.0.into()) {
+        // The loan is between its parties.
+        (shown.terms, shown.substitution) = (None, None);
+        (shown.claim_yuan, shown.proceeds_yuan) = (String::new(), String::new());
+    }
     Ok(VerifyPledgeReply {
         stamp: Some(stamp),
         recognised: encode_pledge::is_recognised(pledge.state),
-        pledge: Some(encode_pledge::pledge(pledge)),
+        pledge: Some(shown),
         value: Some(encode_pledge::value(&view)),
         pledgor_uscc,
         pledgor_name,

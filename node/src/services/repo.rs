@@ -133,7 +133,7 @@ pub(super) fn terms(terms: &RepoTerms) -> proto::RepoTerms {
     }
 }
 
-fn repo(repo: &Repo) -> proto::Repo {
+pub(super) fn repo(repo: &Repo) -> proto::Repo {
     let time = |time: Option<LedgerTime>| time.map_or(0, |time| time.0);
     proto::Repo {
         repo_id: repo.id.0,

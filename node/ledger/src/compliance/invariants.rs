@@ -16,6 +16,10 @@ impl Ledger {
         compliance.check_years()?;
         let mut pending: BTreeMap<_, i128> = BTreeMap::new();
         for entry in compliance.surrenders.iter() {
+            let listed = compliance.waiting.contains(&(entry.account, entry.number));
+            ensure(listed == (entry.state == SurrenderState::Pending), || {
+                format!("surrender {} is {:?}, waiting: {listed}", entry.number, entry.state)
+            })?;
             if entry.state == SurrenderState::Pending {
                 let sum = pending.entry((entry.account.0, entry.instrument)).or_default();
                 *sum = sum.saturating_add(entry.quantity.0.into());

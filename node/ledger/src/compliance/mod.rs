@@ -60,6 +60,8 @@ pub(crate) struct Compliance {
     firms: BTreeMap<ProvinceCode, BTreeSet<AccountId>>,
     /// Index: what each firm owes for a year; none before its emissions.
     years: BTreeMap<(ComplianceYear, AccountId), YearLine>,
+    /// Index: applications that wait for their province.
+    waiting: BTreeSet<(AccountId, u64)>,
     /// Index: where tonnes went for good.
     retired: BTreeMap<InstrumentCode, Retired>,
     /// Index: what accounts have carried over into a vintage.

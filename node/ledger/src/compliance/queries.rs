@@ -74,6 +74,29 @@ impl Ledger {
         })
     }
 
+    /// What a firm owes for every year whose emissions are verified, in order.
+    #[must_use]
+    pub fn obligations_of(&self, account: AccountId) -> Vec<Obligation> {
+        let years = &self.compliance.years;
+        let mut found = Vec::new();
+        let mut next = years.keys().next().map(|(year, _)| *year);
+        while let Some(year) = next {
+            let line = years.get(&(year, account));
+            found.extend(line.and_then(|line| self.obligation_of(year, account, line)));
+            let later = (Excluded((year, AccountId(u32::MAX))), Unbounded);
+            next = years.range(later).next().map(|((year, _), _)| *year);
+        }
+        found
+    }
+
+    /// A firm's applications to surrender that wait for its province, in order.
+    #[must_use]
+    pub fn surrenders_waiting(&self, account: AccountId, limit: usize) -> Vec<&Surrender> {
+        let all = (account, 0)..=(account, u64::MAX);
+        let numbers = self.compliance.waiting.range(all).map(|(_, number)| *number);
+        numbers.filter_map(|number| self.compliance.surrenders.get(number)).take(limit).collect()
+    }
+
     /// Obligations of a year in order of account, from the one after `after`: of
     /// one province, or all; with a shortfall only, or all.
     #[must_use]

@@ -154,6 +154,7 @@ impl Ledger {
                 more(&mut line.surrendered, open.instrument, open.quantity);
             }
         }
+        compliance.waiting.remove(&(open.account, open.number));
         if let Some(entry) = compliance.surrenders.get_mut(open.number) {
             entry.clone_from(&decided);
         }
@@ -168,6 +169,7 @@ impl Compliance {
         match surrender.state {
             SurrenderState::Pending => {
                 more(&mut line.pending, surrender.instrument, surrender.quantity);
+                self.waiting.insert((surrender.account, surrender.number));
             }
             SurrenderState::Approved => {
                 more(&mut line.surrendered, surrender.instrument, surrender.quantity);

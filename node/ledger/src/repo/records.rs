@@ -70,7 +70,9 @@ impl Ledger {
             let listed = |account: &AccountId| {
                 self.repos.of_account(*account).binary_search(&repo.id).is_ok()
             };
+            let waits = |account: &AccountId| self.repos.waiting(*account).any(|id| id == repo.id);
             let sound = repo.closed_at.is_some() == ended
+                && parties.iter().all(|account| waits(account) == repo.due().is_some())
                 && repo.opened_at.is_some() == opened
                 && (repo.state != RepoState::Failed || repo.shortage.is_some())
                 && repo.terms.seller != repo.terms.buyer
@@ -89,6 +91,13 @@ impl Ledger {
         }
         let listed = self.repos.due().len();
         Err(BrokenInvariant(format!("{due} repos wait, {listed} are listed as due")))
+    }
+
+    /// An account's repos that are offered or open, in order.
+    #[must_use]
+    pub fn repos_waiting(&self, account: AccountId, limit: usize) -> Vec<Repo> {
+        let found = self.repos.waiting(account).filter_map(|id| self.repos.get(id));
+        found.take(limit).copied().collect()
     }
 
     /// Repos in order of number, from the one after `after`; of one account, or of all.

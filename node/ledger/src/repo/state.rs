@@ -12,6 +12,8 @@ pub(crate) struct Repos {
     all: Segmented<Repo>,
     /// Index: when time does something with which.
     due: BTreeSet<(LedgerTime, RepoId)>,
+    /// Index: what waits for a party or for its return, by party.
+    waiting: BTreeSet<(AccountId, RepoId)>,
     /// Index: an account's repos, ascending.
     of_account: BTreeMap<AccountId, Vec<RepoId>>,
     /// Index: how many of a seller's wait for their buyers.
@@ -44,6 +46,12 @@ impl Repos {
         self.of_account.get(&account).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Those that are offered or open, ascending.
+    pub(crate) fn waiting(&self, account: AccountId) -> impl Iterator<Item = RepoId> + '_ {
+        let all = (account, RepoId(0))..=(account, RepoId(u64::MAX));
+        self.waiting.range(all).map(|(_, id)| *id)
+    }
+
     pub(crate) fn proposed_by(&self, seller: AccountId) -> usize {
         self.proposed.get(&seller).copied().unwrap_or_default()
     }
@@ -65,6 +73,9 @@ impl Repos {
         let before = std::mem::replace(place, repo);
         if let Some(due) = before.due() {
             self.due.remove(&(due, before.id));
+            for party in [before.terms.seller, before.terms.buyer] {
+                self.waiting.remove(&(party, before.id));
+            }
         }
         if before.state == RepoState::Proposed {
             let left = self.proposed_by(before.terms.seller).saturating_sub(1);
@@ -79,6 +90,9 @@ impl Repos {
     fn index(&mut self, repo: &Repo) {
         if let Some(due) = repo.due() {
             self.due.insert((due, repo.id));
+            for party in [repo.terms.seller, repo.terms.buyer] {
+                self.waiting.insert((party, repo.id));
+            }
         }
         if repo.state == RepoState::Proposed {
             let more = self.proposed_by(repo.terms.seller).saturating_add(1);

@@ -2,7 +2,7 @@
 
 use registry_ledger::amount::{format_price, format_yuan};
 use registry_ledger::history::{About, AccountBalances, AccountEntry, TradeStep};
-use registry_ledger::journal::{Event, Posting};
+use registry_ledger::journal::{Event, Posting, What};
 use registry_ledger::{
     AccountOverview, BankId, Candle, Fen, HoldingValue, InstrumentTotals, LedgerTime,
 };
@@ -48,6 +48,10 @@ pub(super) fn entry(entry: &AccountEntry, bank: Option<BankId>) -> Option<proto:
 
 fn about(entry: &AccountEntry, bank: Option<BankId>) -> Option<Shown> {
     Some(match &entry.about {
+        // Whom its customer dealt with is not the bank's to know.
+        About::Event(What::RepoOpened { .. } | What::RepoReturned { .. }) if bank.is_some() => {
+            return None;
+        }
         About::Event(what) => {
             let bare = Event {
                 ordinal: 0,
@@ -59,7 +63,6 @@ fn about(entry: &AccountEntry, bank: Option<BankId>) -> Option<Shown> {
             };
             Shown::Details(encode_event::event(&bare, Vec::new()))
         }
-        // Whom its customer traded with is not the bank's to know.
         About::Trade(..) | About::Amended { .. } | About::Released(_) if bank.is_some() => {
             return None;
         }

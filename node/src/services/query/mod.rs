@@ -6,9 +6,12 @@ mod encode_history;
 mod encumbered;
 mod source;
 mod statement;
+mod waiting;
 
 use registry_ledger::history::{self, Edge, End};
-use registry_ledger::{AccountId, BankId, Ledger, Reason, Rejection, TradeNumber};
+use registry_ledger::{
+    AccountId, BankId, Ledger, PledgeFilter, PledgeId, Reason, Rejection, TradeNumber,
+};
 use registry_proto::registry as proto;
 use registry_proto::registry::moment::At;
 use registry_proto::registry::query_service_server::QueryService;
@@ -61,6 +64,9 @@ impl QueryService for Queries {
                 let found = found.ok_or_else(|| unknown_account(asked.account))?;
                 let mut reply = encode_history::overview(&found, asked.bank);
                 encumbered::add(ledger, asked.account, asked.bank, &mut reply);
+                if asked.bank.is_none() {
+                    waiting::add(ledger, asked.account, &mut reply);
+                }
                 if sees_proposals {
                     (reply.proposals, reply.proposals_cut) =
                         concerns::proposals(ledger, asked.account);
@@ -237,7 +243,7 @@ impl Queries {
     }
 }
 
-/// The account, which has money at the bank if one is named.
+/// The account, which has money at the bank, or a pledge to it, if one is named.
 fn asked(ledger: &Ledger, account: u64, bank: u32) -> Result<Asked, Rejection> {
     let account = fields::account(account, "account_id")?;
     let view = ledger.account(account).ok_or_else(|| unknown_account(account))?;
@@ -245,10 +251,14 @@ fn asked(ledger: &Ledger, account: u64, bank: u32) -> Result<Asked, Rejection> {
         return Ok(Asked { account, bank: None });
     }
     let bank = ledger.known_bank_id(fields::bank(bank, "bank_id")?)?;
-    if view.cash.iter().any(|(of, _)| *of == bank) {
+    let open_only = true;
+    let pledged = PledgeFilter { pledgor: Some(account), pledgee: Some(bank), open_only };
+    let is_pledgee = || !ledger.pledges_after(pledged, PledgeId(0), 1).is_empty();
+    if view.cash.iter().any(|(of, _)| *of == bank) || is_pledgee() {
         return Ok(Asked { account, bank: Some(bank) });
     }
-    let text = format!("account {} has no money at bank {}", account.0, bank.0);
+    let text =
+        format!("account {} has no money at bank {} and nothing pledged to it", account.0, bank.0);
     Err(Rejection::new(Reason::UnknownAccount, "account_id", text))
 }
 

@@ -8,7 +8,7 @@ use registry_client::proto::{
 use registry_client::{PeriodStatement, hex};
 use serde_json::Value;
 
-use super::{account, event, pledge, stamp, word};
+use super::{account, compliance, event, pledge, repo, stamp, word};
 use crate::output::{Page, Record};
 
 pub(crate) fn overview(reply: &GetOverviewReply) -> Page {
@@ -63,6 +63,9 @@ pub(crate) fn overview(reply: &GetOverviewReply) -> Page {
         .many("objections", objections.collect())
         .many("pledges", pledges.collect())
         .many("freezes", reply.freezes.iter().map(pledge::freeze).collect())
+        .many("obligations", reply.obligations.iter().map(compliance::obligation).collect())
+        .many("surrenders", reply.surrenders.iter().map(compliance::surrender).collect())
+        .many("repos", reply.repos.iter().map(repo::repo).collect())
         .many("proposals", proposals.collect())
         .stamp(stamp(reply.stamp))
 }
