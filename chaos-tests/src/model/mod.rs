@@ -316,12 +316,24 @@ fn check_request_id(id: &str) -> Result<(), Refused> {
 }
 
 /// The rule of every text a person writes.
+const UNSEEN: [std::ops::RangeInclusive<char>; 9] = [
+    '\u{ad}'..='\u{ad}',
+    '\u{61c}'..='\u{61c}',
+    '\u{180e}'..='\u{180e}',
+    '\u{200b}'..='\u{200f}',
+    '\u{2028}'..='\u{202e}',
+    '\u{2060}'..='\u{206f}',
+    '\u{feff}'..='\u{feff}',
+    '\u{fff9}'..='\u{fffb}',
+    '\u{e0000}'..='\u{e0fff}',
+];
+
 fn check_text(text: &str, max_bytes: usize, field: &str) -> Result<(), Refused> {
     if text.trim().is_empty() {
         refuse(Reason::FieldMissing, field)
     } else if text.len() > max_bytes {
         refuse(Reason::TooLong, field)
-    } else if text.chars().any(char::is_control) {
+    } else if text.chars().any(|c| c.is_control() || UNSEEN.iter().any(|r| r.contains(&c))) {
         refuse(Reason::BadCharacter, field)
     } else {
         Ok(())

@@ -5,7 +5,7 @@ use registry_ledger::{
     SubstitutionOffer,
 };
 
-use super::calendar::beijing_midnight_ms;
+use super::calendar::{DAY_MS, beijing_midnight_ms};
 use super::pledges::{Contract, check_offer_life, covered, free, only, pledgee_of, pledgor_of};
 use super::positions::Position;
 use super::registration::check_positive;
@@ -227,7 +227,8 @@ impl Model {
         only(actor, &pledgee_of(self.contract(id)?))?;
         let contract = self.seen_in(id, version, &RUNNING)?;
         check_positive(claim.0, "claim_yuan")?;
-        let matured = beijing_midnight_ms(contract.terms.maturity) + contract.terms.cure_period_ms;
+        let due_day_ends = beijing_midnight_ms(contract.terms.maturity) + DAY_MS;
+        let matured = due_day_ends + contract.terms.cure_period_ms;
         let called = contract.cure_deadline.map(|deadline| deadline.0);
         let curable = called.into_iter().chain([matured]).all(|ends| self.now.0 < ends);
         if curable && !self.plants(Planted::DefaultBeforeCure) {

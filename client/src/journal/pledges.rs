@@ -97,7 +97,7 @@ impl Pledge {
 
     /// From when a default may be declared.
     fn cure_ends_ms(&self) -> i64 {
-        let matured = self.terms.maturity.midnight_ms() + self.terms.cure_period_ms;
+        let matured = self.terms.maturity.midnight_ms() + DAY_MS + self.terms.cure_period_ms;
         self.cure_deadline_ms.map_or(matured, |deadline| deadline.min(matured))
     }
 

@@ -43,6 +43,12 @@ pub fn beijing_midnight(date: Date) -> LedgerTime {
     LedgerTime(day_number(date).saturating_mul(DAY_MS).saturating_sub(BEIJING_OFFSET_MS))
 }
 
+/// When the day is over in Beijing.
+#[must_use]
+pub fn beijing_day_end(date: Date) -> LedgerTime {
+    LedgerTime(beijing_midnight(date).0.saturating_add(DAY_MS))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

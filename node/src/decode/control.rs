@@ -57,6 +57,11 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         let message = format!("the content is no ControlledCommand: {error}");
         Rejection::new(Reason::Malformed, FIELD, message)
     })?;
+    // What is hashed and approved must be what the second person is shown.
+    if decoded.encode_to_vec() != content {
+        let message = "the content has fields that this version does not know, or is not in the order of field numbers without defaults";
+        return Err(Rejection::new(Reason::Malformed, FIELD, message));
+    }
     match &decoded.command {
         // An unknown kind decodes to none.
         None => Err(Rejection::new(

@@ -20,8 +20,12 @@ pub(super) async fn run(consensus: Consensus) {
         if consensus.current_leader() != Some(own) {
             continue;
         }
-        let due = consensus.ledger().read().await.ledger.next_due();
-        if due.is_none_or(|due| due.0 > now_ms()) {
+        let (due, now) = {
+            let view = consensus.ledger().read().await;
+            (view.ledger.next_due(), view.ledger.ledger_time())
+        };
+        // An earlier leader's clock may have gone before: its time counts.
+        if due.is_none_or(|due| due.0 > now.0.max(now_ms())) {
             continue;
         }
         let command = LogCommand {

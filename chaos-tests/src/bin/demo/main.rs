@@ -40,6 +40,9 @@ struct Args {
     /// Firms that trade.
     #[arg(long, default_value_t = registry_client::sample::DEFAULT_FIRM_COUNT)]
     firms: usize,
+    /// Use free ports in place of those in deploy/.
+    #[arg(long)]
+    free_ports: bool,
     /// Where nodes, certificates, logs and the report go; emptied at the
     /// start. [default: target/demo]
     #[arg(long, global = true)]
@@ -62,6 +65,7 @@ async fn main() -> ExitCode {
         None => {
             let settings = run::Settings {
                 keep: args.keep,
+                free_ports: args.free_ports,
                 rtt_ms: args.rtt_ms,
                 day: args.day,
                 seed: args.seed,

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
-use registry_chaos_tests::cluster::{Cluster, ClusterPlan, Managed, repository_root, start_links};
+use registry_chaos_tests::cluster::{
+    Cluster, ClusterPlan, Layout, Managed, repository_root, start_links,
+};
 use registry_chaos_tests::sample_day::{SampleDay, published_days};
 use registry_client::amount::parse_fen;
 use registry_client::sample::DEFAULT_INSTRUMENT;
@@ -23,6 +25,7 @@ const RUN: &str = "demo";
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) keep: bool,
+    pub(crate) free_ports: bool,
     pub(crate) rtt_ms: u64,
     pub(crate) day: String,
     pub(crate) seed: u64,
@@ -59,7 +62,11 @@ async fn start(
     settings: &Settings,
 ) -> anyhow::Result<(Managed, Cluster)> {
     console.heading(&format!("Two cities, three nodes each, {} ms apart", settings.rtt_ms));
-    let plan = ClusterPlan::deployed(root, &settings.work_dir)?;
+    let work_dir = &settings.work_dir;
+    let plan = match settings.free_ports {
+        true => ClusterPlan::variant(root, work_dir, Layout::DualCity, |_| {})?,
+        false => ClusterPlan::deployed(root, work_dir)?,
+    };
     let links = start_links(&plan, settings.rtt_ms).await?;
     let cluster = Cluster::start_without_links(plan).await?;
     console.say("  certificates made, links listening, six nodes answering");

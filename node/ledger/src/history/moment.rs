@@ -3,12 +3,10 @@
 
 use super::Source;
 use super::days::Days;
-use crate::calendar::{beijing_day_number, beijing_midnight, day_number};
+use crate::calendar::{beijing_day_end, beijing_day_number, beijing_midnight, day_number};
 use crate::journal::Event;
 use crate::rejection::{Reason, Rejection};
 use crate::types::{Date, LedgerTime};
-
-const DAY_MS: i64 = 24 * 3_600 * 1_000;
 
 /// A position as people name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,10 +79,9 @@ pub fn through<S: Source>(
                     return refuse(Reason::PositionBeforeRecords, message);
                 }
             }
-            let midnight = beijing_midnight(date);
             let until = match edge {
-                Edge::Opening => midnight,
-                Edge::Closing => LedgerTime(midnight.0.saturating_add(DAY_MS)),
+                Edge::Opening => beijing_midnight(date),
+                Edge::Closing => beijing_day_end(date),
             };
             last_where(source, end.event, |event| event.ledger_time < until)
         }

@@ -4,7 +4,7 @@
 use crate::account::overflow;
 use crate::amount::format_yuan;
 use crate::bank::Bank;
-use crate::calendar::beijing_midnight;
+use crate::calendar::beijing_day_end;
 use crate::cash::{into_pot, less_in, minus, out_of_pot, plus, positive_amount};
 use crate::journal::{CashPosition, CashPot, Position, What};
 use crate::ledger::Ledger;
@@ -213,10 +213,10 @@ fn check_sale(pledge: &Pledge, trade: &Trade) -> Result<(), Rejection> {
     Ok(())
 }
 
-/// When the pledgee may declare a default: after the margin call's time, or
-/// after the maturity and the same time again.
+/// When the pledgee may declare a default: after the margin call's time, or the
+/// same time after the day on which the loan is due.
 fn cure_over(pledge: &Pledge) -> LedgerTime {
-    let matured = beijing_midnight(pledge.terms.maturity);
+    let matured = beijing_day_end(pledge.terms.maturity);
     let after_maturity = LedgerTime(matured.0.saturating_add(pledge.terms.cure_period_ms));
     pledge.cure_deadline.map_or(after_maturity, |deadline| deadline.min(after_maturity))
 }

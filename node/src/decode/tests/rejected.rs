@@ -287,3 +287,16 @@ fn instruments_and_issuance() {
         ],
     );
 }
+
+#[test]
+fn what_two_people_decide_on_has_nothing_that_the_second_is_not_shown() {
+    let day = proto::Suspension { date: "2021-12-16".into() };
+    let command = proto::controlled_command::Command::Suspension(day);
+    let Wire::Propose(known) = proposed(command) else { panic!("a proposal") };
+    decode_command(&logged(Wire::Propose(known.clone()))).expect("well formed");
+    // A field of number 1,000 with one byte.
+    let padded = [&known.content[..], &[0xc2, 0x3e, 1, 7]].concat();
+    let wire = Wire::Propose(proto::ProposeRequest { content: padded.into(), ..known });
+    let refused = decode_command(&logged(wire)).expect_err("a field nobody knows");
+    assert_eq!((refused.reason, &*refused.field), (Reason::Malformed, "content"));
+}
