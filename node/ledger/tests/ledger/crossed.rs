@@ -37,7 +37,6 @@ fn substitution(close: i64, settled_on: &str) -> SubstitutionOffer {
 }
 
 #[test]
-#[ignore = "an overdue loan takes tonnes whose last day is past"]
 fn other_tonnes_for_an_overdue_loan_must_still_be_usable_today() {
     let mut world = settled();
     let mut offer = offer();
