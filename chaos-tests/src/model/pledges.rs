@@ -268,10 +268,10 @@ impl Model {
         maturity: Date,
         field: &str,
     ) -> Result<(), Refused> {
+        // A loan that is overdue needs tonnes that count today.
+        let needed = day_number(maturity).max(beijing_day(self.now));
         match self.pledges.usable_until.get(&instrument) {
-            Some(last) if day_number(*last) < day_number(maturity) => {
-                refuse(Reason::VintageExpiring, field)
-            }
+            Some(last) if day_number(*last) < needed => refuse(Reason::VintageExpiring, field),
             _ => Ok(()),
         }
     }

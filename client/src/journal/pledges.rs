@@ -351,7 +351,7 @@ impl Pledges {
             disposal_fen: terms.disposal_price_fen,
         };
         check_lines(event, books, *instrument, &lines)?;
-        self.check_usable(*instrument, terms.maturity)?;
+        self.check_usable(event, *instrument, terms.maturity)?;
         let covered = covers(terms, *tonnes, terms.reference_price_fen);
         holds("a loan within its share of the value", covered)?;
         check_life(event, *expires_at_ms)?;
@@ -414,7 +414,7 @@ impl Pledges {
         books: &Books,
     ) -> Checked {
         let maturity = self.get(parties.pledge)?.terms.maturity;
-        self.check_usable(other.instrument, maturity)?;
+        self.check_usable(event, other.instrument, maturity)?;
         let pledge = self.in_stage(parties, &[Stage::Active, Stage::MarginCall])?;
         unstayed(pledge)?;
         unfrozen(books, parties.pledgor)?;
@@ -507,9 +507,11 @@ impl Pledges {
         })
     }
 
-    fn check_usable(&self, instrument: Instrument, maturity: Date) -> Checked {
+    /// An overdue loan needs tonnes that count on the day of the event.
+    fn check_usable(&self, event: &Event, instrument: Instrument, maturity: Date) -> Checked {
+        let needed = maturity.days().max(beijing_days(event.ledger_time_ms));
         let until = self.usable_until.get(&instrument);
-        holds("usable until maturity", until.is_none_or(|until| *until >= maturity))
+        holds("usable until maturity", until.is_none_or(|until| until.days() >= needed))
     }
 }
 

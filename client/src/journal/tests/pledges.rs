@@ -413,6 +413,14 @@ fn offers_keep_to_the_terms_that_are_possible() {
     let until = What::UsableUntilSet { instrument: cea(), usable_until: Some(date(20_220_629)) };
     let spoiled = Story::new().by(OFFICER, until, vec![]).by(FIRM, offer(|_| {}), taken(100));
     caught("an old vintage", &spoiled.steps, "usable until maturity");
+    // Usable on the day of maturity, and not any more when it is overdue.
+    let until = What::UsableUntilSet { instrument: cea(), usable_until: Some(date(20_220_701)) };
+    let overdue = active().by(OFFICER, until, vec![]);
+    let overdue = overdue.at(Story::new().now_ms + 220 * 24 * HOUR_MS);
+    let other = What::SubstitutionOffered { parties: parties(), other: other(90) };
+    let way = moved(PositionPart::Trading, PositionPart::Pledged, 90);
+    let spoiled = overdue.by(FIRM, other, way);
+    caught("an old vintage for an overdue loan", &spoiled.steps, "usable until maturity");
     caught("a number twice", &offered().by(FIRM, offer(|_| {}), taken(100)).steps, "new pledge");
     caught("by another", &Story::new().by(BANK, offer(|_| {}), taken(100)).steps, "who does it");
     caught("fewer held", &Story::new().by(FIRM, offer(|_| {}), taken(99)).steps, "postings");

@@ -174,14 +174,16 @@ impl Ledger {
         Err(Rejection::new(Reason::PriceStale, "reference_price_yuan", message))
     }
 
-    /// The instrument can be used for an obligation until the loan is due.
+    /// The instrument can be used for an obligation until the loan is due, and
+    /// today when it is due already.
     pub(super) fn check_usable(
         &self,
         instrument: InstrumentCode,
         maturity: Date,
         field: &str,
     ) -> Result<(), Rejection> {
-        match self.usable_until.get(&instrument).filter(|until| **until < maturity) {
+        let needed = day_number(maturity).max(beijing_day_number(self.now));
+        match self.usable_until.get(&instrument).filter(|until| day_number(**until) < needed) {
             None => Ok(()),
             Some(until) => {
                 let message = format!(

@@ -4,6 +4,7 @@
 mod cash;
 mod compliance;
 mod control;
+mod crossed;
 mod delivery;
 mod freeze;
 mod inclusive;
