@@ -5,14 +5,16 @@
 mod batcher;
 mod bootstrap;
 #[cfg(test)]
-mod cluster_tests;
+pub(crate) mod cluster_tests;
 mod consensus;
+mod copy;
 mod due;
 mod known_storage;
 mod membership;
 mod network;
 mod peer_service;
 mod read_gate;
+mod replica;
 mod snapshot_stream;
 mod snapshot_trigger;
 mod start;
@@ -22,6 +24,8 @@ mod view;
 pub(crate) mod wire;
 
 pub(crate) use bootstrap::BootstrapError;
-pub(crate) use consensus::{Consensus, RaftStatus, Unavailable};
+pub(crate) use consensus::{RaftStatus, Unavailable};
+pub(crate) use copy::StoredCopy;
+pub(crate) use replica::Replica;
 pub(crate) use start::start;
 pub(crate) use view::LedgerView;
