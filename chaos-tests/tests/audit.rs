@@ -9,6 +9,7 @@ use registry_chaos_tests::day::ExchangeDay;
 use registry_chaos_tests::market::{Market, open_day};
 use registry_chaos_tests::scratch;
 use registry_client::journal::{AuditError, audit_file, audit_node, export};
+use registry_client::proto::Consistency;
 
 const DATE: &str = "2021-12-16";
 const FIRMS: u64 = 40;
@@ -28,12 +29,13 @@ async fn a_settled_day_adds_up_and_a_tampered_journal_does_not() -> anyhow::Resu
     day.confirm(&registry, &exchange).await?;
     exchange.deliver_day(DATE, 0, |_| {}).await?;
 
-    let report = audit_node(registry.reads(), |_, _| {}).await?;
+    let report = audit_node(registry.reads(), Consistency::Linearizable, |_, _| {}).await?;
     assert_eq!((report.counts.trades, report.counts.delivered), (TRADES, TRADES));
     assert_eq!((report.accounts, report.instruments), (FIRMS, 1));
 
     let mut file = Vec::new();
-    let exported = export(registry.reads(), &mut file, |_, _| {}).await?;
+    let exported =
+        export(registry.reads(), Consistency::Linearizable, &mut file, |_, _| {}).await?;
     assert_eq!(exported.statement.root_sha256, report.root_sha256);
     let audited = audit_file(Cursor::new(&file), Some(report.root_sha256))?;
     assert_eq!(audited.counts, report.counts);

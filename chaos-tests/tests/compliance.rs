@@ -483,7 +483,7 @@ async fn a_year(cluster: &mut Cluster) -> anyhow::Result<()> {
     shortfalls(&of).await?;
     who_may(&of).await?;
     the_rest(&of, &market).await?;
-    let report = audit_node(of.registry().reads(), |_, _| {}).await?;
+    let report = audit_node(of.registry().reads(), Consistency::Linearizable, |_, _| {}).await?;
     let kinds = &report.counts.kinds;
     assert_eq!(report.obligations, FIRMS);
     assert_eq!(kinds["Allocated"], FIRMS + 2);

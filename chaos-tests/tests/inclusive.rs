@@ -12,8 +12,9 @@ use registry_client::journal::audit_node;
 use registry_client::pki::{self, Role};
 use registry_client::proto::event_filter::About;
 use registry_client::proto::{
-    EventFilter, GetInclusiveAccountRequest, ListEventsRequest, ListInclusiveAccountsRequest,
-    ListPlatformsRequest, ListVouchersRequest, RedeemVoucherRequest, Voucher, VoucherStatus,
+    Consistency, EventFilter, GetInclusiveAccountRequest, ListEventsRequest,
+    ListInclusiveAccountsRequest, ListPlatformsRequest, ListVouchersRequest, RedeemVoucherRequest,
+    Voucher, VoucherStatus,
 };
 use registry_client::{BankClient, ClientError, PlatformClient, ReadClient, credit_request};
 
@@ -160,7 +161,7 @@ async fn persons_are_credited_in_bulk_and_burn_into_vouchers() -> anyhow::Result
     cluster.restart(follower).await?;
     cluster.agreed_state(EXPIRY_TIMEOUT).await?;
 
-    let report = audit_node(officers.maker().reads(), |_, _| {}).await?;
+    let report = audit_node(officers.maker().reads(), Consistency::Linearizable, |_, _| {}).await?;
     assert_eq!((report.platforms, report.persons, report.vouchers), (1, PERSONS, 3));
     assert!(report.persons_summed);
     Ok(())

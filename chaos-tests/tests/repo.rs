@@ -11,8 +11,8 @@ use registry_client::journal::audit_node;
 use registry_client::pki::{self, Role};
 use registry_client::proto::event_filter::About;
 use registry_client::proto::{
-    AcceptRepoRequest, EventFilter, GetAccountRequest, ListEventsRequest, ListReposRequest,
-    MoveHoldingRequest, Position, ProposeRepoRequest, Repo, RepoState, RepoTerms,
+    AcceptRepoRequest, Consistency, EventFilter, GetAccountRequest, ListEventsRequest,
+    ListReposRequest, MoveHoldingRequest, Position, ProposeRepoRequest, Repo, RepoState, RepoTerms,
     ReturnRepoRequest,
 };
 use registry_client::{ClientError, ReadClient, RegistryClient, RepoClient};
@@ -164,7 +164,7 @@ async fn repos_open_and_return_both_legs_or_neither() -> anyhow::Result<()> {
     assert_eq!(reason(of.buyer.reads().list_repos(foreign).await), "NOT_AUTHORISED");
 
     cluster.agreed_state(DUE_TIMEOUT).await?;
-    let report = audit_node(reads, |_, _| {}).await?;
+    let report = audit_node(reads, Consistency::Linearizable, |_, _| {}).await?;
     assert_eq!((report.repos, report.accounts), (5, 3));
     Ok(())
 }

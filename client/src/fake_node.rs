@@ -15,6 +15,7 @@ use registry_proto::registry::inclusive_service_server::{
 use registry_proto::registry::instrument_service_server::{
     InstrumentService, InstrumentServiceServer,
 };
+use registry_proto::registry::pledge_service_server::{PledgeService, PledgeServiceServer};
 use registry_proto::registry::repo_service_server::{RepoService, RepoServiceServer};
 use registry_proto::registry::settlement_service_server::{
     SettlementService, SettlementServiceServer,
@@ -62,6 +63,10 @@ pub(crate) struct Script {
     pub(crate) persons: Vec<InclusiveAccount>,
     pub(crate) vouchers: Vec<Voucher>,
     pub(crate) repos: Vec<Repo>,
+    /// Listed two a page.
+    pub(crate) pledges: Vec<PledgeWithValue>,
+    /// Listed one a page.
+    pub(crate) freezes: Vec<Freeze>,
 }
 
 impl Default for Script {
@@ -85,6 +90,8 @@ impl Default for Script {
             persons: Vec::new(),
             vouchers: Vec::new(),
             repos: Vec::new(),
+            pledges: Vec::new(),
+            freezes: Vec::new(),
         }
     }
 }
@@ -116,6 +123,7 @@ impl FakeNode {
             .add_service(EventServiceServer::new(service.clone()))
             .add_service(InstrumentServiceServer::new(service.clone()))
             .add_service(InclusiveServiceServer::new(service.clone()))
+            .add_service(PledgeServiceServer::new(service.clone()))
             .add_service(RepoServiceServer::new(service.clone()))
             .add_service(SettlementServiceServer::new(service))
             .serve_with_incoming(TcpListenerStream::new(listener));
@@ -336,6 +344,50 @@ impl RepoService for Service {
         accept_repo(AcceptRepoRequest) -> RepoReply;
         decline_repo(DeclineRepoRequest) -> RepoReply;
         return_repo(ReturnRepoRequest) -> RepoReply;
+    }
+}
+
+impl PledgeService for Service {
+    type VerifyPledgesStream = BoxStream<'static, Result<VerifyPledgesReply, Status>>;
+    type WatchPledgesStream = BoxStream<'static, Result<WatchEventsReply, Status>>;
+
+    answered! {
+        list_pledges(ListPledgesRequest) -> ListPledgesReply = |script, request| {
+            let number = |listed: &PledgeWithValue| {
+                listed.pledge.as_ref().map_or(0, |pledge| pledge.pledge_id)
+            };
+            let behind = script.pledges.iter().filter(|p| number(p) > request.after_pledge_id);
+            let pledges: Vec<_> = behind.take(2).cloned().collect();
+            let last = pledges.last().map_or(0, number);
+            let more = script.pledges.last().is_some_and(|listed| number(listed) > last);
+            let next_after_pledge_id = if more { last } else { 0 };
+            Ok(ListPledgesReply { stamp: script.stamp, pledges, next_after_pledge_id })
+        };
+        list_freezes(ListFreezesRequest) -> ListFreezesReply = |script, request| {
+            let mut behind =
+                script.freezes.iter().filter(|f| f.freeze_id > request.after_freeze_id);
+            let freezes: Vec<_> = behind.next().cloned().into_iter().collect();
+            let last = freezes.last().map_or(0, |freeze| freeze.freeze_id);
+            let next_after_freeze_id = if behind.next().is_some() { last } else { 0 };
+            Ok(ListFreezesReply { stamp: script.stamp, freezes, next_after_freeze_id })
+        };
+    }
+
+    unused! {
+        propose_pledge(ProposePledgeRequest) -> PledgeReply;
+        accept_pledge(PledgeRequest) -> PledgeReply;
+        decline_pledge(PledgeRequest) -> PledgeReply;
+        add_to_pledge(AddToPledgeRequest) -> PledgeReply;
+        release_pledge(ReleasePledgeRequest) -> PledgeReply;
+        offer_substitution(OfferSubstitutionRequest) -> PledgeReply;
+        accept_substitution(PledgeRequest) -> PledgeReply;
+        decline_substitution(PledgeRequest) -> PledgeReply;
+        declare_default(DeclareDefaultRequest) -> PledgeReply;
+        sell_pledged(SellPledgedRequest) -> SettleTradeReply;
+        take_proceeds(TakeProceedsRequest) -> TakeProceedsReply;
+        verify_pledge(VerifyPledgeRequest) -> VerifyPledgeReply;
+        verify_pledges(Streaming<VerifyPledgeRequest>) -> Self::VerifyPledgesStream;
+        watch_pledges(WatchPledgesRequest) -> Self::WatchPledgesStream;
     }
 }
 

@@ -6,6 +6,8 @@
 //! The rules live in the package `registry-ledger`.
 
 mod config;
+#[cfg(test)]
+mod copy_tests;
 mod decode;
 #[doc(hidden)]
 pub mod measure;
@@ -14,6 +16,7 @@ mod security;
 mod services;
 mod storage;
 
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +26,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 pub use config::{Config, LogFormat};
+use raft::Replica;
 use storage::StorageThreads;
 
 /// How long a stopping node waits for open calls.
@@ -51,7 +55,7 @@ async fn serve(config: Config, threads: &StorageThreads) -> anyhow::Result<()> {
     let mut peer_port = pin!(running.serve_peer_port(config.clone()));
     let mut client_port = pin!(services::serve_client_port(
         config.clone(),
-        running.consensus.clone(),
+        Replica::Member(running.consensus.clone()),
         // An error means that the sender is gone, which is a stop as well.
         async move { drop(stopping.await) },
     ));
@@ -81,6 +85,38 @@ async fn serve(config: Config, threads: &StorageThreads) -> anyhow::Result<()> {
     running.stop().await?;
     tracing::info!("node stopped");
     Ok(())
+}
+
+/// Answers reads from a copy of a node's data folder, or from one of its
+/// snapshots, until it is told to stop (SIGTERM or Ctrl-C). Not a byte of the
+/// folder changes, and no other node is asked. Of the configuration only the
+/// client port, its certificates, the limits and the members' names count.
+///
+/// # Errors
+/// When the folder is in use, damaged, of another format or of another cluster,
+/// or the client port cannot be opened. `despite_damage` serves what can be read
+/// of altered records, so that an audit finds them.
+pub fn serve_copy(config: Config, folder: &Path, despite_damage: bool) -> anyhow::Result<()> {
+    let config = Arc::new(config);
+    let copy = raft::StoredCopy::open(config.clone(), folder, despite_damage)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (stop, stopping) = oneshot::channel::<()>();
+        let stopped = async move { drop(stopping.await) };
+        let mut client_port =
+            pin!(services::serve_client_port(config, Replica::Copy(copy), stopped));
+        tokio::select! {
+            ended = &mut client_port => return Ok(ended?),
+            asked = stop_asked() => asked?,
+        }
+        drop(stop);
+        match tokio::time::timeout(DRAIN, client_port).await {
+            Ok(ended) => ended?,
+            Err(_) => tracing::warn!("calls were still open after {DRAIN:?}"),
+        }
+        tracing::info!("copy closed");
+        Ok(())
+    })
 }
 
 async fn stop_asked() -> anyhow::Result<()> {

@@ -14,6 +14,14 @@ struct Args {
     /// The node's TOML file; REGISTRY__SECTION__KEY in the environment overrides it.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Serve a copy of a data folder, or of a snapshot, to be read: no part in any
+    /// cluster, no writes, not a byte of the folder changes.
+    #[arg(long, value_name = "FOLDER")]
+    serve_copy: Option<PathBuf>,
+    /// Serve the copy although its records are not those that were written, so
+    /// that an audit can name them.
+    #[arg(long, requires = "serve_copy")]
+    despite_damage: bool,
 }
 
 /// Decoded requests and answers come and go by the thousand; the system's
@@ -34,7 +42,11 @@ fn main() -> ExitCode {
         }
     };
     start_logging(&config);
-    match registry_node::run(config) {
+    let ended = match &args.serve_copy {
+        Some(folder) => registry_node::serve_copy(config, folder, args.despite_damage),
+        None => registry_node::run(config),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

@@ -215,7 +215,7 @@ async fn a_pledge_is_recognised_in_both_cities_from_offer_to_release() -> anyhow
     let bed = Bed::start("pledges", 4, 1_001).await?;
     let done = life(&bed).await;
     bed.cluster.with_logs(done)?;
-    audit_node(bed.officers.maker().reads(), |_, _| {}).await?;
+    audit_node(bed.officers.maker().reads(), Consistency::Linearizable, |_, _| {}).await?;
     Ok(())
 }
 
@@ -270,7 +270,7 @@ async fn a_fall_of_the_close_calls_for_more_and_more_cures_it() -> anyhow::Resul
     assert_eq!(reason(firm.add_to_pledge(more(version, 1)).await), "STALE_VERSION");
     let step = firm.add_to_pledge(more(step.version, 1)).await?.pledge.context("a pledge")?;
     assert_eq!(step.status(), PledgeStatus::Active);
-    audit_node(bed.officers.maker().reads(), |_, _| {}).await?;
+    audit_node(bed.officers.maker().reads(), Consistency::Linearizable, |_, _| {}).await?;
     Ok(())
 }
 
@@ -386,7 +386,7 @@ async fn the_same_tonnes_are_pledged_once_whichever_city_is_asked() -> anyhow::R
     // Each race is two events: offered and taken back.
     let all: usize = offers.values().sum();
     assert_eq!(all, 2 * RACERS as usize * RACES, "{offers:?}");
-    audit_node(topped_up.reads(), |_, _| {}).await?;
+    audit_node(topped_up.reads(), Consistency::Linearizable, |_, _| {}).await?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::awaited::{Awaited, Following, needs_two_people};
+use super::awaited::{Awaited, Following, approval_of};
 use super::books::{Books, Holder};
 use super::code::Date;
 use super::compliance::Compliance;
@@ -62,7 +62,7 @@ pub struct Auditor {
     dues: Dues,
     pub(crate) compliance: Compliance,
     pub(crate) pledges: Pledges,
-    freezes: Freezes,
+    pub(crate) freezes: Freezes,
     /// Whose tonnes the announced sale sells.
     selling: Option<PledgeParties>,
     following: Following,
@@ -265,8 +265,8 @@ impl Auditor {
             }
             What::DaySuspended { date } => self.day(*date)?.suspend(true)?,
             What::DayResumed { date } => self.day(*date)?.suspend(false)?,
+            What::Approved { .. } => self.proposals.approve(event, awaited.as_ref())?,
             What::Proposed { .. }
-            | What::Approved { .. }
             | What::Declined { .. }
             | What::ProposalWithdrawn { .. }
             | What::ProposalExpired { .. } => self.proposals.take(event)?,
@@ -286,6 +286,8 @@ impl Auditor {
                 let (day, books) = self.day_and_books(*date)?;
                 day.cover(*trade, books)?;
                 self.counts.delivered += 1;
+                // Its postings are in the books.
+                self.following.add(event, approval_of(&event.what).into_iter().collect());
                 return Ok(());
             }
             What::FeeCharged { .. } => self.books.must_be_free(&event.postings)?,
@@ -353,9 +355,7 @@ impl Auditor {
                 self.repos.take(event, |leg| books.short_of(leg))?;
             }
         }
-        if needs_two_people(&event.what) {
-            follows.push(Awaited::Approval);
-        }
+        follows.extend(approval_of(&event.what));
         if !follows.is_empty() {
             self.following.add(event, follows);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use super::code::AllocationKind;
 use super::event::{Event, What};
 use super::finding::{Checked, Wrong, same};
 use super::trade::TradeLine;
@@ -17,8 +18,9 @@ pub(crate) enum Awaited {
     Proceeds { pledge: u64, fen: i64, disposed: bool },
     /// Why an offer has ended: a freeze or a release in the same log entry.
     Reason,
-    /// That a second person approved.
-    Approval,
+    /// That a second person approved; what a province allocates it may have
+    /// proposed itself.
+    Approval { province: Option<u8> },
 }
 
 /// Everything that must follow, the first first, in one log entry and by one person.
@@ -48,7 +50,7 @@ impl Following {
             (Awaited::Sale { trade }, What::TradesSettled { .. }) => {
                 trades.len() == 1 && trades[0].number == *trade
             }
-            (Awaited::Approval, What::Approved { .. })
+            (Awaited::Approval { .. }, What::Approved { .. })
             | (
                 Awaited::Reason,
                 What::PledgeDeclined { .. }
@@ -76,14 +78,107 @@ impl Following {
     }
 }
 
-/// Whether two people are needed for what the event says.
-pub(crate) fn needs_two_people(what: &What) -> bool {
+/// The approval that must follow when two people are needed for what the event
+/// says. Each of these events comes by an approval alone; there is no other way
+/// to it, not even while a registry is being set up.
+pub(crate) fn approval_of(what: &What) -> Option<Awaited> {
     match what {
-        What::PledgeActivated { .. }
+        What::Allocated { province, allocated, .. } => {
+            let by_province = *allocated != AllocationKind::Recall;
+            Some(Awaited::Approval { province: by_province.then_some(*province) })
+        }
+        what if needs_two_people(what) => Some(Awaited::Approval { province: None }),
+        _ => None,
+    }
+}
+
+fn needs_two_people(what: &What) -> bool {
+    match what {
+        What::AccountsLoaded { .. }
+        | What::Issued { .. }
+        | What::DaySuspended { .. }
+        | What::DayResumed { .. }
+        | What::ReserveUsed { .. }
+        | What::Allocated { .. }
+        | What::EmissionsCorrected { .. }
+        | What::CarriedOver { .. }
+        | What::Transferred { .. }
+        | What::PledgeActivated { .. }
         | What::PledgeEnforcing { .. }
         | What::Frozen { .. }
-        | What::FreezeLifted { .. } => true,
+        | What::FreezeLifted { .. }
+        | What::InclusiveQuotaGranted { .. } => true,
+        // A court orders it with a document; the pledgee alone needs none.
         What::PledgeReleased { document, .. } => !document.is_empty(),
-        _ => false,
+
+        What::Founded { .. }
+        | What::AccountOpened { .. }
+        | What::HoldingMoved {}
+        | What::BankOpened { .. }
+        | What::Deposited {}
+        | What::InstrumentRegistered { .. }
+        | What::UsableUntilSet { .. }
+        | What::HolidaysSet { .. }
+        | What::DayOpened { .. }
+        | What::TradesAccepted { .. }
+        | What::DayClosed { .. }
+        | What::DayCleared { .. }
+        | What::ClearingConfirmed { .. }
+        | What::ClearingDisputed { .. }
+        | What::TradeAmended { .. }
+        | What::TradesDelivered { .. }
+        | What::HeldTradesTried { .. }
+        | What::TradesSettled { .. }
+        | What::StatementsIssued { .. }
+        | What::ObjectionRaised { .. }
+        | What::ObjectionResolved { .. }
+        | What::DayFinal { .. }
+        | What::Proposed { .. }
+        | What::Approved { .. }
+        | What::Declined { .. }
+        | What::ProposalWithdrawn { .. }
+        | What::ProposalExpired { .. } => false,
+        What::PledgeProposed { .. }
+        | What::PledgeAccepted { .. }
+        | What::PledgeDeclined { .. }
+        | What::PledgeExpired { .. }
+        | What::PledgeAdded { .. }
+        | What::MarginCalled { .. }
+        | What::MarginCured { .. }
+        | What::PledgeDefaulted { .. }
+        | What::PledgedSold { .. }
+        | What::ProceedsPaid { .. }
+        | What::SubstitutionOffered { .. }
+        | What::Substituted { .. }
+        | What::SubstitutionEnded { .. }
+        | What::ProceedsTaken {} => false,
+        What::WithdrawalRequested { .. }
+        | What::WithdrawalConfirmed { .. }
+        | What::WithdrawalRejected { .. }
+        | What::FeeCharged { .. }
+        | What::SuspenseDeposited { .. }
+        | What::SuspenseAllocated { .. }
+        | What::SuspenseReturned { .. }
+        | What::ReserveFunded { .. }
+        | What::ReserveRepaid { .. }
+        | What::BalanceReported { .. } => false,
+        What::ProvinceAssigned { .. }
+        | What::EmissionsRecorded { .. }
+        | What::SurrenderApplied { .. }
+        | What::SurrenderApproved { .. }
+        | What::SurrenderDeclined { .. }
+        | What::UnitsCancelled { .. } => false,
+        What::InclusiveAccountsOpened { .. }
+        | What::InclusiveCredited { .. }
+        | What::VoucherIssued { .. }
+        | What::VoucherRedeemed { .. }
+        | What::VouchersExpired { .. } => false,
+        What::RepoProposed { .. }
+        | What::RepoOpened { .. }
+        | What::RepoDeclined { .. }
+        | What::RepoReturned { .. }
+        | What::RepoReturnMissed { .. }
+        | What::RepoFailed { .. }
+        | What::RepoExpired { .. } => false,
     }
 }

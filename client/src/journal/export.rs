@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 
-use registry_proto::registry::GetJournalReply;
+use registry_proto::registry::{Consistency, GetJournalReply};
 use sha2::{Digest as _, Sha256};
 
 use super::bytes::Wire as _;
@@ -37,10 +37,11 @@ pub struct ExportReport {
 /// be written.
 pub async fn export(
     reads: &ReadClient,
+    consistency: Consistency,
     to: impl Write,
     mut on_progress: impl FnMut(u64, u64),
 ) -> Result<ExportReport, AuditError> {
-    let mut feed = Feed::new(reads);
+    let mut feed = Feed::new(reads, consistency.into());
     let mut file = ExportWriter::new(to)?;
     let mut trade_count = 0;
     loop {

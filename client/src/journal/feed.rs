@@ -5,8 +5,8 @@ use std::collections::{HashMap, VecDeque};
 use registry_proto::registry::event::What as WireWhat;
 use registry_proto::registry::event_filter::About;
 use registry_proto::registry::{
-    Consistency, Event as WireEvent, EventFilter, GetJournalReply, GetJournalRequest,
-    ListEventsRequest, ListTradesRequest, TradeStatus,
+    Event as WireEvent, EventFilter, GetJournalReply, GetJournalRequest, ListEventsRequest,
+    ListTradesRequest, TradeStatus,
 };
 
 use super::event::{Event, What};
@@ -20,6 +20,7 @@ const PAGE_SIZE: u32 = 1_000;
 #[derive(Debug)]
 pub(super) struct Feed<'a> {
     reads: &'a ReadClient,
+    consistency: i32,
     read_ahead: VecDeque<WireEvent>,
     /// Number of the last event that was read.
     last: u64,
@@ -28,14 +29,13 @@ pub(super) struct Feed<'a> {
 }
 
 impl<'a> Feed<'a> {
-    pub(super) fn new(reads: &'a ReadClient) -> Self {
-        Self { reads, read_ahead: VecDeque::new(), last: 0, complete_at: 0 }
+    pub(super) fn new(reads: &'a ReadClient, consistency: i32) -> Self {
+        Self { reads, consistency, read_ahead: VecDeque::new(), last: 0, complete_at: 0 }
     }
 
     /// Size and root of the node's tree.
     pub(super) async fn journal(&self) -> Result<GetJournalReply, ClientError> {
-        let consistency = Consistency::Linearizable.into();
-        self.reads.get_journal(GetJournalRequest { consistency }).await
+        self.reads.get_journal(GetJournalRequest { consistency: self.consistency }).await
     }
 
     /// The next event, unless it is of a later log index.
@@ -61,7 +61,7 @@ impl<'a> Feed<'a> {
 
     /// Reads on; the end must not be older than an answer of before.
     async fn read_page(&mut self, log_index: u64) -> Result<(), ClientError> {
-        let page = self.reads.list_events(request(self.last, None)).await?;
+        let page = self.reads.list_events(self.request(self.last, None)).await?;
         self.last = page.events.last().map_or(self.last, |event| event.event);
         self.read_ahead.extend(page.events);
         if page.next_after_event == 0 {
@@ -85,7 +85,7 @@ impl<'a> Feed<'a> {
                 status: TradeStatus::Unspecified.into(),
                 after_sequence,
                 page_size: u32::try_from(left).unwrap_or(PAGE_SIZE).min(PAGE_SIZE),
-                consistency: Consistency::Linearizable.into(),
+                consistency: self.consistency,
             };
             let page = self.reads.list_trades(request).await?;
             if page.trades.is_empty() {
@@ -117,7 +117,7 @@ impl<'a> Feed<'a> {
         let mut after = event.number;
         loop {
             let about = Some(About::Date(range.date.to_string()));
-            let page = self.reads.list_events(request(after, about)).await?;
+            let page = self.reads.list_events(self.request(after, about)).await?;
             for wire in page.events {
                 let amended = Event::from_bytes(&wire.canonical);
                 originals.note(&amended.map_err(|error| unreadable(wire.event, error))?);
@@ -130,15 +130,15 @@ impl<'a> Feed<'a> {
         originals.restore(range, trades);
         Ok(())
     }
-}
 
-fn request(after_event: u64, about: Option<About>) -> ListEventsRequest {
-    ListEventsRequest {
-        after_event,
-        page_size: PAGE_SIZE,
-        filter: about.map(|about| EventFilter { about: Some(about) }),
-        consistency: Consistency::Linearizable.into(),
-        ..Default::default()
+    fn request(&self, after_event: u64, about: Option<About>) -> ListEventsRequest {
+        ListEventsRequest {
+            after_event,
+            page_size: PAGE_SIZE,
+            filter: about.map(|about| EventFilter { about: Some(about) }),
+            consistency: self.consistency,
+            ..Default::default()
+        }
     }
 }
 

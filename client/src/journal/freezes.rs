@@ -12,12 +12,15 @@ use super::terms::{FreezeTarget, PledgeParties};
 
 /// A freeze that stands.
 #[derive(Clone, Debug)]
-struct Freeze {
-    account: u64,
-    target: FreezeTarget,
-    registered: i64,
-    trading: i64,
-    stayed: Vec<PledgeParties>,
+pub(crate) struct Freeze {
+    pub(crate) account: u64,
+    pub(crate) target: FreezeTarget,
+    pub(crate) court: String,
+    pub(crate) document: String,
+    pub(crate) imposed_at_ms: i64,
+    pub(crate) registered: i64,
+    pub(crate) trading: i64,
+    pub(crate) stayed: Vec<PledgeParties>,
 }
 
 /// All freezes that stand.
@@ -38,10 +41,11 @@ impl Freezes {
         pledges: &mut Pledges,
     ) -> Checked {
         match &event.what {
-            What::Frozen { freeze, target, account, stayed, .. } => {
+            What::Frozen { freeze, target, account, court, document, stayed } => {
                 same("number of a new freeze", self.imposed + 1, *freeze)?;
                 self.imposed = *freeze;
-                let new = imposed(event, *account, *target, books, pledges)?;
+                let mut new = imposed(event, *account, *target, books, pledges)?;
+                (new.court, new.document) = (court.clone(), document.clone());
                 let (ours, said) = (format!("{:?}", new.stayed), format!("{stayed:?}"));
                 same("pledges under the stay", ours, said)?;
                 self.apply(&new, 1, books, pledges)?;
@@ -67,6 +71,11 @@ impl Freezes {
         Ok(())
     }
 
+    /// Those that stand, from the one after a number.
+    pub(crate) fn standing_after(&self, after: u64) -> impl Iterator<Item = (&u64, &Freeze)> {
+        self.standing.range(after.saturating_add(1)..)
+    }
+
     /// Counts a freeze in, or out again.
     fn apply(
         &mut self,
@@ -78,6 +87,7 @@ impl Freezes {
         for parties in &freeze.stayed {
             let pledge = pledges.get_mut(parties.pledge)?;
             pledge.stays = pledge.stays.saturating_add_signed(sign);
+            pledge.version = pledge.version.saturating_add(1);
         }
         match freeze.target {
             FreezeTarget::Account { account } => books.freeze(account, sign),
@@ -112,7 +122,16 @@ fn imposed(
     pledges: &Pledges,
 ) -> Checked<Freeze> {
     books.account(account)?;
-    let mut freeze = Freeze { account, target, registered: 0, trading: 0, stayed: Vec::new() };
+    let mut freeze = Freeze {
+        account,
+        target,
+        court: String::new(),
+        document: String::new(),
+        imposed_at_ms: event.ledger_time_ms,
+        registered: 0,
+        trading: 0,
+        stayed: Vec::new(),
+    };
     match target {
         FreezeTarget::Account { account: of } => same("account of the freeze", of, account)?,
         FreezeTarget::Pledge { pledge } => {

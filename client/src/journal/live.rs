@@ -2,8 +2,9 @@
 
 use registry_proto::registry::{
     Consistency, Event as WireEvent, GetJournalReply, ListAccountsRequest, ListBanksRequest,
-    ListInclusiveAccountsRequest, ListInstrumentsRequest, ListObligationsRequest,
-    ListPlatformsRequest, ListReposRequest, ListVouchersRequest, Stamp,
+    ListFreezesRequest, ListInclusiveAccountsRequest, ListInstrumentsRequest,
+    ListObligationsRequest, ListPlatformsRequest, ListPledgesRequest, ListReposRequest,
+    ListVouchersRequest, Stamp,
 };
 
 use super::auditor::{AuditCounts, Auditor};
@@ -50,31 +51,41 @@ pub struct NodeReport {
     pub vouchers: u64,
     /// Repos compared.
     pub repos: u64,
+    /// Pledges compared, whatever became of them, each with its value.
+    pub pledges: u64,
+    /// Freezes that stand compared.
+    pub freezes: u64,
     /// Where the last comparison was made.
     pub stamp: Stamp,
 }
 
 /// Audits the journal of a registry and compares what follows from it with
-/// every account, bank, instrument and obligation. Each page of those is compared at its
-/// own log index, so the registry may go on working. `on_progress` is told the
-/// events audited and how many there were at least.
+/// every account, bank, instrument, obligation, pledge, freeze and repo. Each page of
+/// those is compared at its own log index, so the registry may go on working.
+/// `on_progress` is told the events audited and how many there were at least.
+///
+/// With [`Consistency::StaleOk`] one node is audited as it stands, which is all
+/// that a copy of a data folder can say.
 ///
 /// # Errors
 /// [`AuditError::Broken`] with the first thing that cannot be, or why the
 /// registry could not be asked.
 pub async fn audit_node(
     reads: &ReadClient,
+    consistency: Consistency,
     on_progress: impl FnMut(u64, u64),
 ) -> Result<NodeReport, AuditError> {
+    let consistency = consistency.into();
     let mut audit = Audit {
-        feed: Feed::new(reads),
+        feed: Feed::new(reads, consistency),
+        reads,
+        consistency,
         auditor: Auditor::default(),
         on_progress,
         total: 0,
         reached: 0,
     };
     audit.root().await?;
-    let consistency = Consistency::Linearizable.into();
 
     let banks = reads.list_banks(ListBanksRequest { consistency }).await?;
     audit.advance(banks.stamp).await?;
@@ -84,7 +95,7 @@ pub async fn audit_node(
     audit.advance(instruments.stamp).await?;
     audit.check(audit.auditor.compare_instruments(&instruments.instruments))?;
 
-    let obligations = audit.obligations(reads, consistency).await?;
+    let obligations = audit.obligations().await?;
 
     let mut compared = Comparison::default();
     loop {
@@ -103,12 +114,16 @@ pub async fn audit_node(
             break;
         }
     }
-    let (platforms, vouchers) = audit.platforms(reads).await?;
-    let (persons, persons_summed) = audit.persons(reads).await?;
-    let repos = audit.repos(reads).await?;
+    let (platforms, vouchers) = audit.platforms().await?;
+    let (persons, persons_summed) = audit.persons().await?;
+    let repos = audit.repos().await?;
+    let pledges = audit.pledges().await?;
+    let freezes = audit.freezes().await?;
     let journal = audit.root().await?;
     Ok(NodeReport {
         repos,
+        pledges,
+        freezes,
         platforms,
         persons,
         persons_summed,
@@ -127,6 +142,9 @@ pub async fn audit_node(
 
 struct Audit<'a, P> {
     feed: Feed<'a>,
+    reads: &'a ReadClient,
+    /// Of every question.
+    consistency: i32,
     auditor: Auditor,
     on_progress: P,
     /// Events that the node had when it was last asked.
@@ -164,17 +182,60 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
         Ok(())
     }
 
+    /// Compares pledges; how many there are.
+    async fn pledges(&mut self) -> Result<u64, AuditError> {
+        let mut compared = 0;
+        loop {
+            let request = ListPledgesRequest {
+                after_pledge_id: compared,
+                page_size: PAGE_SIZE,
+                consistency: self.consistency,
+                ..Default::default()
+            };
+            let page = self.reads.list_pledges(request).await?;
+            self.advance(page.stamp).await?;
+            compared = self.check(self.auditor.compare_pledges(compared, &page.pledges))?;
+            if page.next_after_pledge_id == 0 || page.pledges.is_empty() {
+                self.check(self.auditor.all_pledges(compared))?;
+                return Ok(compared);
+            }
+        }
+    }
+
+    /// Compares freezes that stand; how many there are.
+    async fn freezes(&mut self) -> Result<u64, AuditError> {
+        let (mut compared, mut after_freeze_id) = (0, 0);
+        loop {
+            let request = ListFreezesRequest {
+                after_freeze_id,
+                page_size: PAGE_SIZE,
+                consistency: self.consistency,
+                ..Default::default()
+            };
+            let page = self.reads.list_freezes(request).await?;
+            self.advance(page.stamp).await?;
+            let (found, next) = (&page.freezes, page.next_after_freeze_id);
+            let is_last = next <= after_freeze_id;
+            self.check(self.auditor.compare_freezes(after_freeze_id, found, is_last))?;
+            compared += found.len() as u64;
+            if is_last {
+                return Ok(compared);
+            }
+            after_freeze_id = next;
+        }
+    }
+
     /// Compares repos; how many there are.
-    async fn repos(&mut self, reads: &ReadClient) -> Result<u64, AuditError> {
+    async fn repos(&mut self) -> Result<u64, AuditError> {
         let mut compared = 0;
         loop {
             let request = ListReposRequest {
                 after_repo_id: compared,
                 page_size: PAGE_SIZE,
-                consistency: Consistency::Linearizable.into(),
+                consistency: self.consistency,
                 ..Default::default()
             };
-            let page = reads.list_repos(request).await?;
+            let page = self.reads.list_repos(request).await?;
             self.advance(page.stamp).await?;
             compared = self.check(self.auditor.repos.compare(compared, &page.repos))?;
             if page.next_after_repo_id == 0 || page.repos.is_empty() {
@@ -185,10 +246,10 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
     }
 
     /// Compares platforms and vouchers; how many there are of each.
-    async fn platforms(&mut self, reads: &ReadClient) -> Result<(u64, u64), AuditError> {
-        let consistency = Consistency::Linearizable.into();
+    async fn platforms(&mut self) -> Result<(u64, u64), AuditError> {
+        let consistency = self.consistency;
         let request = ListPlatformsRequest { consistency, ..Default::default() };
-        let found = reads.list_platforms(request).await?;
+        let found = self.reads.list_platforms(request).await?;
         self.advance(found.stamp).await?;
         self.check(self.auditor.persons.compare_platforms(&found.platforms))?;
         let mut compared = 0;
@@ -199,7 +260,7 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
                 consistency,
                 ..Default::default()
             };
-            let page = reads.list_vouchers(request).await?;
+            let page = self.reads.list_vouchers(request).await?;
             self.advance(page.stamp).await?;
             let persons = &self.auditor.persons;
             compared = self.check(persons.compare_vouchers(compared, &page.vouchers))?;
@@ -212,7 +273,7 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
 
     /// Compares persons' accounts, and their sum if nothing moves meanwhile; how
     /// many there are and whether their sum was compared.
-    async fn persons(&mut self, reads: &ReadClient) -> Result<(u64, bool), AuditError> {
+    async fn persons(&mut self) -> Result<(u64, bool), AuditError> {
         let mut accounts = 0;
         for _ in 0..PERSONS_ATTEMPTS {
             let mut compared = PersonsCompared::new(&self.auditor.persons);
@@ -222,9 +283,9 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
                     after_inclusive_account_id: u32::try_from(compared.accounts)
                         .unwrap_or(u32::MAX),
                     page_size: PERSONS_PER_PAGE,
-                    consistency: Consistency::Linearizable.into(),
+                    consistency: self.consistency,
                 };
-                let page = reads.list_inclusive_accounts(request).await?;
+                let page = self.reads.list_inclusive_accounts(request).await?;
                 self.advance(page.stamp).await?;
                 first.get_or_insert_with(|| self.auditor.persons.version());
                 for account in &page.accounts {
@@ -260,11 +321,7 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
     }
 
     /// Compares what firms owe for every year; says how many lines.
-    async fn obligations(
-        &mut self,
-        reads: &ReadClient,
-        consistency: i32,
-    ) -> Result<u64, AuditError> {
+    async fn obligations(&mut self) -> Result<u64, AuditError> {
         let mut compared = 0;
         for year in self.auditor.compliance.years() {
             let mut after_account_id = 0;
@@ -273,10 +330,10 @@ impl<P: FnMut(u64, u64)> Audit<'_, P> {
                     year: u32::try_from(year).unwrap_or_default(),
                     after_account_id,
                     page_size: PAGE_SIZE,
-                    consistency,
+                    consistency: self.consistency,
                     ..Default::default()
                 };
-                let page = reads.list_obligations(request).await?;
+                let page = self.reads.list_obligations(request).await?;
                 self.advance(page.stamp).await?;
                 let (lines, next) = (&page.obligations, page.next_after_account_id);
                 let compliance = &self.auditor.compliance;

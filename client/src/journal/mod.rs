@@ -23,6 +23,7 @@ mod compliance;
 mod day;
 mod day_trades;
 mod dues;
+mod encumbrances;
 mod event;
 mod export;
 mod export_file;

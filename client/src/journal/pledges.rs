@@ -36,16 +36,20 @@ pub(crate) struct Pledge {
     pub(crate) parties: PledgeParties,
     pub(crate) instrument: Instrument,
     pub(crate) tonnes: i64,
-    agreed_tonnes: i64,
-    from: FreePart,
-    terms: PledgeTerms,
+    pub(crate) agreed_tonnes: i64,
+    pub(crate) from: FreePart,
+    pub(crate) terms: PledgeTerms,
     pub(crate) stage: Stage,
-    expires_at_ms: i64,
-    cure_deadline_ms: Option<i64>,
+    /// From 1; grows with every change.
+    pub(crate) version: u32,
+    pub(crate) expires_at_ms: i64,
+    pub(crate) filing_reference: String,
+    pub(crate) activated_log_index: u64,
+    pub(crate) cure_deadline_ms: Option<i64>,
     /// Freezes that keep it where it is.
     pub(crate) stays: u64,
-    claim_fen: i64,
-    proceeds_fen: i64,
+    pub(crate) claim_fen: i64,
+    pub(crate) proceeds_fen: i64,
     pub(crate) other: Option<OtherTonnes>,
 }
 
@@ -172,6 +176,16 @@ impl Pledges {
 
     /// Checks an event about a pledge; says what must follow it.
     pub(crate) fn take(&mut self, event: &Event, books: &Books) -> Checked<Vec<Awaited>> {
+        let follows = self.change(event, books)?;
+        // A sale is one change, which its proceeds complete.
+        if let Some(parties) = changed(&event.what) {
+            let pledge = self.get_mut(parties.pledge)?;
+            pledge.version = pledge.version.saturating_add(1);
+        }
+        Ok(follows)
+    }
+
+    fn change(&mut self, event: &Event, books: &Books) -> Checked<Vec<Awaited>> {
         const RUNNING: [Stage; 2] = [Stage::Active, Stage::MarginCall];
         let now_ms = event.ledger_time_ms;
         let by = |role: &str, id: u64| same("who does it", &format!("{role}/{id}"), &event.actor);
@@ -205,6 +219,8 @@ impl Pledges {
                 holds("a filing reference", !filing_reference.trim().is_empty())?;
                 unfrozen(books, parties.pledgor)?;
                 pledge.stage = Stage::Active;
+                pledge.filing_reference.clone_from(filing_reference);
+                pledge.activated_log_index = event.log_index;
                 must_post(event, &[])?;
                 return Ok(margin(pledge, books));
             }
@@ -365,7 +381,10 @@ impl Pledges {
             from: *from,
             terms: terms.clone(),
             stage: Stage::Proposed,
+            version: 1,
             expires_at_ms: *expires_at_ms,
+            filing_reference: String::new(),
+            activated_log_index: 0,
             cure_deadline_ms: None,
             stays: 0,
             claim_fen: 0,
@@ -527,6 +546,27 @@ fn margin(pledge: &Pledge, books: &Books) -> Vec<Awaited> {
             vec![Awaited::Margin { pledge: pledge.parties.pledge, called }]
         }
         _ => Vec::new(),
+    }
+}
+
+/// The pledge whose version an event makes grow.
+fn changed(what: &What) -> Option<&PledgeParties> {
+    match what {
+        What::PledgeAccepted { parties }
+        | What::PledgeDeclined { parties }
+        | What::PledgeExpired { parties }
+        | What::PledgeActivated { parties, .. }
+        | What::PledgeAdded { parties, .. }
+        | What::PledgeReleased { parties, .. }
+        | What::MarginCalled { parties, .. }
+        | What::MarginCured { parties, .. }
+        | What::PledgeDefaulted { parties, .. }
+        | What::PledgeEnforcing { parties, .. }
+        | What::ProceedsPaid { parties, .. }
+        | What::SubstitutionOffered { parties, .. }
+        | What::Substituted { parties, .. }
+        | What::SubstitutionEnded { parties } => Some(parties),
+        _ => None,
     }
 }
 

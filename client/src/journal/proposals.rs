@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::awaited::Awaited;
 use super::event::{Event, What};
 use super::finding::{Checked, Wrong, same};
 
@@ -13,6 +14,25 @@ pub(crate) struct Proposals {
 }
 
 impl Proposals {
+    /// Checks an approval and what it has carried out: `awaited` by it.
+    pub(crate) fn approve(&mut self, event: &Event, awaited: Option<&Awaited>) -> Checked {
+        let Some(Awaited::Approval { province }) = awaited else {
+            let expected = "the event of what was approved";
+            return Err(Wrong::new("what an approval follows", expected, "nothing"));
+        };
+        self.take(event)?;
+        an_officer("second person", &event.actor)?;
+        match (&event.what, province) {
+            (What::Approved { maker, .. }, Some(province))
+                if *maker == format!("province/{province}") =>
+            {
+                Ok(())
+            }
+            (What::Approved { maker, .. }, _) => an_officer("first person", maker),
+            _ => Ok(()),
+        }
+    }
+
     pub(crate) fn take(&mut self, event: &Event) -> Checked {
         match &event.what {
             What::Proposed { proposal, expires_at_ms, .. } => {
@@ -56,6 +76,13 @@ fn other_person(maker: &str, event: &Event) -> Checked {
     match maker == event.actor {
         false => Ok(()),
         true => Err(Wrong::new("second person", format!("another than {maker}"), maker)),
+    }
+}
+
+fn an_officer(what: &str, actor: &str) -> Checked {
+    match actor.starts_with("registry/") {
+        true => Ok(()),
+        false => Err(Wrong::new(what, "an officer of the registry", actor)),
     }
 }
 

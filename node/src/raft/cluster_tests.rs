@@ -35,7 +35,7 @@ struct Cities {
 
 /// A port that nobody listens on, below the kernel's range for outgoing
 /// connections, and not given to another test of this process.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 9_000;
@@ -52,7 +52,7 @@ fn free_port() -> u16 {
 }
 
 /// The shipped configurations, moved to free ports and a folder of their own.
-fn configs(folder: &Path) -> Vec<Config> {
+pub(crate) fn configs(folder: &Path) -> Vec<Config> {
     let deploy = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy");
     let layout = registry_client::pki::Layout::dual_city();
     registry_client::pki::init(&folder.join("pki"), &layout).expect("pki");

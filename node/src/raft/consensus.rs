@@ -40,6 +40,9 @@ pub(crate) enum Unavailable {
     Overloaded,
     /// The node is stopping; nothing was proposed.
     Stopped,
+    /// What was asked is no member of a cluster but a copy: nothing was proposed,
+    /// and whether anything is newer is not known.
+    ReadOnlyCopy,
 }
 
 /// What this node knows of the cluster.

@@ -5,8 +5,9 @@
 mod batcher;
 mod bootstrap;
 #[cfg(test)]
-mod cluster_tests;
+pub(crate) mod cluster_tests;
 mod consensus;
+mod copy;
 mod due;
 mod known_storage;
 mod leadership;
@@ -14,6 +15,7 @@ mod membership;
 mod network;
 mod peer_service;
 mod read_gate;
+mod replica;
 mod snapshot_stream;
 mod snapshot_trigger;
 mod start;
@@ -23,6 +25,8 @@ mod view;
 pub(crate) mod wire;
 
 pub(crate) use bootstrap::BootstrapError;
-pub(crate) use consensus::{Consensus, RaftStatus, Unavailable};
+pub(crate) use consensus::{RaftStatus, Unavailable};
+pub(crate) use copy::StoredCopy;
+pub(crate) use replica::Replica;
 pub(crate) use start::start;
 pub(crate) use view::LedgerView;

@@ -234,11 +234,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
 }
 
-fn position(last_applied: Option<&LogId>) -> (u64, u64) {
+pub(super) fn position(last_applied: Option<&LogId>) -> (u64, u64) {
     last_applied.map_or((0, 0), |id| (id.leader_id.term, id.index))
 }
 
-fn read_mark(mark: &AppliedMark) -> Result<(Option<LogId>, StoredMembership), StorageError> {
+pub(super) fn read_mark(
+    mark: &AppliedMark,
+) -> Result<(Option<LogId>, StoredMembership), StorageError> {
     let corrupt = |e: wire::Malformed| StorageError::Corrupt {
         what: "the ledger mark".into(),
         why: e.to_string(),

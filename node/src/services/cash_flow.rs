@@ -200,7 +200,7 @@ async fn added_up(
         let (stamp, day) = gateway.read(message.consistency, asked).await?;
         let mut sides = Vec::new();
         for after in (0..day.trades).step_by(TRADES_PER_LOOK) {
-            let view = gateway.consensus.ledger().read().await;
+            let view = gateway.replica.ledger().read().await;
             sides.extend(view.ledger.payment_sides(day, after, TRADES_PER_LOOK as u64));
         }
         let local = proto::Consistency::StaleOk.into();

@@ -7,7 +7,7 @@ use registry_proto::registry::{
 };
 use tonic::{Request, Response, Status};
 
-use crate::raft::RaftStatus;
+use crate::raft::{RaftStatus, Replica, Unavailable};
 use crate::security::Caller;
 use crate::services::gateway::Gateway;
 use crate::services::{encode, status};
@@ -21,11 +21,11 @@ impl ClusterService for Cluster {
         request: Request<GetStatusRequest>,
     ) -> Result<Response<GetStatusReply>, Status> {
         let _caller = Caller::of(request.extensions())?;
-        let Gateway { config, consensus, .. } = &self.0;
-        let raft = consensus.status();
+        let Gateway { config, replica, .. } = &self.0;
+        let raft = replica.status();
         let leader = raft.leader_id.and_then(|id| config.member(id));
         let members = self.members(&raft);
-        let view = consensus.ledger().read().await;
+        let view = replica.ledger().read().await;
         let digest_at_index = match request.get_ref().at_log_index {
             0 => None,
             log_index => view.digest_at(log_index),
@@ -62,7 +62,10 @@ impl ClusterService for Cluster {
         request: Request<BootstrapRequest>,
     ) -> Result<Response<BootstrapReply>, Status> {
         let caller = Caller::of(request.extensions())?;
-        let Gateway { config, consensus, .. } = &self.0;
+        let Gateway { config, replica, .. } = &self.0;
+        let Replica::Member(consensus) = replica else {
+            return Err(status::unavailable(&Unavailable::ReadOnlyCopy, config));
+        };
         let actor = caller.principal.actor();
         tracing::info!(actor, "bootstrap asked");
         let log_index =

@@ -123,7 +123,7 @@ pub(super) fn watch(
     wanted: Wanted,
     after: u64,
 ) -> Pin<Box<dyn Stream<Item = Result<WatchEventsReply, Status>> + Send>> {
-    let last = gateway.consensus.journal().last();
+    let last = gateway.replica.journal().last();
     let watch = Watch { gateway, wanted, after, last };
     let replies = futures::stream::unfold(Some(watch), |watch| async move {
         let mut watch = watch?;

@@ -12,7 +12,7 @@ use tonic::Status;
 
 use crate::config::Config;
 use crate::decode;
-use crate::raft::{Consensus, LedgerView, Unavailable};
+use crate::raft::{LedgerView, Replica, Unavailable};
 use crate::security::Caller;
 use crate::services::status;
 
@@ -20,7 +20,7 @@ use crate::services::status;
 #[derive(Clone)]
 pub(super) struct Gateway {
     pub(super) config: Arc<Config>,
-    pub(super) consensus: Consensus,
+    pub(super) replica: Replica,
     /// Turns true when the node stops: streams that clients keep open end then.
     pub(super) stopping: watch::Receiver<bool>,
 }
@@ -38,7 +38,7 @@ impl Gateway {
     {
         let command = LogCommand { actor: caller.principal.actor(), command: Some(command) };
         decode::decode_command(&command).map_err(|rejection| status::rejected(&rejection))?;
-        let answer = self.consensus.propose(command);
+        let answer = self.replica.propose(command);
         let config = Arc::clone(&self.config);
         Ok(async move {
             let answer = answer.await.map_err(|reason| status::unavailable(&reason, &config))?;
@@ -75,7 +75,7 @@ impl Gateway {
                 ));
             }
         };
-        let view = self.consensus.ledger().read().await;
+        let view = self.replica.ledger().read().await;
         if view.ledger.genesis().is_none() {
             // A node that knows nothing yet must not say that there is nothing.
             let message =
@@ -88,7 +88,7 @@ impl Gateway {
     }
 
     async fn barrier(&self) -> Result<(), Status> {
-        tokio::time::timeout(self.config.limits.request_timeout(), self.consensus.read_barrier())
+        tokio::time::timeout(self.config.limits.request_timeout(), self.replica.read_barrier())
             .await
             .unwrap_or(Err(Unavailable::NoQuorum))
             .map_err(|reason| status::unavailable(&reason, &self.config))

@@ -52,7 +52,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use crate::config::Config;
-use crate::raft::Consensus;
+use crate::raft::Replica;
 use crate::security::{Gate, Port, TlsError, client_port_tls};
 
 /// Services of `registry.v1`, as reflection and health name them.
@@ -109,7 +109,7 @@ pub(crate) enum ServeError {
 /// Serves clients until `shutdown`, then lets open calls end for a moment.
 pub(crate) async fn serve_client_port(
     config: Arc<Config>,
-    consensus: Consensus,
+    replica: Replica,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let address = config.node.client_listen;
@@ -119,7 +119,7 @@ pub(crate) async fn serve_client_port(
     let (reporter, health_service) = tonic_health::server::health_reporter();
     health::set(&reporter, SERVICES, false).await;
     let (stop_streams, stopping) = watch::channel(false);
-    let gateway = Gateway { config: Arc::clone(&config), consensus: consensus.clone(), stopping };
+    let gateway = Gateway { config: Arc::clone(&config), replica: replica.clone(), stopping };
     let routes = routes(&gateway)?.add_service(health_service);
 
     let stop = Arc::new(Notify::new());
@@ -151,7 +151,7 @@ pub(crate) async fn serve_client_port(
     tokio::select! {
         result = server => result?,
         () = ended => {}
-        () = health::report(consensus, reporter.clone(), SERVICES) => {}
+        () = health::report(replica, reporter.clone(), SERVICES) => {}
     }
     Ok(())
 }

@@ -28,6 +28,8 @@ pub(crate) mod transport {
     pub(crate) const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
     /// Too much is waiting already.
     pub(crate) const OVERLOADED: &str = "OVERLOADED";
+    /// A copy of a data folder was asked for more than it holds.
+    pub(crate) const READ_ONLY_COPY: &str = "READ_ONLY_COPY";
     /// No usable certificate.
     pub(crate) const NO_IDENTITY: &str = "NO_IDENTITY";
     /// The role may not do this.
@@ -50,6 +52,7 @@ pub(crate) mod transport {
         (OUTCOME_UNKNOWN, tonic::Code::Unavailable),
         (SHUTTING_DOWN, tonic::Code::Unavailable),
         (OVERLOADED, tonic::Code::ResourceExhausted),
+        (READ_ONLY_COPY, tonic::Code::FailedPrecondition),
         (NO_IDENTITY, tonic::Code::Unauthenticated),
         (NOT_AUTHORISED, tonic::Code::PermissionDenied),
         (MEMBER_UNREACHABLE, tonic::Code::Unavailable),
@@ -259,6 +262,14 @@ pub(crate) fn unavailable(unavailable: &Unavailable, config: &Config) -> Status 
             transport::SHUTTING_DOWN,
             &[NOT_APPLIED],
             "this node is stopping; ask another".to_owned(),
+        ),
+        Unavailable::ReadOnlyCopy => status(
+            Code::FailedPrecondition,
+            transport::READ_ONLY_COPY,
+            &[NOT_APPLIED],
+            "this is a copy of a node's data folder: it takes no writes and does not know what \
+             came later; read with STALE_OK"
+                .to_owned(),
         ),
     }
 }

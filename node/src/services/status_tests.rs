@@ -108,6 +108,12 @@ fn only_an_unknown_outcome_leaves_open_whether_it_was_applied() {
         ),
         (Unavailable::Overloaded, Code::ResourceExhausted, "OVERLOADED", pairs(&[not_applied])),
         (Unavailable::Stopped, Code::Unavailable, "SHUTTING_DOWN", pairs(&[not_applied])),
+        (
+            Unavailable::ReadOnlyCopy,
+            Code::FailedPrecondition,
+            "READ_ONLY_COPY",
+            pairs(&[not_applied]),
+        ),
     ];
     for (reason, code, text, metadata) in rows {
         let status = unavailable(&reason, &config);

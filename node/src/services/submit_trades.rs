@@ -88,7 +88,7 @@ impl Submission {
 /// chunk of the new content may follow the old.
 async fn repeats(gateway: &Gateway, chunk: &[u8]) -> bool {
     let Ok(head) = ChunkHead::decode(chunk) else { return false };
-    let view = gateway.consensus.ledger().read().await;
+    let view = gateway.replica.ledger().read().await;
     let day = Date::parse(&head.date).and_then(|date| view.ledger.day(date));
     day.is_some_and(|day| head.chunk_number <= day.chunk_count)
 }

@@ -10,12 +10,15 @@
 //! an old mark would demand what was rightly cut off.
 
 use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
 use super::{StorageError, io_error, sync_folder};
+
+const NAME: &str = "acknowledged.mark";
 
 /// What was acknowledged last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +39,7 @@ pub(crate) struct DurableMark {
 impl DurableMark {
     /// Opens or creates the mark and reads what it says.
     pub(crate) fn open(folder: &Path) -> Result<(Self, Acknowledged), StorageError> {
-        let path = folder.join("acknowledged.mark");
+        let path = folder.join(NAME);
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -53,13 +56,18 @@ impl DurableMark {
             sync_folder(folder)?;
             return Ok((mark, Acknowledged::default()));
         }
-        let mut bytes = [0; 32];
-        mark.file.read_exact_at(&mut bytes, 0).map_err(|e| io_error("read", &mark.path, e))?;
-        let acknowledged = decode(&bytes).ok_or_else(|| StorageError::Corrupt {
-            what: mark.path.display().to_string(),
-            why: "its checksum is wrong".into(),
-        })?;
+        let acknowledged = read(&mark.file, &mark.path)?;
         Ok((mark, acknowledged))
+    }
+
+    /// Reads what the mark of a folder says, if there is one.
+    pub(crate) fn look(folder: &Path) -> Result<Option<Acknowledged>, StorageError> {
+        let path = folder.join(NAME);
+        match File::open(&path) {
+            Ok(file) => read(&file, &path).map(Some),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(io_error("open", &path, e)),
+        }
     }
 
     /// Writes the mark in place; 32 bytes lie in one sector.
@@ -74,6 +82,15 @@ impl DurableMark {
         self.write(acknowledged)?;
         self.file.sync_data().map_err(|e| io_error("sync", &self.path, e))
     }
+}
+
+fn read(file: &File, path: &Path) -> Result<Acknowledged, StorageError> {
+    let mut bytes = [0; 32];
+    file.read_exact_at(&mut bytes, 0).map_err(|e| io_error("read", path, e))?;
+    decode(&bytes).ok_or_else(|| StorageError::Corrupt {
+        what: path.display().to_string(),
+        why: "its checksum is wrong".into(),
+    })
 }
 
 fn encode(acknowledged: Acknowledged) -> [u8; 32] {

@@ -72,6 +72,14 @@ pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
         .map_err(StorageError::rocks("open the ledger database"))
 }
 
+/// Opens the records without changing a byte beside them.
+pub(super) fn open_read_only(folder: &Path) -> Result<DB, StorageError> {
+    let options = record_options();
+    let families = [("default", options.clone()), (JOURNAL_FAMILY, journal_options())];
+    DB::open_cf_with_opts_for_read_only(&options, folder, families, false)
+        .map_err(StorageError::rocks("open the ledger database"))
+}
+
 /// Events are written once, in order, and read while the node runs.
 fn journal_options() -> Options {
     let mut options = Options::default();
@@ -105,9 +113,16 @@ fn tidy(folder: &Path) -> Result<(), StorageError> {
 }
 
 fn database_options(folder: &Path) -> Options {
-    let mut options = Options::default();
+    let mut options = record_options();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
+    direct_io::use_where_possible(&mut options, folder);
+    options.set_keep_log_file_num(4);
+    options
+}
+
+fn record_options() -> Options {
+    let mut options = Options::default();
     // There is no write-ahead log, so records and events must become durable
     // together.
     options.set_atomic_flush(true);
@@ -123,8 +138,6 @@ fn database_options(folder: &Path) -> Options {
     options.set_max_bytes_for_level_base(L0_BYTES);
     options.set_level_zero_slowdown_writes_trigger(2 * L0_FILES);
     options.set_level_zero_stop_writes_trigger(3 * L0_FILES);
-    direct_io::use_where_possible(&mut options, folder);
-    options.set_keep_log_file_num(4);
     options
 }
 
@@ -281,27 +294,45 @@ pub(super) fn check_format(mark: &AppliedMark, what: &str) -> Result<(), Storage
 }
 
 pub(super) fn load(db: &DB) -> Result<OpenedLedger, StorageError> {
-    let corrupt = |why: String| StorageError::Corrupt { what: "the ledger database".into(), why };
+    let opened = read(db)?;
+    match damage(db, &opened)? {
+        None => Ok(opened),
+        Some(why) => Err(corrupt(why)),
+    }
+}
+
+fn corrupt(why: String) -> StorageError {
+    StorageError::Corrupt { what: "the ledger database".into(), why }
+}
+
+/// The ledger as its records have it, whether they are what was written or not.
+pub(super) fn read(db: &DB) -> Result<OpenedLedger, StorageError> {
     let mark = match db.get(MARK_KEY).map_err(StorageError::rocks("read the ledger mark"))? {
         None => AppliedMark { format: MARK_FORMAT, ..Default::default() },
         Some(bytes) => AppliedMark::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?,
     };
     check_format(&mark, "the ledger database")?;
-    let ledger = load_records(db)?;
+    Ok(OpenedLedger { ledger: load_records(db)?, mark })
+}
+
+/// How the records differ from what was written with their mark, if they do.
+pub(super) fn damage(
+    db: &DB,
+    OpenedLedger { ledger, mark }: &OpenedLedger,
+) -> Result<Option<String>, StorageError> {
     let digests = [ledger.state_digest().0, ledger.answers_digest().0];
     let expected = [&mark.state_digest, &mark.answers_digest];
     if mark.last_applied.is_some()
         && digests.iter().zip(expected).any(|(found, marked)| found[..] != marked[..])
     {
-        return Err(corrupt(
-            "its records do not have the digest that was written with them".into(),
-        ));
+        let why = "its records do not have the digest that was written with them";
+        return Ok(Some(why.to_owned()));
     }
     let events = ledger.journal().leaves();
     if events > 0 && !has_event(db, events)? {
-        return Err(corrupt(format!("event {events} is missing")));
+        return Ok(Some(format!("event {events} is missing")));
     }
-    Ok(OpenedLedger { ledger, mark })
+    Ok(None)
 }
 
 /// Records with their hashes, in one piece of memory.
@@ -324,10 +355,7 @@ impl HashedRecords {
 /// One thread reads and hashes the records, this one makes a ledger of them.
 fn load_records(db: &DB) -> Result<Ledger, StorageError> {
     const BATCHES_AHEAD: usize = 16;
-    let corrupt = |e: CorruptRecord| StorageError::Corrupt {
-        what: "the ledger database".into(),
-        why: e.to_string(),
-    };
+    let corrupt = |e: CorruptRecord| corrupt(e.to_string());
     thread::scope(|scope| {
         let (sender, batches) = sync_channel(BATCHES_AHEAD);
         let reader = scope.spawn(move || read_records(db, &sender));

@@ -87,11 +87,7 @@ impl LogStore {
             .map_err(StorageError::rocks("open the log database"))?;
         let (mark, acknowledged) = DurableMark::open(folder)?;
         let (shared, found) = load(db)?;
-        if found.next_index < acknowledged.next_index
-            || found.vote_term < acknowledged.vote_term
-            || (found.next_index == acknowledged.next_index
-                && found.last_term < acknowledged.last_term)
-        {
+        if is_less(found, acknowledged) {
             return Err(StorageError::LogTailLost {
                 found: format!("{found:?}"),
                 acknowledged: format!("{acknowledged:?}"),
@@ -130,6 +126,48 @@ impl LogStore {
         let (done, finished) = oneshot::channel();
         self.send(job(done))?;
         finished.await.map_err(|_| io::Error::other("the log writer has stopped"))
+    }
+}
+
+/// Whether a log holds less than was acknowledged.
+fn is_less(found: Acknowledged, acknowledged: Acknowledged) -> bool {
+    found.next_index < acknowledged.next_index
+        || found.vote_term < acknowledged.vote_term
+        || (found.next_index == acknowledged.next_index && found.last_term < acknowledged.last_term)
+}
+
+/// From where to where a log reaches that nobody writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogExtent {
+    /// Entries up to this one are gone, for a snapshot has them.
+    pub(crate) purged_index: u64,
+    /// As far as the node knew.
+    pub(crate) committed_index: u64,
+    /// The last entry.
+    pub(crate) last_index: u64,
+}
+
+impl LogExtent {
+    /// Looks at the log in `folder` without changing a byte of it.
+    pub(crate) fn look(folder: &Path) -> Result<Self, StorageError> {
+        let families = [LOG_FAMILY, META_FAMILY, "default"]
+            .map(|name| ColumnFamilyDescriptor::new(name, family_options()));
+        let db = DB::open_cf_descriptors_read_only(&Options::default(), folder, families, false)
+            .map_err(StorageError::rocks("open the log database"))?;
+        let acknowledged = DurableMark::look(folder)?.unwrap_or_default();
+        let (shared, found) = load(db)?;
+        if is_less(found, acknowledged) {
+            return Err(StorageError::Corrupt {
+                what: "the log".into(),
+                why: format!("it ends at {found:?}, the node acknowledged {acknowledged:?}"),
+            });
+        }
+        let index = |id: &Mutex<Option<LogId>>| id.lock().map_or(0, |id| id.index);
+        Ok(Self {
+            purged_index: index(&shared.purged),
+            committed_index: index(&shared.committed),
+            last_index: index(&shared.last_log_id),
+        })
     }
 }
 

@@ -1,5 +1,6 @@
 //! Everything on disk: the replicated log, the ledger's records, snapshots.
 
+mod copy;
 mod direct_io;
 mod durable_mark;
 mod journal;
@@ -14,10 +15,11 @@ mod snapshot;
 pub(crate) mod storage_id;
 mod threads;
 
+pub(crate) use copy::FolderCopy;
 pub(crate) use journal::{Journal, StoredEvent};
 pub(crate) use ledger_records::{LedgerWrite, MARK_FORMAT, OpenedLedger};
 pub(crate) use ledger_store::{LedgerStore, Underway};
-pub(crate) use log_store::LogStore;
+pub(crate) use log_store::{LogExtent, LogStore};
 pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
 pub(crate) use threads::StorageThreads;
 
@@ -113,6 +115,8 @@ pub(crate) fn sync_folder(path: &std::path::Path) -> Result<(), StorageError> {
         .map_err(|e| io_error("sync folder", path, e))
 }
 
+#[cfg(test)]
+pub(crate) mod damage;
 #[cfg(test)]
 mod ledger_tests;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::ledger_records::check_format;
 use super::{StorageError, io_error, sync_folder};
 
-const MANIFEST: &str = "snapshot.manifest";
+pub(super) const MANIFEST: &str = "snapshot.manifest";
 const STAGING: &str = "staging-";
 const FORMAT: u32 = 1;
 
@@ -185,6 +185,22 @@ impl SnapshotFolder {
         Ok(None)
     }
 
+    /// A snapshot that lies in a folder of its own, with all of its files as they
+    /// were. Nothing is written.
+    pub(crate) fn look(folder: &Path) -> Result<Self, StorageError> {
+        let snapshot = read_manifest(folder)?;
+        for file in &snapshot.files {
+            let path = folder.join(&file.name);
+            let opened = File::open(&path).map_err(|e| io_error("open", &path, e))?;
+            let (length_bytes, sha256) = hash(opened, &path)?;
+            if length_bytes != file.length_bytes || sha256[..] != file.sha256[..] {
+                let why = "it is not what the snapshot's manifest says".to_owned();
+                return Err(StorageError::Corrupt { what: path.display().to_string(), why });
+            }
+        }
+        Ok(snapshot)
+    }
+
     /// Names of the files to send, the manifest first.
     pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(MANIFEST).chain(self.files.iter().map(|file| file.name.as_str()))
@@ -209,8 +225,12 @@ fn read_manifest(folder: &Path) -> Result<SnapshotFolder, StorageError> {
 }
 
 fn sync_and_hash(path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
-    let mut file = File::open(path).map_err(|e| io_error("open", path, e))?;
+    let file = File::open(path).map_err(|e| io_error("open", path, e))?;
     file.sync_all().map_err(|e| io_error("sync", path, e))?;
+    hash(file, path)
+}
+
+fn hash(mut file: File, path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
     let mut hash = Sha256::new();
     let mut length = 0;
     let mut buffer = vec![0; 1 << 20];

@@ -101,7 +101,8 @@ pub(crate) async fn act(
     ));
     shortfall(console, &year, &firms).await?;
 
-    let report = Box::pin(audit_node(registry.reads(), |_, _| {})).await?;
+    let report =
+        Box::pin(audit_node(registry.reads(), Consistency::Linearizable, |_, _| {})).await?;
     console.say(&format!(
         "  audit: {} events and {} trades add up to every holding, balance and obligation; root {}",
         grouped(report.counts.events),

@@ -52,9 +52,14 @@ impl Global {
     }
 
     pub(crate) fn consistency(&self) -> i32 {
+        self.freshness().into()
+    }
+
+    /// How fresh reads must be.
+    pub(crate) fn freshness(&self) -> Consistency {
         match self.stale_ok {
-            true => Consistency::StaleOk.into(),
-            false => Consistency::Linearizable.into(),
+            true => Consistency::StaleOk,
+            false => Consistency::Linearizable,
         }
     }
 

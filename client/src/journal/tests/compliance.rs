@@ -131,6 +131,21 @@ fn transferred(postings: Vec<Posting>) -> Change {
     (What::Transferred { cause, document: document(), document_sha256 }, postings)
 }
 
+/// Lives that end with what needs two people and its approval.
+pub(super) fn controlled() -> Vec<(&'static str, Vec<super::story::Step>)> {
+    let one = vec![
+        goods(SELLER, PositionPart::Registered, -1),
+        goods(BUYER, PositionPart::Registered, 1),
+    ];
+    vec![
+        ("an allocation", prepared_then(&[allocated(1, HUBEI, 100)])),
+        ("a recall", prepared_then(&[recalled(1, 40)])),
+        ("a correction", prepared_then(&[emitted(1, 2020, 1_000), corrected(2, 1, 900)])),
+        ("a carry-over", prepared_then(&[carried(1, 1, 400)])),
+        ("a transfer", prepared_then(&[transferred(one)])),
+    ]
+}
+
 fn prepared_then(more: &[Change]) -> Vec<super::story::Step> {
     then(&[prepared(), more.to_vec()].concat())
 }

@@ -52,7 +52,7 @@ fn sealed_again(mut bytes: Vec<u8>) -> Vec<u8> {
 fn an_exported_journal_adds_up_by_itself() {
     let file = good();
     let report = audit_file(Cursor::new(&file), None).expect("a good file");
-    assert_eq!((report.counts.events, report.counts.trades), (39, 6));
+    assert_eq!((report.counts.events, report.counts.trades), (45, 6));
     assert_eq!(report.sha256, <[u8; 32]>::from(Sha256::digest(&file[..file.len() - 37])));
     let root = audit(&life()).expect("a good life").root();
     assert_eq!(report.statement.root_sha256, root);
@@ -104,7 +104,7 @@ fn a_file_that_was_forged_with_its_hash_is_caught() {
 #[test]
 fn a_journal_that_was_shortened_or_misstated_is_caught() {
     let steps = life();
-    let shorter = exported(&steps[..30], |statement| statement.event_count = 39);
+    let shorter = exported(&steps[..30], |statement| statement.event_count = 45);
     let mut lost = steps.clone();
     lost.remove(9);
     let cases = [

@@ -4,7 +4,7 @@ use registry_proto::registry as wire;
 use sha2::{Digest as _, Sha256};
 
 use super::super::*;
-use super::story::{Step, audit, caught, life};
+use super::story::{Step, audit, caught, go_on, life};
 use crate::journal::inclusive::PersonsCompared;
 
 const PLATFORM: &str = "platform/sh-carbon";
@@ -60,18 +60,14 @@ fn expired(vouchers: &[u64], later_ms: i64) -> Deed {
 fn then(deeds: &[Deed]) -> Vec<Step> {
     let mut steps = life();
     for (actor, what, later_ms) in deeds.iter().cloned() {
-        let last = &steps.last().expect("a life").event;
-        let event = Event {
-            number: last.number + 1,
-            log_index: last.log_index + 1,
-            ledger_time_ms: last.ledger_time_ms + later_ms,
-            actor: actor.to_owned(),
-            what,
-            postings: vec![],
-        };
-        steps.push(Step { event, trades: vec![] });
+        go_on(&mut steps, actor, what, vec![], later_ms);
     }
     steps
+}
+
+/// The life, and a platform that may credit.
+pub(super) fn first_quota() -> Vec<Step> {
+    then(&[granted(1_000)])
 }
 
 /// 1,000 g for two persons, 40 g and 60 g of them burned.

@@ -9,7 +9,7 @@ fn a_life_with_one_of_every_event_adds_up() {
     let counts = auditor.counts();
     let kinds = counts.kinds.keys();
     assert_eq!(kinds.len(), 27, "one of every kind but the ends of proposals and money: {kinds:?}");
-    assert_eq!((counts.events, counts.trades, counts.delivered), (39, 6, 4));
+    assert_eq!((counts.events, counts.trades, counts.delivered), (45, 6, 4));
     assert_eq!((counts.days, counts.final_days), (2, 1));
     let tonnes = |account, part| auditor.books.tonnes(account, cea(), part);
     assert_eq!(tonnes(SELLER, PositionPart::Registered), 500);

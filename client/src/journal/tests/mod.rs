@@ -3,6 +3,8 @@
 mod books;
 mod bytes;
 mod compliance;
+mod control;
+mod encumbered;
 mod file;
 mod inclusive;
 mod life;

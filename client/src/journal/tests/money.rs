@@ -1,8 +1,8 @@
 //! Money outside trades: each amount in its place, and no more than is due.
 
-use super::story::{BUYER, Step, audit, caught, life};
+use super::story::{BUYER, OFFICER, Step, audit, caught, go_on, life};
 use crate::journal::code::{CashPart, CashPot, Date};
-use crate::journal::event::{Event, What};
+use crate::journal::event::What;
 use crate::journal::posting::Posting;
 
 const BANK: u64 = 102;
@@ -29,11 +29,7 @@ fn document() -> String {
 pub(super) fn then(more: &[Change]) -> Vec<Step> {
     let mut steps = life();
     for (what, postings) in more.iter().cloned() {
-        let last = &steps.last().expect("a life").event;
-        let (number, log_index) = (last.number + 1, last.log_index + 1);
-        let (ledger_time_ms, actor) = (last.ledger_time_ms, last.actor.clone());
-        let event = Event { number, log_index, ledger_time_ms, actor, what, postings };
-        steps.push(Step { event, trades: vec![] });
+        go_on(&mut steps, OFFICER, what, postings, 0);
     }
     steps
 }

@@ -14,6 +14,8 @@ use crate::amount::format_fen;
 use crate::fake_node::{FakeNode, Script};
 use crate::{Connector, ReadClient};
 
+pub(super) const LINEARIZABLE: wire::Consistency = wire::Consistency::Linearizable;
+
 /// Accounts 4 and 5 are known by their hash only.
 fn holder(id: u64) -> (String, String, i32) {
     (format!("91330100799655058{id}"), format!("Firm {id}"), [1, 2, 3, 1, 2][id as usize - 1])
@@ -34,7 +36,7 @@ pub(super) fn loaded_sha256() -> [u8; 32] {
 
 /// What a node holds after some events.
 #[derive(Clone, Debug)]
-struct Held {
+pub(super) struct Held {
     stamp: Option<wire::Stamp>,
     accounts: Vec<wire::Account>,
     banks: Vec<wire::Bank>,
@@ -42,12 +44,18 @@ struct Held {
     journal: wire::GetJournalReply,
     events: Vec<wire::Event>,
     trades: Vec<wire::TradeRecord>,
+    pub(super) pledges: Vec<wire::PledgeWithValue>,
+    pub(super) freezes: Vec<wire::Freeze>,
 }
 
 /// What follows from the life.
 fn held() -> Held {
-    let steps = life();
-    let auditor = audit(&steps).expect("a good life");
+    held_after(&life())
+}
+
+/// What follows from a life in which no money moved after the first day.
+pub(super) fn held_after(steps: &[Step]) -> Held {
+    let auditor = audit(steps).expect("a good life");
     let stamp = Some(wire::Stamp { log_index: 1_000, ..Default::default() });
     let accounts = (1..=5).map(|id| account(&auditor, id)).collect();
     let bank = |bank_id: u32, name: &str, deposited, interbank| wire::Bank {
@@ -87,6 +95,8 @@ fn held() -> Held {
         },
         events: steps.iter().map(|step| listed(&step.event)).collect(),
         trades: trades.iter().enumerate().map(record).collect(),
+        pledges: Vec::new(),
+        freezes: Vec::new(),
     }
 }
 
@@ -94,11 +104,14 @@ fn account(auditor: &Auditor, id: u64) -> wire::Account {
     let (uscc, name, kind) = holder(id);
     let part = |part| auditor.books.tonnes(id, cea(), part);
     let (registered, trading) = (part(PositionPart::Registered), part(PositionPart::Trading));
+    let (pledged, frozen) = (part(PositionPart::Pledged), part(PositionPart::Frozen));
     let holding = wire::Holding {
         instrument: cea().to_string(),
-        total_tco2e: registered + trading,
+        total_tco2e: registered + trading + pledged + frozen,
         registered_tco2e: registered,
         trading_tco2e: trading,
+        pledged_tco2e: pledged,
+        frozen_tco2e: frozen,
         ..Default::default()
     };
     let balance = |bank_id: u32| wire::CashBalance {
@@ -127,12 +140,15 @@ fn listed(event: &Event) -> wire::Event {
 }
 
 /// A node that holds this, in small pages.
-async fn serving(held: &Held) -> ReadClient {
-    let Held { stamp, accounts, banks, instruments, journal, events, trades } = held.clone();
+pub(super) async fn serving(held: &Held) -> ReadClient {
+    let Held { stamp, accounts, banks, instruments, journal, events, trades, pledges, freezes } =
+        held.clone();
     let node = FakeNode::start(Script {
         stamp,
         banks,
         instruments,
+        pledges,
+        freezes,
         list_accounts: Box::new(move |request| {
             let after = usize::try_from(request.after_account_id).expect("small");
             let accounts: Vec<_> = accounts.iter().skip(after).take(2).cloned().collect();
@@ -171,20 +187,22 @@ async fn serving(held: &Held) -> ReadClient {
 async fn a_node_that_holds_what_its_events_add_up_to_is_right() {
     let reads = serving(&held()).await;
     let mut seen = Vec::new();
-    let report = audit_node(&reads, |done, total| seen.push((done, total))).await.expect("right");
-    assert_eq!((report.counts.events, report.counts.trades, report.accounts), (39, 6, 5));
+    let report = audit_node(&reads, LINEARIZABLE, |done, total| seen.push((done, total)))
+        .await
+        .expect("right");
+    assert_eq!((report.counts.events, report.counts.trades, report.accounts), (45, 6, 5));
     assert_eq!((report.holdings, report.cash_balances), (5, 10));
     assert_eq!((report.banks, report.instruments, report.stamp.log_index), (2, 1, 1_000));
-    assert_eq!(seen.len(), 39);
-    assert_eq!(seen.last(), Some(&(39, 39)));
+    assert_eq!(seen.len(), 45);
+    assert_eq!(seen.last(), Some(&(45, 45)));
 }
 
 #[tokio::test]
 async fn what_a_node_exports_adds_up_without_it() {
     let reads = serving(&held()).await;
     let mut file = Vec::new();
-    let report = export(&reads, &mut file, |_, _| {}).await.expect("an export");
-    assert_eq!((report.statement.event_count, report.trades), (39, 6));
+    let report = export(&reads, LINEARIZABLE, &mut file, |_, _| {}).await.expect("an export");
+    assert_eq!((report.statement.event_count, report.trades), (45, 6));
     assert_eq!(report.bytes, file.len() as u64);
     let audited = audit_file(Cursor::new(&file), Some(report.statement.root_sha256));
     assert_eq!(audited.expect("right").sha256, report.sha256);
@@ -286,7 +304,8 @@ async fn a_node_that_holds_something_else_is_caught() {
     for (case, change, what) in cases {
         let mut node = held();
         change(&mut node);
-        let error = audit_node(&serving(&node).await, |_, _| {}).await.expect_err(case);
+        let error =
+            audit_node(&serving(&node).await, LINEARIZABLE, |_, _| {}).await.expect_err(case);
         assert!(matches!(error, AuditError::Broken(_)), "{case}: {error}");
         assert!(error.to_string().contains(what), "{case}: {error}");
     }
@@ -296,6 +315,8 @@ async fn a_node_that_holds_something_else_is_caught() {
 async fn an_answer_from_the_past_is_no_finding() {
     let mut node = held();
     node.stamp = Some(wire::Stamp { log_index: 999, ..Default::default() });
-    let error = audit_node(&serving(&node).await, |_, _| {}).await.expect_err("an old answer");
+    let error = audit_node(&serving(&node).await, LINEARIZABLE, |_, _| {})
+        .await
+        .expect_err("an old answer");
     assert!(matches!(error, AuditError::Client(_)), "{error}");
 }

@@ -93,12 +93,18 @@ fn closed(stream: &[TradeLine]) -> What {
     }
 }
 
-/// Who makes the life's only proposal.
+/// Does everything that officers do alone, and approves.
+pub(super) const OFFICER: &str = "registry/officer-1";
+/// Makes the proposals.
 pub(super) const MAKER: &str = "registry/officer-2";
 
 pub(super) fn proposed(proposal: u64) -> What {
     let expires_at_ms = 1_639_700_000_000;
     What::Proposed { proposal, content_sha256: [5; 32], expires_at_ms }
+}
+
+pub(super) fn approved(proposal: u64) -> What {
+    What::Approved { proposal, maker: MAKER.to_owned() }
 }
 
 fn cleared(trades: &[TradeLine]) -> What {
@@ -148,13 +154,17 @@ fn steps() -> Vec<(What, Vec<Posting>, Vec<TradeLine>)> {
     add(open(BUYER, HolderKind::Institution), vec![], &[]);
     add(open(POOR, HolderKind::Province), vec![], &[]);
     let accounts_sha256 = super::node::loaded_sha256();
+    add(proposed(1), vec![], &[]);
     add(
         What::AccountsLoaded { first: 4, count: 2, accounts_sha256, document: text("D") },
         loaded,
         &[],
     );
+    add(approved(1), vec![], &[]);
     let issue = vec![goods(SELLER, PositionPart::Registered, 1_500), issued(-1_500)];
+    add(proposed(2), vec![], &[]);
     add(What::Issued { document: text("环办 2021/9") }, issue, &[]);
+    add(approved(2), vec![], &[]);
     add(What::HoldingMoved {}, moved, &[]);
     let (what, lines) = deposit(BUYER, 5_000_000);
     add(what, lines, &[]);
@@ -174,10 +184,12 @@ fn steps() -> Vec<(What, Vec<Posting>, Vec<TradeLine>)> {
     add(closed(&amended), vec![], &[]);
     add(cleared(&counted(&amended)), vec![], &[]);
     add(What::ClearingConfirmed { date: day }, vec![], &[]);
-    add(proposed(1), vec![], &[]);
+    add(proposed(3), vec![], &[]);
     add(What::DaySuspended { date: day }, vec![], &[]);
+    add(approved(3), vec![], &[]);
+    add(proposed(4), vec![], &[]);
     add(What::DayResumed { date: day }, vec![], &[]);
-    add(What::Approved { proposal: 1, maker: MAKER.to_owned() }, vec![], &[]);
+    add(approved(4), vec![], &[]);
     let none = vec![];
     add(What::TradesDelivered { date: day, first: 1, count: 2, held: none }, vec![], &[]);
     let held_now = vec![(4, TradeMark::HeldForCash), (5, TradeMark::HeldForCash)];
@@ -199,19 +211,76 @@ fn steps() -> Vec<(What, Vec<Posting>, Vec<TradeLine>)> {
     steps
 }
 
-/// The life, every event in a log entry of its own half a second after the last.
+/// The life, every event in a log entry of its own half a second after the last;
+/// approvals are in the entry of what they approve.
 pub(super) fn life() -> Vec<Step> {
     let numbered = (1_u64..).zip(steps());
     numbered
         .map(|(number, (what, postings, trades))| {
-            let ledger_time_ms = 1_639_641_600_000 + 500 * number.cast_signed();
-            // Officers take turns.
-            let actor = format!("registry/officer-{}", 1 + number % 2);
-            let log_index = 10 + number;
+            let approves = u64::from(matches!(what, What::Approved { .. }));
+            let ledger_time_ms = 1_639_641_600_000 + 500 * (number - approves).cast_signed();
+            let proposes = matches!(what, What::Proposed { .. });
+            let actor = if proposes { MAKER } else { OFFICER }.to_owned();
+            let log_index = 10 + number - approves;
             let event = Event { number, log_index, ledger_time_ms, actor, what, postings };
             Step { event, trades }
         })
         .collect()
+}
+
+/// Kinds of events that need two people.
+const CONTROLLED: [&str; 14] = [
+    "AccountsLoaded",
+    "Issued",
+    "DaySuspended",
+    "DayResumed",
+    "ReserveUsed",
+    "Allocated",
+    "EmissionsCorrected",
+    "CarriedOver",
+    "Transferred",
+    "PledgeActivated",
+    "PledgeEnforcing",
+    "Frozen",
+    "FreezeLifted",
+    "InclusiveQuotaGranted",
+];
+
+/// Goes on with an entry `later_ms` after the last one; what needs two people
+/// is proposed before and approved with it.
+pub(super) fn go_on(
+    steps: &mut Vec<Step>,
+    actor: &str,
+    what: What,
+    postings: Vec<Posting>,
+    later_ms: i64,
+) {
+    let last = &steps.last().expect("a life").event;
+    let (mut log_index, now_ms) = (last.log_index + 1, last.ledger_time_ms);
+    let proposals = steps.iter().filter(|step| step.event.what.name() == "Proposed").count();
+    let proposal = proposals as u64 + 1;
+    let controlled = CONTROLLED.contains(&what.name());
+    if controlled {
+        add_event(steps, (log_index, now_ms, MAKER), proposed(proposal), vec![]);
+        log_index += 1;
+    }
+    let entry = (log_index, now_ms + later_ms, actor);
+    add_event(steps, entry, what, postings);
+    if controlled {
+        add_event(steps, entry, approved(proposal), vec![]);
+    }
+}
+
+/// Adds an event of an entry: its log index, ledger time and actor.
+pub(super) fn add_event(
+    steps: &mut Vec<Step>,
+    (log_index, ledger_time_ms, actor): (u64, i64, &str),
+    what: What,
+    postings: Vec<Posting>,
+) {
+    let (number, actor) = (steps.len() as u64 + 1, actor.to_owned());
+    let event = Event { number, log_index, ledger_time_ms, actor, what, postings };
+    steps.push(Step { event, trades: vec![] });
 }
 
 /// What an auditor says of these events.

@@ -5,14 +5,14 @@ use registry_ledger::journal::{Event, Subject};
 use registry_ledger::{Ledger, Rejection};
 use tonic::Status;
 
-use crate::raft::Consensus;
+use crate::raft::Replica;
 use crate::services::gateway::Gateway;
 use crate::services::status;
 use crate::storage::{Journal, StorageError};
 
 /// This node's ledger and journal. Reading blocks: see [`LiveHistory::read`].
 #[derive(Clone)]
-pub(in crate::services) struct LiveHistory(Consensus);
+pub(in crate::services) struct LiveHistory(Replica);
 
 /// Why a history has no answer.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl HistoryError {
 
 impl LiveHistory {
     pub(in crate::services) fn of(gateway: &Gateway) -> Self {
-        Self(gateway.consensus.clone())
+        Self(gateway.replica.clone())
     }
 
     pub(in crate::services) fn journal(&self) -> &Journal {

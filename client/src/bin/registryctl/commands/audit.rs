@@ -6,6 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use registry_client::hex;
 use registry_client::journal::{AuditCounts, audit_file, audit_node};
+use registry_client::proto::GetStatusReply;
 
 use super::files;
 use super::progress::bar;
@@ -22,6 +23,10 @@ pub(crate) struct Audit {
     #[arg(long, requires = "file", value_name = "HEX", value_parser = sha256)]
     root: Option<Sha256>,
 }
+
+/// What a copy of a data folder calls its part in the consensus.
+const COPY: &str = "copy";
+const RIGHT: &str = "the books are right";
 
 /// 32 bytes as hexadecimal digits.
 #[derive(Clone, Copy, Debug)]
@@ -60,10 +65,11 @@ impl Audit {
     }
 }
 
+/// The registry, or with `--stale-ok` one node or copy as it stands.
 async fn of_node(global: &Global) -> Result<Page> {
     let reads = global.reads()?;
     let progress = bar("events");
-    let report = Box::pin(audit_node(&reads, |done, total| {
+    let report = Box::pin(audit_node(&reads, global.freshness(), |done, total| {
         progress.set_length(total);
         progress.set_position(done);
     }))
@@ -81,18 +87,47 @@ async fn of_node(global: &Global) -> Result<Page> {
         .with("persons_summed", report.persons_summed)
         .with("vouchers_compared", report.vouchers)
         .with("repos_compared", report.repos)
+        .with("pledges_compared", report.pledges)
+        .with("freezes_compared", report.freezes)
         .with("root_sha256", hex(&report.root_sha256));
-    Ok(page(&report.counts, record).stamp(stamp(Some(report.stamp))))
+    let (record, note) = match as_it_stands(global).await? {
+        None => (record, None),
+        Some(copy) => of_copy(record, &copy, report.stamp.log_index),
+    };
+    let page = page(&report.counts, record).stamp(stamp(Some(report.stamp)));
+    Ok(match note {
+        None => page,
+        Some(note) => page.with_headline(format!("{RIGHT}; {note}")),
+    })
+}
+
+/// The status of a copy of a data folder; none of the nodes of a cluster.
+async fn as_it_stands(global: &Global) -> Result<Option<GetStatusReply>> {
+    let Some(endpoint) = global.endpoints.first().filter(|_| global.stale_ok) else {
+        return Ok(None);
+    };
+    let status = global.operator()?.status(endpoint, 0).await?;
+    Ok((status.raft_state == COPY).then_some(status))
+}
+
+/// What of the copy's log is not in the books that were audited.
+fn of_copy(record: Record, copy: &GetStatusReply, log_index: u64) -> (Record, Option<String>) {
+    let last = copy.last_log_index;
+    let record = record.with("copy_log_index", log_index).with("copy_last_log_index", last);
+    let left_out = (last > log_index).then(|| {
+        format!(
+            "log entries {} to {last} of the copy are not applied and not in them",
+            log_index + 1
+        )
+    });
+    (record, left_out)
 }
 
 fn page(counts: &AuditCounts, record: Record) -> Page {
     let kinds = counts.kinds.iter();
     let kinds =
         kinds.map(|(kind, events)| Record::default().with("kind", *kind).with("events", *events));
-    Page::default()
-        .with_headline("the books are right".to_owned())
-        .one(record)
-        .many("kinds", kinds.collect())
+    Page::default().with_headline(RIGHT.to_owned()).one(record).many("kinds", kinds.collect())
 }
 
 fn counts(counts: &AuditCounts) -> Record {

@@ -55,7 +55,8 @@ impl Export {
         name.push(".partial");
         let partial = PathBuf::from(name);
         let progress = bar("events");
-        let report = Box::pin(export(&reads, files::create(&partial)?, |done, total| {
+        let file = files::create(&partial)?;
+        let report = Box::pin(export(&reads, global.freshness(), file, |done, total| {
             progress.set_length(total);
             progress.set_position(done);
         }))
