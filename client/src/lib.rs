@@ -81,6 +81,7 @@ mod statement;
 #[cfg(test)]
 mod stream_tests;
 mod submit;
+mod tls_fault;
 #[cfg(test)]
 mod tls_tests;
 mod two_officers;

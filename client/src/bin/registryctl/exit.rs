@@ -189,7 +189,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_error_has_its_code() {
-        let unavailable = ClientError::Unavailable { call: "open_day", cause: "x".to_owned() };
+        let cause = "x".to_owned();
+        let unavailable = ClientError::Unavailable { call: "open_day", write: true, cause };
         let unknown = ClientError::Unknown {
             call: "open_day",
             request_id: "id".to_owned(),
