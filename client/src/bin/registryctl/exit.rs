@@ -1,11 +1,13 @@
 //! What the process's exit code means, and how errors are told.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use registry_client::ClientError;
 use registry_client::journal::{AuditError, Finding};
 use registry_client::workflow::WorkflowError;
 use serde_json::{Value, json};
+use tonic::Code;
 
 use crate::advice::{self, Asked};
 use crate::output::{self, Format};
@@ -22,6 +24,17 @@ pub(crate) struct Alarm {
     pub(crate) text: String,
     pub(crate) exit_code: u8,
     pub(crate) hint: String,
+}
+
+/// Where in a file an error lies: context of an error, told on a line of its own
+/// so that the reason code comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place(pub(crate) String);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// Anything not named below.
@@ -51,8 +64,18 @@ pub(crate) fn report(error: &anyhow::Error, format: Format, asked: &Asked) -> Ex
     ExitCode::from(code(error))
 }
 
+/// The error without its place.
+fn message(error: &anyhow::Error) -> String {
+    let place = error.downcast_ref::<Place>().map(|place| place.0.as_str());
+    let told = error.chain().map(ToString::to_string);
+    told.filter(|part| Some(part.as_str()) != place).collect::<Vec<String>>().join(": ")
+}
+
 fn tell(error: &anyhow::Error, asked: &Asked) {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", message(error));
+    if let Some(place) = error.downcast_ref::<Place>() {
+        eprintln!("  where: {place}");
+    }
     let hint = hint(error, asked);
     if !hint.is_empty() {
         eprintln!("  what to do: {hint}");
@@ -72,16 +95,26 @@ fn as_json(error: &anyhow::Error, asked: &Asked) -> Value {
     let mut object = json!({
         "reason": reason(error),
         "field": "",
-        "message": format!("{error:#}"),
+        "message": message(error),
         "code": Value::Null,
         "exit_code": code(error),
         "hint": hint(error, asked),
     });
+    if let Some(place) = error.downcast_ref::<Place>() {
+        object["where"] = place.0.as_str().into();
+    }
     match client_error(error) {
         Some(ClientError::Rejected(rejected)) => {
             object["field"] = rejected.field.as_str().into();
-            object["code"] = format!("{:?}", rejected.code).into();
+            object["code"] = code_name(rejected.code).into();
             object["metadata"] = json!(rejected.metadata);
+        }
+        Some(ClientError::Denied { reason, .. }) => {
+            let code = match reason.as_str() {
+                "NO_IDENTITY" | "UNAUTHENTICATED" => Code::Unauthenticated,
+                _ => Code::PermissionDenied,
+            };
+            object["code"] = code_name(code).into();
         }
         Some(ClientError::Unknown { request_id, .. }) if !request_id.is_empty() => {
             object["request_id"] = request_id.as_str().into();
@@ -99,6 +132,31 @@ fn as_json(error: &anyhow::Error, asked: &Asked) -> Value {
     }
     object
 }
+
+/// As gRPC writes it: NOT_FOUND.
+fn code_name(code: Code) -> String {
+    let mut name = String::new();
+    for (at, letter) in format!("{code:?}").char_indices() {
+        if at > 0 && letter.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+/// Reasons that no node gives: `docs/errors.md` lists them apart.
+#[cfg(test)]
+pub(crate) const OWN_REASONS: [&str; 8] = [
+    "UNAVAILABLE",
+    "MESSAGE_TOO_LARGE",
+    "PROTOCOL",
+    "SETUP",
+    "USAGE",
+    "ALARM",
+    "BOOKS_BROKEN",
+    "OTHER",
+];
 
 /// The node's reason code, or the kind of error where no node gave one.
 fn reason(error: &anyhow::Error) -> &str {
@@ -230,8 +288,12 @@ mod tests {
         let asked = Asked { task: Task::Write, role: String::new() };
         let told = as_json(&rejected().into(), &asked);
         assert_eq!(told["reason"], "PRICE_LIMIT");
-        assert_eq!((&told["code"], &told["exit_code"]), (&json!("FailedPrecondition"), &json!(3)));
+        assert_eq!((&told["code"], &told["exit_code"]), (&json!("FAILED_PRECONDITION"), &json!(3)));
         assert!(told["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told}");
+        let placed = anyhow::Error::from(rejected()).context(Place("line 4 of a.csv".to_owned()));
+        let told = as_json(&placed, &asked);
+        assert_eq!(told["message"], "PRICE_LIMIT: outside");
+        assert_eq!((&told["where"], code(&placed)), (&json!("line 4 of a.csv"), 3));
         let unknown = ClientError::Unknown {
             call: "open_day",
             request_id: "id".to_owned(),
