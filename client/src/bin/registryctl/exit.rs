@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use registry_client::ClientError;
-use registry_client::journal::{AuditError, Finding};
+use registry_client::journal::{AuditError, Finding, kind_name};
 use registry_client::workflow::WorkflowError;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -52,6 +52,10 @@ const DENIED: u8 = 6;
 /// An audit found what cannot be.
 const BROKEN: u8 = 7;
 
+const OTHER_ROOT_HINT: &str = "compare --root with its source digit by digit, and that it is of the \
+    same number of events (`journal show` tells both); if it is certain, the file was changed as a \
+    whole: keep it, export the journal again and audit the registry";
+
 const BROKEN_HINT: &str = "let nothing more be settled; keep the disks of all nodes and \
     `journal export`, and audit another node: --endpoints";
 
@@ -64,11 +68,15 @@ pub(crate) fn report(error: &anyhow::Error, format: Format, asked: &Asked) -> Ex
     ExitCode::from(code(error))
 }
 
-/// The error without its place.
+/// The error and its causes without its place; what an error says of its own
+/// cause is not said twice.
 fn message(error: &anyhow::Error) -> String {
     let place = error.downcast_ref::<Place>().map(|place| place.0.as_str());
-    let told = error.chain().map(ToString::to_string);
-    told.filter(|part| Some(part.as_str()) != place).collect::<Vec<String>>().join(": ")
+    let parts = error.chain().map(ToString::to_string);
+    let told = parts.filter(|part| Some(part.as_str()) != place).reduce(|told, cause| {
+        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+    });
+    told.unwrap_or_default()
 }
 
 fn tell(error: &anyhow::Error, asked: &Asked) {
@@ -124,7 +132,7 @@ fn as_json(error: &anyhow::Error, asked: &Asked) -> Value {
     if let Some(finding) = finding(error) {
         object["finding"] = json!({
             "event": finding.event,
-            "kind": finding.kind,
+            "kind": kind_name(finding.kind),
             "what": finding.what,
             "expected": finding.expected,
             "found": finding.found,
@@ -147,7 +155,7 @@ fn code_name(code: Code) -> String {
 
 /// Reasons that no node gives: `docs/errors.md` lists them apart.
 #[cfg(test)]
-pub(crate) const OWN_REASONS: [&str; 8] = [
+pub(crate) const OWN_REASONS: [&str; 9] = [
     "UNAVAILABLE",
     "MESSAGE_TOO_LARGE",
     "PROTOCOL",
@@ -155,6 +163,7 @@ pub(crate) const OWN_REASONS: [&str; 8] = [
     "USAGE",
     "ALARM",
     "BOOKS_BROKEN",
+    "ROOT_DIFFERS",
     "OTHER",
 ];
 
@@ -169,6 +178,7 @@ fn reason(error: &anyhow::Error) -> &str {
         None if error.downcast_ref::<Usage>().is_some() => "USAGE",
         None if error.downcast_ref::<Alarm>().is_some() => "ALARM",
         None if finding(error).is_some() => "BOOKS_BROKEN",
+        None if is_other_root(error) => "ROOT_DIFFERS",
         None => "OTHER",
     }
 }
@@ -178,6 +188,7 @@ fn hint(error: &anyhow::Error, asked: &Asked) -> String {
         (Some(error), _) => advice::for_error(error, asked),
         (None, Some(alarm)) => alarm.hint.clone(),
         (None, None) if finding(error).is_some() => BROKEN_HINT.to_owned(),
+        (None, None) if is_other_root(error) => OTHER_ROOT_HINT.to_owned(),
         (None, None) => String::new(),
     }
 }
@@ -190,7 +201,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if let Some(alarm) = error.downcast_ref::<Alarm>() {
         return alarm.exit_code;
     }
-    if finding(error).is_some() {
+    if finding(error).is_some() || is_other_root(error) {
         return BROKEN;
     }
     match client_error(error) {
@@ -211,6 +222,10 @@ fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
         return Some(cause);
     }
     error.downcast_ref::<ClientError>()
+}
+
+fn is_other_root(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(AuditError::OtherRoot { .. }))
 }
 
 /// What an audit found.
@@ -257,7 +272,9 @@ mod tests {
         let denied =
             ClientError::Denied { reason: "NOT_AUTHORISED".to_owned(), message: "x".to_owned() };
         let alarm = Alarm { text: "x".to_owned(), exit_code: REJECTED, hint: String::new() };
-        let cases: [(anyhow::Error, u8); 11] = [
+        let (given, found) = ("a".to_owned(), "b".to_owned());
+        let cases: [(anyhow::Error, u8); 12] = [
+            (AuditError::OtherRoot { given, found }.into(), 7),
             (rejected().into(), 3),
             (unavailable.into(), 4),
             (unknown.into(), 5),
@@ -281,6 +298,13 @@ mod tests {
         assert_eq!(code(&in_context), 3);
         let in_job = WorkflowError::Call { step: "open day".to_owned(), cause: rejected() };
         assert_eq!(code(&in_job.into()), 3);
+    }
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        let cause = std::io::Error::other("no such file");
+        let error = anyhow::Error::new(cause).context("a.csv: no such file").context("load");
+        assert_eq!(message(&error), "load: a.csv: no such file");
     }
 
     #[test]

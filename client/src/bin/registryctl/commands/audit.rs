@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use registry_client::hex;
-use registry_client::journal::{AuditCounts, audit_file, audit_node};
+use registry_client::journal::{AuditCounts, audit_file, audit_node, kind_name};
 
 use super::files;
 use super::progress::bar;
@@ -87,8 +87,9 @@ async fn of_node(global: &Global) -> Result<Page> {
 
 fn page(counts: &AuditCounts, record: Record) -> Page {
     let kinds = counts.kinds.iter();
-    let kinds =
-        kinds.map(|(kind, events)| Record::default().with("kind", *kind).with("events", *events));
+    let kinds = kinds.map(|(kind, events)| {
+        Record::default().with("kind", kind_name(kind)).with("events", *events)
+    });
     Page::default()
         .with_headline("the books are right".to_owned())
         .one(record)

@@ -167,12 +167,12 @@ fn answering(record: Record, status: &GetStatusReply, at_index: u64) -> Record {
         .with("city", status.city.as_str())
         .with("raft_state", status.raft_state.as_str())
         .with("term", status.term)
-        .with("last_log_index", status.last_log_index)
+        .with_wide("last_log_index", status.last_log_index)
         .with("applied_log_index", status.applied_log_index)
-        .with("snapshot_log_index", status.snapshot_log_index)
+        .with_wide("snapshot_log_index", status.snapshot_log_index)
         .with("digest", digest)
-        .with("membership_as_layout", status.membership_as_layout)
-        .with("version", status.version.as_str())
+        .with_wide("membership_as_layout", status.membership_as_layout)
+        .with_wide("version", status.version.as_str())
         .with_detail("error", "")
 }
 
@@ -187,12 +187,12 @@ fn silent(record: Record, error: &ClientError, member: Option<&MemberStatus>) ->
         .with("city", member.map_or("", |member| member.city.as_str()))
         .with("raft_state", state)
         .with("term", Value::Null)
-        .with("last_log_index", Value::Null)
+        .with_wide("last_log_index", Value::Null)
         .with("applied_log_index", Value::Null)
-        .with("snapshot_log_index", Value::Null)
+        .with_wide("snapshot_log_index", Value::Null)
         .with("digest", "")
-        .with("membership_as_layout", Value::Null)
-        .with("version", "")
+        .with_wide("membership_as_layout", Value::Null)
+        .with_wide("version", "")
         .with_detail("error", error.to_string())
 }
 
