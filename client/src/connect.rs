@@ -84,6 +84,8 @@ struct Shared {
     connect_timeout: Duration,
     attempt_timeout: Duration,
     stream_stall_timeout: Duration,
+    /// Which files the identity is of, for errors.
+    identity_files: String,
     nodes: RwLock<Vec<Node>>,
     leader: AtomicUsize,
     reader: AtomicUsize,
@@ -115,6 +117,7 @@ impl Connector {
             connect_timeout: cluster.connect_timeout,
             attempt_timeout: cluster.attempt_timeout,
             stream_stall_timeout: cluster.stream_stall_timeout,
+            identity_files: cluster.identity.files.clone(),
             nodes: RwLock::new(Vec::new()),
             leader: AtomicUsize::new(0),
             trade_streams: TradeStreams::default(),
@@ -142,8 +145,7 @@ impl Connector {
         call_timeout: Duration,
         attempt_timeout: Duration,
     ) -> Self {
-        let identity =
-            Identity { ca_pem: String::new(), cert_pem: String::new(), key_pem: String::new() };
+        let identity = Identity::none();
         let mut cluster = Cluster::new(endpoints.iter().cloned(), identity);
         cluster.call_timeout = call_timeout;
         cluster.attempt_timeout = attempt_timeout;
@@ -153,8 +155,7 @@ impl Connector {
     /// The same with another time per stream without an answer.
     #[cfg(test)]
     pub(crate) fn plaintext_stalling(endpoints: &[String], stall_timeout: Duration) -> Self {
-        let identity =
-            Identity { ca_pem: String::new(), cert_pem: String::new(), key_pem: String::new() };
+        let identity = Identity::none();
         let mut cluster = Cluster::new(endpoints.iter().cloned(), identity);
         cluster.stream_stall_timeout = stall_timeout;
         Self::new(&cluster, None).expect("addresses of a test")
@@ -177,6 +178,10 @@ impl Connector {
     pub fn leader_guess(&self) -> String {
         let guess = self.shared.leader.load(Ordering::Relaxed);
         self.nodes(|nodes| nodes.get(guess).map(|node| node.address.clone()).unwrap_or_default())
+    }
+
+    pub(crate) fn identity_files(&self) -> &str {
+        &self.shared.identity_files
     }
 
     pub(crate) fn trade_streams(&self) -> &TradeStreams {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::tls_fault;
+
 /// Domain of the `ErrorInfo` that every node attaches.
 const ERROR_DOMAIN: &str = "carbon-registry";
 
@@ -22,25 +24,25 @@ pub enum ClientError {
         /// The node's sentence.
         message: String,
     },
-    /// The deadline passed and nothing was applied.
-    #[error(
-        "{call}: no node took the call before its deadline; nothing was applied (last: {cause})"
-    )]
+    /// The deadline passed. A read has no answer, of a write nothing was applied.
+    #[error("{call}: {}: {cause}", unanswered(*write))]
     Unavailable {
         /// RPC.
         call: &'static str,
-        /// What the last attempt met.
+        /// Whether it would have changed something.
+        write: bool,
+        /// What the last attempt at each endpoint met.
         cause: String,
     },
     /// The deadline passed and the write may or may not be applied.
     /// Asking again with the same request id resolves it.
-    #[error("{call}: outcome unknown; {} (last: {cause})", resolve(request_id))]
+    #[error("{call}: outcome unknown; {}: {cause}", resolve(request_id))]
     Unknown {
         /// RPC.
         call: &'static str,
         /// Id to ask again with; empty for a call that has none.
         request_id: String,
-        /// What the last attempt met.
+        /// What the last attempt at each endpoint met.
         cause: String,
     },
     /// A node's answer contradicts the protocol.
@@ -49,6 +51,13 @@ pub enum ClientError {
     /// The client is set up wrongly: address, certificate, key.
     #[error("{0}")]
     Setup(String),
+}
+
+fn unanswered(write: bool) -> &'static str {
+    match write {
+        true => "no node took the call before its deadline; nothing was applied",
+        false => "no node answered before the deadline",
+    }
 }
 
 fn resolve(request_id: &str) -> String {
@@ -110,9 +119,21 @@ pub(crate) enum Failure {
     Retry(Retry),
 }
 
+/// How far an attempt came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// No connection was made.
+    Nothing,
+    /// The node or we do not take the other's certificate.
+    OtherCertificates,
+    /// The node had the request, or may have had it.
+    Node,
+}
+
 /// What is known after an attempt that may be repeated.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Retry {
+    pub(crate) reach: Reach,
     /// False when the attempt may have been applied.
     pub(crate) not_applied: bool,
     /// Where the node says the leader is.
@@ -138,6 +159,7 @@ pub(crate) fn classify(status: &Status) -> Failure {
             })
         }
         (Code::ResourceExhausted, "OVERLOADED") => Failure::Retry(Retry {
+            reach: Reach::Node,
             not_applied: true,
             leader_address: None,
             same_node: true,
@@ -163,13 +185,26 @@ pub(crate) fn classify(status: &Status) -> Failure {
                 .map(|info| info.metadata.clone().into_iter().collect())
                 .unwrap_or_default(),
         }))),
-        _ => Failure::Retry(Retry {
-            not_applied: never_sent(status)
-                || metadata("outcome").is_some_and(|outcome| outcome == "not_applied"),
-            leader_address: metadata("leader_address").filter(|address| !address.is_empty()),
-            same_node: false,
-            cause: describe(reason, status),
-        }),
+        _ => {
+            let cause = describe(reason, status);
+            let reach = reach(status, &cause);
+            Failure::Retry(Retry {
+                reach,
+                not_applied: reach != Reach::Node
+                    || metadata("outcome").is_some_and(|outcome| outcome == "not_applied"),
+                leader_address: metadata("leader_address").filter(|address| !address.is_empty()),
+                same_node: false,
+                cause,
+            })
+        }
+    }
+}
+
+fn reach(status: &Status, told: &str) -> Reach {
+    match (tls_fault::is_lasting(status, told), never_sent(status)) {
+        (true, _) => Reach::OtherCertificates,
+        (false, true) => Reach::Nothing,
+        (false, false) => Reach::Node,
     }
 }
 

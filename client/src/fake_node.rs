@@ -8,6 +8,7 @@ use futures::stream::BoxStream;
 use futures::{StreamExt as _, stream};
 use registry_proto::registry::account_service_server::{AccountService, AccountServiceServer};
 use registry_proto::registry::cash_service_server::{CashService, CashServiceServer};
+use registry_proto::registry::control_service_server::{ControlService, ControlServiceServer};
 use registry_proto::registry::event_service_server::{EventService, EventServiceServer};
 use registry_proto::registry::inclusive_service_server::{
     InclusiveService, InclusiveServiceServer,
@@ -47,6 +48,7 @@ pub(crate) struct Script {
     pub(crate) settle_trade: Settled,
     pub(crate) deliver_day: Delivered,
     pub(crate) get_day: DayAsked,
+    pub(crate) approve: By<ApproveRequest, ApproveReply>,
     pub(crate) list_accounts: By<ListAccountsRequest, ListAccountsReply>,
     pub(crate) list_trades: By<ListTradesRequest, ListTradesReply>,
     pub(crate) list_events: By<ListEventsRequest, ListEventsReply>,
@@ -78,6 +80,7 @@ impl Default for Script {
             settle_trade: Box::new(move |_| Err(unused())),
             deliver_day: Box::new(move |_| vec![Err(unused())]),
             get_day: Box::new(|_| Err(status(Code::NotFound, "UNKNOWN_DAY", &[]))),
+            approve: Box::new(move |_| Err(unused())),
             list_accounts: Box::new(move |_| Err(unused())),
             list_trades: Box::new(move |_| Err(unused())),
             list_events: Box::new(move |_| Err(unused())),
@@ -120,6 +123,7 @@ impl FakeNode {
         let server = builder
             .add_service(AccountServiceServer::new(service.clone()))
             .add_service(CashServiceServer::new(service.clone()))
+            .add_service(ControlServiceServer::new(service.clone()))
             .add_service(EventServiceServer::new(service.clone()))
             .add_service(InstrumentServiceServer::new(service.clone()))
             .add_service(InclusiveServiceServer::new(service.clone()))
@@ -219,6 +223,29 @@ impl AccountService for Service {
     answered! {
         list_accounts(ListAccountsRequest) -> ListAccountsReply =
             |script, request| (script.list_accounts)(request);
+    }
+}
+
+impl ControlService for Service {
+    fn withdraw<'s, 't>(&'s self, request: Request<WithdrawRequest>) -> Answer<'t, ControlReply>
+    where
+        's: 't,
+        Self: 't,
+    {
+        let WithdrawRequest { request_id, proposal_id } = request.into_inner();
+        self.note(&format!("{request_id} of {proposal_id}"));
+        Box::pin(async { Ok(Response::new(ControlReply::default())) })
+    }
+
+    answered! {
+        propose(ProposeRequest) -> ProposeReply =
+            |_, _| Ok(ProposeReply { proposal_id: 7, ..Default::default() });
+        approve(ApproveRequest) -> ApproveReply = |script, request| (script.approve)(request);
+    }
+
+    unused! {
+        decline(DeclineRequest) -> ControlReply;
+        list_proposals(ListProposalsRequest) -> ListProposalsReply;
     }
 }
 

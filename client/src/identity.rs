@@ -10,6 +10,8 @@ pub struct Identity {
     pub(crate) ca_pem: String,
     pub(crate) cert_pem: String,
     pub(crate) key_pem: String,
+    /// Which files they are of, for errors.
+    pub(crate) files: String,
 }
 
 impl Identity {
@@ -22,7 +24,15 @@ impl Identity {
             ca_pem: read_pem(ca, "CERTIFICATE")?,
             cert_pem: read_pem(cert, "CERTIFICATE")?,
             key_pem: read_pem(key, "PRIVATE KEY")?,
+            files: format!("authority {} and certificate {}", ca.display(), cert.display()),
         })
+    }
+
+    /// Nobody, for connections without TLS.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        let [ca_pem, cert_pem, key_pem, files] = std::array::from_fn(|_| String::new());
+        Self { ca_pem, cert_pem, key_pem, files }
     }
 
     /// Reads a user of a folder made by `registryctl pki init`, e.g. `exchange-sh`.

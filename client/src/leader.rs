@@ -1,6 +1,7 @@
 //! The retry loop of every call: find the leader, follow it when it changes,
 //! keep the request id, stop at the deadline.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tonic::transport::Channel;
 use tonic::{Response, Status};
 
 use crate::connect::{Connector, Route};
-use crate::error::{ClientError, Failure, Retry, classify};
+use crate::error::{ClientError, Failure, Reach, Retry, classify};
 use crate::retry::Backoff;
 
 /// Names a call in errors; writes have a request id.
@@ -65,7 +66,8 @@ pub(crate) struct Attempts<'a> {
     wait: Duration,
     followed: bool,
     outcome_unknown: bool,
-    cause: String,
+    /// By node: how far the last attempt came, and what it met.
+    met: BTreeMap<usize, (Reach, String)>,
 }
 
 impl<'a> Attempts<'a> {
@@ -79,7 +81,7 @@ impl<'a> Attempts<'a> {
             wait: Duration::ZERO,
             followed: false,
             outcome_unknown: false,
-            cause: "no attempt was made".to_owned(),
+            met: BTreeMap::new(),
         }
     }
 
@@ -109,15 +111,39 @@ impl<'a> Attempts<'a> {
             Failure::Final(error) => Err(error),
             Failure::Retry(retry) => {
                 self.retry(attempt, retry);
-                Ok(())
+                self.other_certificates()
             }
         }
+    }
+
+    /// Fails when no endpoint is left that may serve: certificates that do not
+    /// fit at one, nothing but that or no connection at the others.
+    fn other_certificates(&self) -> Result<(), ClientError> {
+        let met = || self.met.values().map(|(reach, _)| *reach);
+        let tried_all = self.connector.endpoints().len() == self.met.len();
+        let lasting = met().any(|reach| reach == Reach::OtherCertificates)
+            && met().all(|reach| reach != Reach::Node);
+        if self.outcome_unknown || !tried_all || !lasting {
+            return Ok(());
+        }
+        Err(ClientError::Setup(format!(
+            "{}: no node can be talked to with {}: {}",
+            self.call.name,
+            self.connector.identity_files(),
+            self.causes()
+        )))
     }
 
     /// Notes an attempt that gave no answer in time.
     pub(crate) fn silent(&mut self, attempt: &Attempt) {
         let cause = format!("no answer within {} ms", attempt.timeout.as_millis());
-        let retry = Retry { not_applied: false, leader_address: None, same_node: false, cause };
+        let retry = Retry {
+            reach: Reach::Node,
+            not_applied: false,
+            leader_address: None,
+            same_node: false,
+            cause,
+        };
         self.retry(attempt, retry);
     }
 
@@ -134,7 +160,7 @@ impl<'a> Attempts<'a> {
     fn retry(&mut self, attempt: &Attempt, retry: Retry) {
         tracing::debug!(call = self.call.name, cause = retry.cause, "attempt failed");
         self.outcome_unknown |= !retry.not_applied;
-        self.cause = retry.cause;
+        self.met.insert(attempt.node, (retry.reach, retry.cause));
         let named = !retry.same_node
             && self.connector.turn(self.route, attempt.node, retry.leader_address.as_deref());
         // The first hint is followed at once; two nodes that name each other wait.
@@ -147,11 +173,36 @@ impl<'a> Attempts<'a> {
             Some(request_id) if self.outcome_unknown => ClientError::Unknown {
                 call: self.call.name,
                 request_id: request_id.clone(),
-                cause: self.cause.clone(),
+                cause: self.causes(),
             },
-            _ => ClientError::Unavailable { call: self.call.name, cause: self.cause.clone() },
+            request_id => ClientError::Unavailable {
+                call: self.call.name,
+                write: request_id.is_some(),
+                cause: self.causes(),
+            },
         }
     }
+
+    fn causes(&self) -> String {
+        let endpoints = self.connector.endpoints().into_iter().enumerate();
+        causes(endpoints.map(|(node, endpoint)| {
+            let met = self.met.get(&node).map(|(_, cause)| cause.clone());
+            (endpoint, met.unwrap_or_else(|| "not tried".to_owned()))
+        }))
+    }
+}
+
+/// What each endpoint met; endpoints that met the same stand together.
+pub(crate) fn causes(met: impl IntoIterator<Item = (String, String)>) -> String {
+    let mut groups: Vec<(Vec<String>, String)> = Vec::new();
+    for (endpoint, cause) in met {
+        match groups.iter_mut().find(|(_, same)| *same == cause) {
+            Some((endpoints, _)) => endpoints.push(endpoint),
+            None => groups.push((vec![endpoint], cause)),
+        }
+    }
+    let told = groups.iter().map(|(endpoints, cause)| format!("{}: {cause}", endpoints.join(", ")));
+    told.collect::<Vec<String>>().join("; ")
 }
 
 impl Connector {

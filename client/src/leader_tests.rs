@@ -9,7 +9,7 @@ use tonic::{Code, Status};
 
 use crate::connect::Route;
 use crate::fake_node::{FakeNode, Script, not_leader, outcome_unknown, status};
-use crate::leader::Call;
+use crate::leader::{Call, causes};
 use crate::{ClientError, Connector, RegistryClient};
 
 const PATIENT: Duration = Duration::from_secs(20);
@@ -120,10 +120,25 @@ async fn past_the_deadline_nothing_applied_is_unavailable() {
     let no_leader =
         FakeNode::start(answers(move |_| Err(status(Code::Unavailable, "NO_LEADER", &metadata))))
             .await;
-    let client = client(&[&nobody().await, &no_leader.address], SHORT);
+    let nobody = nobody().await;
+    let client = client(&[&nobody, &no_leader.address], SHORT);
     let error = client.open_account(request("a")).await.expect_err("no leader");
-    assert!(matches!(error, ClientError::Unavailable { .. }), "{error:?}");
+    assert!(matches!(error, ClientError::Unavailable { write: true, .. }), "{error:?}");
     assert!(no_leader.asked().len() > 1);
+    // Every endpoint with what it met last.
+    let told = error.to_string();
+    let answered = format!("{}: NO_LEADER", no_leader.address);
+    for part in [&format!("{nobody}: "), &answered, "nothing was applied"] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_past_the_deadline_says_nothing_about_applying() {
+    let client = client(&[&nobody().await], SHORT);
+    let error = client.reads().list_banks(Default::default()).await.expect_err("nobody there");
+    assert!(matches!(error, ClientError::Unavailable { write: false, .. }), "{error:?}");
+    assert!(!error.to_string().contains("applied"), "{error}");
 }
 
 #[tokio::test]
@@ -177,4 +192,11 @@ async fn a_call_without_an_id_is_not_repeated_once_it_may_be_applied() {
         .await;
     assert!(matches!(outcome, Err(ClientError::Unknown { .. })), "{outcome:?}");
     assert_eq!(node.asked().len(), 2);
+}
+
+#[test]
+fn endpoints_that_met_the_same_stand_together() {
+    let met = [("a:1", "refused"), ("b:1", "no answer"), ("c:1", "refused")];
+    let told = causes(met.map(|(endpoint, cause)| (endpoint.to_owned(), cause.to_owned())));
+    assert_eq!(told, "a:1, c:1: refused; b:1: no answer");
 }

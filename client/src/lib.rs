@@ -58,6 +58,7 @@ mod exchange;
 mod fake_node;
 mod firm;
 pub mod formats;
+mod holder;
 mod identity;
 mod instructions;
 pub mod journal;
@@ -81,6 +82,7 @@ mod statement;
 #[cfg(test)]
 mod stream_tests;
 mod submit;
+mod tls_fault;
 #[cfg(test)]
 mod tls_tests;
 mod two_officers;
@@ -99,6 +101,7 @@ pub use error::{ClientError, RejectedError};
 pub use events::EventPages;
 pub use exchange::ExchangeClient;
 pub use firm::FirmClient;
+pub use holder::Holder;
 pub use identity::Identity;
 pub use instructions::PaymentInstructions;
 pub use operator::{NodeStatus, OperatorClient};
@@ -112,3 +115,8 @@ pub use statement::PeriodStatement;
 pub use submit::{SubmitOptions, SubmitReport};
 pub use two_officers::{MAX_SHARED_ID_BYTES, TwoOfficers};
 pub use watch::WatchReport;
+
+/// The program on the page compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/first-hour.md")]
+struct FirstHour;

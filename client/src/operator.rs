@@ -8,7 +8,7 @@ use registry_proto::registry::{
 use tonic::Request;
 
 use crate::connect::{Connector, Route};
-use crate::error::{ClientError, Failure, classify};
+use crate::error::{ClientError, Failure, Reach, Retry, classify};
 use crate::leader::Call;
 
 /// Calls with an operator's identity.
@@ -43,7 +43,8 @@ impl OperatorClient {
     /// A non-zero `at_log_index` also asks for the digest at that index.
     ///
     /// # Errors
-    /// `Unavailable` if the node does not answer within the attempt's time.
+    /// `Unavailable` if the node does not answer within the attempt's time, `Setup`
+    /// if the certificates do not fit.
     pub async fn status(
         &self,
         endpoint: &str,
@@ -54,11 +55,18 @@ impl OperatorClient {
         let mut request = Request::new(GetStatusRequest { at_log_index });
         request.set_timeout(timeout);
         let mut client = ClusterServiceClient::new(channel);
-        let unavailable = |cause| ClientError::Unavailable { call: "get_status", cause };
+        let unavailable =
+            |cause| ClientError::Unavailable { call: "get_status", write: false, cause };
         match tokio::time::timeout(timeout, Box::pin(client.get_status(request))).await {
             Ok(Ok(reply)) => Ok(reply.into_inner()),
             Ok(Err(status)) => Err(match classify(&status) {
                 Failure::Final(error) => error,
+                Failure::Retry(Retry { reach: Reach::OtherCertificates, cause, .. }) => {
+                    let files = self.connector.identity_files();
+                    ClientError::Setup(format!(
+                        "the node cannot be talked to with {files}: {cause}"
+                    ))
+                }
                 Failure::Retry(retry) => unavailable(retry.cause),
             }),
             Err(_) => Err(unavailable(format!("no answer within {} ms", timeout.as_millis()))),

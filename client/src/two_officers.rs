@@ -6,7 +6,7 @@ use registry_proto::registry::controlled_command::Command;
 use registry_proto::registry::{
     AccountsOpened, ApproveReply, ApproveRequest, BookLoading, ControlledCommand, Day, FreezeStep,
     Holding, InclusiveQuota, Issuance, Platform, PledgeStep, ProposeRequest, Resumption,
-    Suspension,
+    Suspension, WithdrawRequest,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -46,7 +46,8 @@ impl TwoOfficers {
     }
 
     /// Proposes and approves a command. Under the same `request_id`, at most 56
-    /// characters, it is carried out once; empty for a random one.
+    /// characters, it is carried out once; empty for a random one. A proposal whose
+    /// approval is refused is withdrawn: nobody else is to approve it later.
     ///
     /// # Errors
     /// Any [`ClientError`]; `Unknown` is resolved by asking again with the same id.
@@ -78,7 +79,15 @@ impl TwoOfficers {
             proposal_id,
             content_sha256: content_sha256.into(),
         };
-        self.checker.approve(approve).await
+        let approved = self.checker.approve(approve).await;
+        if let Err(ClientError::Rejected(_) | ClientError::Denied { .. }) = &approved {
+            let withdraw = WithdrawRequest { request_id: format!("{id}:undo"), proposal_id };
+            // The refusal is the answer, also where the proposal is gone already.
+            if let Err(error) = self.maker.withdraw(withdraw).await {
+                tracing::warn!(proposal_id, %error, "the refused proposal was not withdrawn");
+            }
+        }
+        approved
     }
 
     /// Creates units in an account's registered position.
@@ -180,4 +189,53 @@ impl TwoOfficers {
 
 fn unexpected(result: &Option<Approved>) -> ClientError {
     ClientError::Protocol(format!("the approval was answered with {result:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tonic::{Code, Status};
+
+    use super::*;
+    use crate::Connector;
+    use crate::fake_node::{FakeNode, Script, outcome_unknown, status};
+
+    /// What the maker and the checker are answered, and what was withdrawn.
+    async fn suspend(
+        approve: impl Fn() -> Result<ApproveReply, Status> + Send + Sync + 'static,
+    ) -> (Result<Day, ClientError>, Vec<String>) {
+        let approve = Box::new(move |_| approve());
+        let node = FakeNode::start(Script { approve, ..Default::default() }).await;
+        let timeout = Duration::from_millis(300);
+        let connector = Connector::plaintext(std::slice::from_ref(&node.address), timeout);
+        let officer = RegistryClient::new(connector);
+        let officers = TwoOfficers::new(officer.clone(), officer);
+        let outcome = officers.suspend_day("a", "2021-12-16").await;
+        (outcome, node.asked())
+    }
+
+    #[tokio::test]
+    async fn a_refused_proposal_is_withdrawn() {
+        let cases = [
+            (Code::FailedPrecondition, "SELF_APPROVAL"),
+            (Code::PermissionDenied, "NOT_AUTHORISED"),
+        ];
+        for (code, reason) in cases {
+            let (outcome, withdrawn) = suspend(move || Err(status(code, reason, &[]))).await;
+            assert_eq!(outcome.expect_err("refused").reason(), Some(reason));
+            assert_eq!(withdrawn, ["a:undo of 7"]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_proposal_that_may_be_approved_stays() {
+        let (outcome, withdrawn) = suspend(|| Err(outcome_unknown())).await;
+        assert!(matches!(outcome, Err(ClientError::Unknown { .. })), "{outcome:?}");
+        assert!(withdrawn.is_empty(), "{withdrawn:?}");
+        let day = Some(Approved::Day(Day::default()));
+        let (outcome, withdrawn) =
+            suspend(move || Ok(ApproveReply { result: day.clone(), ..Default::default() })).await;
+        assert!(outcome.is_ok() && withdrawn.is_empty(), "{outcome:?} {withdrawn:?}");
+    }
 }

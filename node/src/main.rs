@@ -1,5 +1,6 @@
 //! `registry-node`: reads the configuration and runs one member until told to stop.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,19 +50,49 @@ fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{}", in_full(&error));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The error with its causes; what an error says of its own cause is not said twice.
+fn in_full(error: &anyhow::Error) -> String {
+    let mut told = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if told.is_empty() {
+            told = cause;
+        } else if !told.contains(&cause) {
+            told = format!("{told}: {cause}");
+        }
+    }
+    told
 }
 
 fn start_logging(config: &Config) {
     // The level was checked with the rest of the configuration.
     // The consensus library reports each stream that opens; the node says what matters.
     let filter = EnvFilter::new(format!("openraft=warn,{}", config.log.level));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // Colours are for terminals; in a file they are noise.
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.init(),
         LogFormat::Json => lines.json().init(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_full;
+
+    #[test]
+    fn no_cause_is_told_twice() {
+        let cause = || std::io::Error::other("no such file");
+        let outer = anyhow::Error::new(cause()).context("cannot read a.pem: no such file");
+        assert_eq!(in_full(&outer), "cannot read a.pem: no such file");
+        assert_eq!(in_full(&anyhow::Error::new(cause()).context("start")), "start: no such file");
     }
 }

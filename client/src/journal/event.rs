@@ -76,6 +76,9 @@ macro_rules! kinds {
         pub enum What { $($(#[$doc])+ $name { $($field: $of,)* },)+ }
 
         impl What {
+            /// The names of all kinds.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
+
             /// The kind's name.
             #[must_use]
             pub fn name(&self) -> &'static str {

@@ -10,6 +10,7 @@ use super::event::Event;
 use super::feed::Originals;
 use super::finding::{AuditError, Checked, same, same_hash};
 use super::trade::{TradeLine, TradeRange};
+use crate::hex;
 
 /// First bytes of a file.
 pub(super) const MAGIC: &[u8] = b"registry.v1.journal\0";
@@ -79,6 +80,7 @@ pub struct FileReport {
 ///
 /// # Errors
 /// [`AuditError::Broken`] with the first thing that cannot be,
+/// [`AuditError::OtherRoot`] when all fits but `root_sha256`,
 /// [`AuditError::Damaged`] for a file that is not as it was written.
 pub fn audit_file(
     mut file: impl Read + Seek,
@@ -102,8 +104,12 @@ pub fn audit_file(
             }
             STATEMENT => {
                 let statement = Statement::from_bytes(&content).map_err(damaged)?;
-                let compared = compare(&auditor, &statement, root_sha256);
+                let compared = compare(&auditor, &statement);
                 compared.map_err(|wrong| wrong.at(auditor.event_count(), "the last"))?;
+                if let Some(given) = root_sha256.filter(|given| *given != auditor.root()) {
+                    let (given, found) = (hex(&given), hex(&auditor.root()));
+                    return Err(AuditError::OtherRoot { given, found });
+                }
                 return Ok(FileReport { counts: auditor.counts().clone(), statement, sha256 });
             }
             _ => return Err(AuditError::Damaged(format!("a record {tag} stands by itself"))),
@@ -111,14 +117,10 @@ pub fn audit_file(
     }
 }
 
-fn compare(auditor: &Auditor, statement: &Statement, root: Option<[u8; 32]>) -> Checked {
+fn compare(auditor: &Auditor, statement: &Statement) -> Checked {
     same("events that the node had", statement.event_count, auditor.event_count())?;
     same_hash("root that the node had", &statement.root_sha256, &auditor.root())?;
-    auditor.check_complete()?;
-    match root {
-        Some(root) => same_hash("root that was given", &root, &auditor.root()),
-        None => Ok(()),
-    }
+    auditor.check_complete()
 }
 
 /// The record of an event's trades, as they were accepted.

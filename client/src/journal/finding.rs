@@ -21,7 +21,20 @@ pub struct Finding {
 }
 
 fn kind_in_brackets(kind: &str) -> String {
-    if kind.is_empty() { String::new() } else { format!(" ({kind})") }
+    if kind.is_empty() { String::new() } else { format!(" ({})", kind_name(kind)) }
+}
+
+/// A kind of event as the wire names it: `trades_accepted` of `TradesAccepted`.
+#[must_use]
+pub fn kind_name(kind: &str) -> String {
+    let mut name = String::new();
+    for (at, letter) in kind.char_indices() {
+        if at > 0 && letter.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
 }
 
 /// A finding that does not know its event yet.
@@ -73,6 +86,17 @@ pub enum AuditError {
     /// The journal, or what the node holds, cannot be.
     #[error("the books are broken at {0}")]
     Broken(Box<Finding>),
+    /// The file adds up, but its events have another root than was given.
+    #[error(
+        "the root given is not this file's: the file adds up by itself, and its events have \
+         the root {found}; given was {given}"
+    )]
+    OtherRoot {
+        /// 64 hexadecimal digits.
+        given: String,
+        /// 64 hexadecimal digits.
+        found: String,
+    },
     /// The registry did not answer.
     #[error(transparent)]
     Client(#[from] ClientError),

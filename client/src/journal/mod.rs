@@ -54,7 +54,7 @@ pub use code::{
 pub use event::{Event, What};
 pub use export::{ExportReport, export};
 pub use export_file::{FileReport, Statement, audit_file};
-pub use finding::{AuditError, Finding};
+pub use finding::{AuditError, Finding, kind_name};
 pub use live::{NodeReport, audit_node};
 pub use posting::Posting;
 pub use repos::RepoTerms;

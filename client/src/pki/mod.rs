@@ -43,6 +43,14 @@ pub enum PkiError {
     /// A name that would not be one part of a file name and of a URI.
     #[error("name {0:?} must be 1 to 40 characters of [a-z0-9-]")]
     Name(String),
+    /// Nodes refuse such a name: it would not compare with the registry's number.
+    #[error("name {name:?}: a {role} is named by its number, such as 17, without leading zeros")]
+    Number {
+        /// As in the certificate.
+        role: &'static str,
+        /// The name.
+        name: String,
+    },
     /// Making or reading a key or certificate failed.
     #[error("certificate: {0}")]
     Certificate(#[from] rcgen::Error),
@@ -81,6 +89,11 @@ impl Role {
         Self::Province,
         Self::Platform,
     ];
+
+    /// Whether names of the role are numbers of the registry.
+    fn is_numbered(self) -> bool {
+        matches!(self, Self::Bank | Self::Firm | Self::Province)
+    }
 
     /// The role as it stands in the certificate's URI.
     #[must_use]
@@ -188,6 +201,9 @@ fn write_node(
     name: &str,
 ) -> Result<PathBuf, PkiError> {
     let folder = dir.join("nodes").join(checked(name)?);
+    if id == 0 {
+        return Err(PkiError::Number { role: "node", name: id.to_string() });
+    }
     let uri = spiffe("node", &id.to_string());
     let on_client_port =
         client_ca.sign(name, &uri, Some(crate::SERVER_NAME), Usage::ServerAndClient)?;
@@ -204,10 +220,18 @@ fn write_user(
     role: Role,
     name: &str,
 ) -> Result<PathBuf, PkiError> {
+    if role.is_numbered() && !is_number(name) {
+        return Err(PkiError::Number { role: role.as_str(), name: name.to_owned() });
+    }
     let user = format!("{}-{}", role.as_str(), checked(name)?);
     let pair = client_ca.sign(&user, &spiffe(role.as_str(), name), None, Usage::Client)?;
     write_pair(&dir.join("users"), &user, &pair.cert_pem, &pair.key_pem)?;
     Ok(dir.join("users").join(format!("{user}.pem")))
+}
+
+/// A number greater than 0 as it is written.
+fn is_number(name: &str) -> bool {
+    name.parse::<u64>().is_ok_and(|number| number > 0 && number.to_string() == name)
 }
 
 fn spiffe(role: &str, name: &str) -> String {

@@ -125,8 +125,20 @@ fn nothing_is_overwritten_and_names_stay_inside_the_folder() {
     let before = fs::read(dir.path().join("client-ca.key")).unwrap();
     assert!(matches!(init(dir.path(), &small_layout()), Err(PkiError::Exists(_))));
     assert!(matches!(issue_user(dir.path(), Role::Exchange, "sh"), Err(PkiError::Exists(_))));
-    assert!(matches!(issue_user(dir.path(), Role::Bank, "../102"), Err(PkiError::Name(_))));
+    assert!(matches!(issue_user(dir.path(), Role::Platform, "../102"), Err(PkiError::Name(_))));
     assert_eq!(fs::read(dir.path().join("client-ca.key")).unwrap(), before);
+}
+
+#[test]
+fn names_that_nodes_refuse_are_not_issued() {
+    let dir = tempfile::tempdir().unwrap();
+    init(dir.path(), &small_layout()).unwrap();
+    for (role, name) in [(Role::Firm, "03"), (Role::Bank, "0"), (Role::Province, "hubei")] {
+        let refused = issue_user(dir.path(), role, name);
+        assert!(matches!(refused, Err(PkiError::Number { .. })), "{name}: {refused:?}");
+    }
+    assert!(matches!(issue_node(dir.path(), 0, "sh-4"), Err(PkiError::Number { .. })));
+    assert!(!dir.path().join("users/firm-03.pem").exists());
 }
 
 #[cfg(unix)]

@@ -1,5 +1,5 @@
 //! Strict reading of the sample files: exact header, one error per bad field
-//! that names row, column, value and what is expected.
+//! that names line, column, value and what is expected.
 
 use std::io::Read;
 
@@ -26,10 +26,10 @@ pub enum SampleFileError {
         found: String,
     },
     /// A field that is malformed or does not go with the rest of its row.
-    #[error("row {row}, column {column}: {value:?} is not {expected}")]
+    #[error("line {line}, column {column}: {value:?} is not {expected}")]
     Field {
-        /// Row in the file, counted from 1 for the header; blank lines do not count.
-        row: u64,
+        /// Line of the file, the header being 1; blank lines do not count.
+        line: u64,
         /// Name of the column.
         column: &'static str,
         /// What the file holds there, cut to 64 characters.
@@ -81,7 +81,7 @@ impl Row<'_> {
     /// The error that this row's `column` is not as `expected`.
     pub(super) fn bad(&self, column: &'static str, expected: impl Into<String>) -> SampleFileError {
         SampleFileError::Field {
-            row: self.number,
+            line: self.number,
             column,
             value: shortened(self.text(column)),
             expected: expected.into(),

@@ -306,7 +306,7 @@ mod tests {
             let mut fields = GOOD;
             fields[column] = &quoted;
             let message = read(&fields).unwrap_err().to_string();
-            let start = format!("row 2, column {}: {value:?} is not {expected}", COLUMNS[column]);
+            let start = format!("line 2, column {}: {value:?} is not {expected}", COLUMNS[column]);
             assert!(message.starts_with(&start), "{message}");
         }
     }
@@ -315,12 +315,12 @@ mod tests {
     fn amounts_and_prices_without_their_tonnes_are_refused() {
         let mut fields = GOOD;
         fields[8] = "0";
-        assert!(read(&fields).unwrap_err().to_string().contains("row 2, column block_yuan"));
+        assert!(read(&fields).unwrap_err().to_string().contains("line 2, column block_yuan"));
         let mut fields = GOOD;
         fields[6] = "0";
-        assert!(read(&fields).unwrap_err().to_string().contains("row 2, column open_yuan"));
+        assert!(read(&fields).unwrap_err().to_string().contains("line 2, column open_yuan"));
         (fields[2], fields[3], fields[4]) = ("", "", "");
-        assert!(read(&fields).unwrap_err().to_string().contains("row 2, column listed_yuan"));
+        assert!(read(&fields).unwrap_err().to_string().contains("line 2, column listed_yuan"));
     }
 
     #[test]
@@ -333,7 +333,7 @@ mod tests {
             (format!("{header},more"), "the header must be"),
             (
                 format!("{header}\n{row}\n{row}\n"),
-                "row 3, column date: \"2021-12-16\" is not a date that no row above has",
+                "line 3, column date: \"2021-12-16\" is not a date that no row above has",
             ),
             (format!("{header}\n{row},1\n"), "not a well-formed CSV file"),
             (format!("{header}\n2021-12-16\n"), "not a well-formed CSV file"),

@@ -303,7 +303,7 @@ mod tests {
             fields[column] = value;
             let message = read(&fields).unwrap_err().to_string();
             assert!(
-                message.starts_with(&format!("row 2, column {}: ", COLUMNS[column])),
+                message.starts_with(&format!("line 2, column {}: ", COLUMNS[column])),
                 "{message}"
             );
             assert!(message.contains(&format!("is not {expected}")), "{message}");
@@ -316,6 +316,6 @@ mod tests {
         second[0] = "2";
         let text = format!("{}\n{}\n{}\n", COLUMNS.join(","), GOOD.join(","), second.join(","));
         let message = Population::read(text.as_bytes()).unwrap_err().to_string();
-        assert!(message.starts_with("row 3, column uscc"), "{message}");
+        assert!(message.starts_with("line 3, column uscc"), "{message}");
     }
 }

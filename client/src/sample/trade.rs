@@ -249,7 +249,7 @@ mod tests {
             let mut fields = GOOD;
             fields[column] = value;
             let message = read(&fields).unwrap_err().to_string();
-            let start = format!("row 2, column {}: {value:?} is not {expected}", COLUMNS[column]);
+            let start = format!("line 2, column {}: {value:?} is not {expected}", COLUMNS[column]);
             assert!(message.starts_with(&start), "{message}");
         }
     }
@@ -259,7 +259,7 @@ mod tests {
         let row = GOOD.join(",");
         let text = format!("{}\n{row}\n{row}\n", COLUMNS.join(","));
         let message = read_trades(text.as_bytes()).unwrap_err().to_string();
-        assert!(message.starts_with("row 3, column trade_number"), "{message}");
+        assert!(message.starts_with("line 3, column trade_number"), "{message}");
     }
 
     #[test]

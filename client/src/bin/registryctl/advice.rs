@@ -2,6 +2,7 @@
 
 use registry_client::ClientError;
 
+use crate::reasons;
 use crate::task::Task;
 
 /// Who asked for what.
@@ -21,14 +22,16 @@ pub(crate) fn for_error(error: &ClientError, asked: &Asked) -> String {
                 .to_owned()
         }
         ClientError::Unavailable { .. } if asked.may_see_cluster() => {
-            "nothing was applied; check `cluster status`, then ask again".to_owned()
+            "check `cluster status`, then ask again".to_owned()
         }
-        ClientError::Unavailable { .. } => {
-            "nothing was applied; ask again, or call the operators".to_owned()
-        }
+        ClientError::Unavailable { .. } => "ask again, or call the operators".to_owned(),
         ClientError::Unknown { request_id, .. } => unknown(request_id, asked),
         ClientError::Protocol(_) => "client and node versions may differ; compare them".to_owned(),
-        ClientError::Setup(_) => "correct the endpoint, certificate or key".to_owned(),
+        ClientError::Setup(_) => {
+            "correct the endpoint, or give authority, certificate and key that \
+                                  the nodes were set up with: --identity, or --ca, --cert and --key"
+                .to_owned()
+        }
     }
 }
 
@@ -78,7 +81,7 @@ const DAYS: &[&str] = &["registry", "exchange", "auditor"];
 const ASK_REGISTRY: &str = "ask the registry";
 const ASK_REGISTRY_TO_DO_IT: &str = "the registry must do this step first";
 
-fn for_reason(reason: &str, asked: &Asked) -> &'static str {
+pub(crate) fn for_reason(reason: &str, asked: &Asked) -> &'static str {
     match reason {
         "FIELD_MISSING" | "NOT_A_DECIMAL" | "TOO_MANY_DECIMALS" | "NOT_POSITIVE"
         | "OUT_OF_RANGE" | "TOO_LONG" | "BAD_CHARACTER" | "BAD_DATE" | "CHECK_CHARACTER"
@@ -205,7 +208,7 @@ fn for_reason(reason: &str, asked: &Asked) -> &'static str {
         "UNKNOWN_VOUCHER" | "VOUCHER_REDEEMED" | "VOUCHER_EXPIRED" => {
             "see where it stands: `inclusive vouchers`"
         }
-        _ => "docs/errors.md explains the reason code",
+        _ => reasons::remedy(reason).unwrap_or("docs/errors.md has the reason codes"),
     }
 }
 

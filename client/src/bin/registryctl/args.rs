@@ -71,6 +71,9 @@ pub(crate) struct Global {
     /// Let the asked node answer reads from its own state, without a quorum.
     #[arg(long, global = true)]
     pub(crate) stale_ok: bool,
+    /// All columns in tables of lists.
+    #[arg(long, global = true)]
+    pub(crate) wide: bool,
     /// How to print the answer.
     #[arg(long, global = true, value_enum, default_value_t = Format::Table)]
     pub(crate) output: Format,
@@ -90,6 +93,8 @@ pub(crate) enum Command {
     /// Development certificates.
     #[command(subcommand)]
     Pki(PkiCommand),
+    /// Whose the caller's certificate is, by whom and until when; asks no node.
+    Whoami,
     /// The nodes and their cluster (operator).
     #[command(subcommand)]
     Cluster(ClusterCommand),

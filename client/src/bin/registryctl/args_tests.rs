@@ -20,6 +20,8 @@ fn every_command_is_taken() {
         "pki init --out pki --node 11:sh-1 --node 21:wh-1",
         "pki issue --dir pki --role bank --name 102",
         "pki issue --dir pki --role node --name sh-4 --id 14",
+        "whoami",
+        "pledge list --wide",
         "cluster status",
         "cluster status --at-index 7 --output json",
         "cluster bootstrap --endpoints 127.0.0.1:7111,127.0.0.1:7112",

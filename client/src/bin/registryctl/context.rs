@@ -82,7 +82,8 @@ impl Global {
         Ok(cluster.connector()?)
     }
 
-    fn own_identity(&self) -> Result<Identity> {
+    /// The caller's own identity.
+    pub(crate) fn own_identity(&self) -> Result<Identity> {
         if let Some(identity) = &self.identity {
             return from_pki(identity);
         }
@@ -97,10 +98,29 @@ impl Global {
     }
 }
 
-fn from_pki(identity: &Path) -> Result<Identity> {
+/// The identity DIR/USER.
+pub(crate) fn from_pki(identity: &Path) -> Result<Identity> {
     let user = identity.file_name().and_then(|name| name.to_str());
-    let (Some(user), Some(dir)) = (user, identity.parent()) else {
-        bail!(Usage(format!("identity {}: must be DIR/USER", identity.display())));
+    let dir = identity.parent().filter(|dir| !dir.as_os_str().is_empty());
+    let (Some(user), Some(dir)) = (user, dir) else {
+        bail!(Usage(format!(
+            "identity {0}: must be DIR/USER, a folder made by `pki init` and a user's name in it, \
+             e.g. pki/{0}",
+            identity.display()
+        )));
     };
     Identity::from_pki(dir, user).with_context(|| format!("identity {}", identity.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identity_without_its_folder_is_a_usage_error() {
+        for identity in ["officer", "/", ".."] {
+            let error = from_pki(Path::new(identity)).expect_err(identity);
+            assert!(error.downcast_ref::<Usage>().is_some(), "{identity}: {error}");
+        }
+    }
 }

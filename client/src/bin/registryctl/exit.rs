@@ -1,11 +1,13 @@
 //! What the process's exit code means, and how errors are told.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use registry_client::ClientError;
-use registry_client::journal::{AuditError, Finding};
+use registry_client::journal::{AuditError, Finding, kind_name};
 use registry_client::workflow::WorkflowError;
 use serde_json::{Value, json};
+use tonic::Code;
 
 use crate::advice::{self, Asked};
 use crate::output::{self, Format};
@@ -24,6 +26,28 @@ pub(crate) struct Alarm {
     pub(crate) hint: String,
 }
 
+/// Where in a file an error lies: context of an error, told on a line of its own
+/// so that the reason code comes first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place(pub(crate) String);
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What to do in this very case: context of an error, told instead of the general
+/// advice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Advice(pub(crate) String);
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Anything not named below.
 pub(crate) const OTHER: u8 = 1;
 /// As clap's own.
@@ -39,6 +63,10 @@ const DENIED: u8 = 6;
 /// An audit found what cannot be.
 const BROKEN: u8 = 7;
 
+const OTHER_ROOT_HINT: &str = "compare --root with its source digit by digit, and that it is of the \
+    same number of events (`journal show` tells both); if it is certain, the file was changed as a \
+    whole: keep it, export the journal again and audit the registry";
+
 const BROKEN_HINT: &str = "let nothing more be settled; keep the disks of all nodes and \
     `journal export`, and audit another node: --endpoints";
 
@@ -51,8 +79,26 @@ pub(crate) fn report(error: &anyhow::Error, format: Format, asked: &Asked) -> Ex
     ExitCode::from(code(error))
 }
 
+/// The error and its causes without place and advice; what an error says of its
+/// own cause is not said twice.
+fn message(error: &anyhow::Error) -> String {
+    let place = error.downcast_ref::<Place>().map(|place| place.0.as_str());
+    let advice = error.downcast_ref::<Advice>().map(|advice| advice.0.as_str());
+    let parts = error.chain().map(ToString::to_string);
+    let parts = parts.filter(|part| ![place, advice].contains(&Some(part.as_str())));
+    let told = parts.reduce(
+        |told, cause| {
+            if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+        },
+    );
+    told.unwrap_or_default()
+}
+
 fn tell(error: &anyhow::Error, asked: &Asked) {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", message(error));
+    if let Some(place) = error.downcast_ref::<Place>() {
+        eprintln!("  where: {place}");
+    }
     let hint = hint(error, asked);
     if !hint.is_empty() {
         eprintln!("  what to do: {hint}");
@@ -72,16 +118,26 @@ fn as_json(error: &anyhow::Error, asked: &Asked) -> Value {
     let mut object = json!({
         "reason": reason(error),
         "field": "",
-        "message": format!("{error:#}"),
+        "message": message(error),
         "code": Value::Null,
         "exit_code": code(error),
         "hint": hint(error, asked),
     });
+    if let Some(place) = error.downcast_ref::<Place>() {
+        object["where"] = place.0.as_str().into();
+    }
     match client_error(error) {
         Some(ClientError::Rejected(rejected)) => {
             object["field"] = rejected.field.as_str().into();
-            object["code"] = format!("{:?}", rejected.code).into();
+            object["code"] = code_name(rejected.code).into();
             object["metadata"] = json!(rejected.metadata);
+        }
+        Some(ClientError::Denied { reason, .. }) => {
+            let code = match reason.as_str() {
+                "NO_IDENTITY" | "UNAUTHENTICATED" => Code::Unauthenticated,
+                _ => Code::PermissionDenied,
+            };
+            object["code"] = code_name(code).into();
         }
         Some(ClientError::Unknown { request_id, .. }) if !request_id.is_empty() => {
             object["request_id"] = request_id.as_str().into();
@@ -91,7 +147,7 @@ fn as_json(error: &anyhow::Error, asked: &Asked) -> Value {
     if let Some(finding) = finding(error) {
         object["finding"] = json!({
             "event": finding.event,
-            "kind": finding.kind,
+            "kind": kind_name(finding.kind),
             "what": finding.what,
             "expected": finding.expected,
             "found": finding.found,
@@ -99,6 +155,32 @@ fn as_json(error: &anyhow::Error, asked: &Asked) -> Value {
     }
     object
 }
+
+/// As gRPC writes it: NOT_FOUND.
+fn code_name(code: Code) -> String {
+    let mut name = String::new();
+    for (at, letter) in format!("{code:?}").char_indices() {
+        if at > 0 && letter.is_ascii_uppercase() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_uppercase());
+    }
+    name
+}
+
+/// Reasons that no node gives: `docs/errors.md` lists them apart.
+#[cfg(test)]
+pub(crate) const OWN_REASONS: [&str; 9] = [
+    "UNAVAILABLE",
+    "MESSAGE_TOO_LARGE",
+    "PROTOCOL",
+    "SETUP",
+    "USAGE",
+    "ALARM",
+    "BOOKS_BROKEN",
+    "ROOT_DIFFERS",
+    "OTHER",
+];
 
 /// The node's reason code, or the kind of error where no node gave one.
 fn reason(error: &anyhow::Error) -> &str {
@@ -111,15 +193,20 @@ fn reason(error: &anyhow::Error) -> &str {
         None if error.downcast_ref::<Usage>().is_some() => "USAGE",
         None if error.downcast_ref::<Alarm>().is_some() => "ALARM",
         None if finding(error).is_some() => "BOOKS_BROKEN",
+        None if is_other_root(error) => "ROOT_DIFFERS",
         None => "OTHER",
     }
 }
 
 fn hint(error: &anyhow::Error, asked: &Asked) -> String {
+    if let Some(advice) = error.downcast_ref::<Advice>() {
+        return advice.0.clone();
+    }
     match (client_error(error), error.downcast_ref::<Alarm>()) {
         (Some(error), _) => advice::for_error(error, asked),
         (None, Some(alarm)) => alarm.hint.clone(),
         (None, None) if finding(error).is_some() => BROKEN_HINT.to_owned(),
+        (None, None) if is_other_root(error) => OTHER_ROOT_HINT.to_owned(),
         (None, None) => String::new(),
     }
 }
@@ -132,7 +219,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if let Some(alarm) = error.downcast_ref::<Alarm>() {
         return alarm.exit_code;
     }
-    if finding(error).is_some() {
+    if finding(error).is_some() || is_other_root(error) {
         return BROKEN;
     }
     match client_error(error) {
@@ -153,6 +240,10 @@ fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
         return Some(cause);
     }
     error.downcast_ref::<ClientError>()
+}
+
+fn is_other_root(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(AuditError::OtherRoot { .. }))
 }
 
 /// What an audit found.
@@ -189,7 +280,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_error_has_its_code() {
-        let unavailable = ClientError::Unavailable { call: "open_day", cause: "x".to_owned() };
+        let cause = "x".to_owned();
+        let unavailable = ClientError::Unavailable { call: "open_day", write: true, cause };
         let unknown = ClientError::Unknown {
             call: "open_day",
             request_id: "id".to_owned(),
@@ -198,7 +290,9 @@ mod tests {
         let denied =
             ClientError::Denied { reason: "NOT_AUTHORISED".to_owned(), message: "x".to_owned() };
         let alarm = Alarm { text: "x".to_owned(), exit_code: REJECTED, hint: String::new() };
-        let cases: [(anyhow::Error, u8); 11] = [
+        let (given, found) = ("a".to_owned(), "b".to_owned());
+        let cases: [(anyhow::Error, u8); 12] = [
+            (AuditError::OtherRoot { given, found }.into(), 7),
             (rejected().into(), 3),
             (unavailable.into(), 4),
             (unknown.into(), 5),
@@ -225,12 +319,29 @@ mod tests {
     }
 
     #[test]
+    fn no_cause_is_told_twice() {
+        let cause = std::io::Error::other("no such file");
+        let error = anyhow::Error::new(cause).context("a.csv: no such file").context("load");
+        assert_eq!(message(&error), "load: a.csv: no such file");
+    }
+
+    #[test]
     fn errors_for_programs_are_one_object() {
         let asked = Asked { task: Task::Write, role: String::new() };
         let told = as_json(&rejected().into(), &asked);
         assert_eq!(told["reason"], "PRICE_LIMIT");
-        assert_eq!((&told["code"], &told["exit_code"]), (&json!("FailedPrecondition"), &json!(3)));
+        assert_eq!((&told["code"], &told["exit_code"]), (&json!("FAILED_PRECONDITION"), &json!(3)));
         assert!(told["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{told}");
+        let placed = anyhow::Error::from(rejected()).context(Place("line 4 of a.csv".to_owned()));
+        let told = as_json(&placed, &asked);
+        assert_eq!(told["message"], "PRICE_LIMIT: outside");
+        assert_eq!((&told["where"], code(&placed)), (&json!("line 4 of a.csv"), 3));
+        let advised = placed.context(Advice("call the bank".to_owned()));
+        let told = as_json(&advised, &asked);
+        assert_eq!(
+            (&told["message"], &told["hint"]),
+            (&json!("PRICE_LIMIT: outside"), &json!("call the bank"))
+        );
         let unknown = ClientError::Unknown {
             call: "open_day",
             request_id: "id".to_owned(),

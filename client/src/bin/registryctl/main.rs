@@ -6,9 +6,11 @@ mod commands;
 mod context;
 mod exit;
 mod output;
+mod reasons;
 mod task;
 mod views;
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("REGISTRYCTL_LOG"))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     let task = Task::of(&cli.command);

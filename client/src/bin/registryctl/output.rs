@@ -24,10 +24,21 @@ pub(crate) enum Format {
     Json,
 }
 
+/// One value of a record.
+#[derive(Clone, Debug, PartialEq)]
+struct Cell {
+    key: &'static str,
+    value: Value,
+    /// What people get instead of the value.
+    text: Option<String>,
+    /// In lists only when asked for: `--wide`.
+    wide: bool,
+}
+
 /// Named values in the order in which a table shows them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Record {
-    shown: Vec<(&'static str, Value)>,
+    shown: Vec<Cell>,
     /// In JSON only: too long for a line.
     details: Vec<(&'static str, Value)>,
     /// In lines for people only: what programs get as details, shorter.
@@ -35,8 +46,35 @@ pub(crate) struct Record {
 }
 
 impl Record {
-    pub(crate) fn with(mut self, key: &'static str, value: impl Into<Value>) -> Self {
-        self.shown.push((key, value.into()));
+    pub(crate) fn with(self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.cell(key, value.into(), None, false)
+    }
+
+    /// A value that tables of lists leave out without `--wide`.
+    pub(crate) fn with_wide(self, key: &'static str, value: impl Into<Value>) -> Self {
+        self.cell(key, value.into(), None, true)
+    }
+
+    /// A value for programs, and what people get instead.
+    pub(crate) fn with_words(
+        self,
+        key: &'static str,
+        value: impl Into<Value>,
+        words: String,
+    ) -> Self {
+        self.cell(key, value.into(), Some(words), false)
+    }
+
+    fn cell(mut self, key: &'static str, value: Value, text: Option<String>, wide: bool) -> Self {
+        self.shown.push(Cell { key, value, text, wide });
+        self
+    }
+
+    /// The same with all values wide but those of these keys.
+    pub(crate) fn narrowed_to(mut self, keys: &[&str]) -> Self {
+        for cell in &mut self.shown {
+            cell.wide = !keys.contains(&cell.key);
+        }
         self
     }
 
@@ -60,11 +98,8 @@ impl Record {
     }
 
     pub(crate) fn into_json(self) -> Map<String, Value> {
-        self.shown
-            .into_iter()
-            .chain(self.details)
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect()
+        let shown = self.shown.into_iter().map(|cell| (cell.key, cell.value));
+        shown.chain(self.details).map(|(key, value)| (key.to_owned(), value)).collect()
     }
 }
 
@@ -121,12 +156,12 @@ impl Page {
         Some(Alarm { text: texts.join("; "), ..first })
     }
 
-    /// Prints the page.
-    pub(crate) fn print(self, format: Format) -> io::Result<()> {
+    /// Prints the page; tables of lists with all columns when `wide`.
+    pub(crate) fn print(self, format: Format, wide: bool) -> io::Result<()> {
         let mut out = io::stdout().lock();
         let printed = match format {
             Format::Json => self.write_json(&mut out),
-            Format::Table => self.write_tables(&mut out),
+            Format::Table => self.write_tables(&mut out, wide),
         };
         match printed {
             // `registryctl ... | head` is no fault.
@@ -138,6 +173,12 @@ impl Page {
     fn write_json(self, out: &mut impl Write) -> io::Result<()> {
         serde_json::to_writer_pretty(&mut *out, &self.into_json())?;
         writeln!(out)
+    }
+
+    /// As programs get it.
+    #[cfg(test)]
+    pub(crate) fn json(self) -> Value {
+        self.into_json()
     }
 
     fn into_json(self) -> Value {
@@ -164,7 +205,7 @@ impl Page {
         Value::Object(object)
     }
 
-    fn write_tables(self, out: &mut impl Write) -> io::Result<()> {
+    fn write_tables(self, out: &mut impl Write, wide: bool) -> io::Result<()> {
         if let Some(headline) = &self.headline {
             writeln!(out, "{headline}")?;
         }
@@ -172,45 +213,45 @@ impl Page {
             match section {
                 Section::One(record) => {
                     let mut table = table();
-                    for (key, value) in &record.shown {
-                        table.add_row([title(key), shown(key, value)]);
+                    for cell in &record.shown {
+                        table.add_row([title(cell.key), cell.shown()]);
                     }
                     writeln!(out, "{table}")?;
                 }
-                Section::Many(name, records) => {
-                    let heading = title(name);
-                    let Some(first) = records.first() else {
-                        writeln!(out, "no {heading}")?;
-                        continue;
-                    };
-                    let rows: Vec<Vec<String>> = records.iter().map(cells).collect();
-                    // A column that says nothing of any of them only widens the table.
-                    let says: Vec<bool> = (0..first.shown.len())
-                        .map(|at| rows.iter().any(|row| !row[at].is_empty()))
-                        .collect();
-                    let kept = |row: Vec<String>| {
-                        let cells = row.into_iter().zip(&says);
-                        cells.filter(|(_, says)| **says).map(|(cell, _)| cell)
-                    };
-                    let mut table = table();
-                    let header = first.shown.iter().map(|(key, _)| title(key)).collect();
-                    table.set_header(kept(header));
-                    for row in rows {
-                        table.add_row(kept(row));
-                    }
-                    writeln!(out, "{heading}:\n{table}")?;
-                }
+                Section::Many(name, records) => write_list(out, name, &records, wide)?,
                 Section::Stamp(record) => {
-                    let parts: Vec<String> = record
-                        .shown
-                        .iter()
-                        .map(|(key, value)| format!("{} {}", title(key), shown(key, value)))
-                        .collect();
+                    let cells = record.shown.iter();
+                    let parts: Vec<String> =
+                        cells.map(|cell| format!("{} {}", title(cell.key), cell.shown())).collect();
                     writeln!(out, "{}", parts.join(", "))?;
                 }
             }
         }
         Ok(())
+    }
+}
+
+fn write_list(out: &mut impl Write, name: &str, records: &[Record], wide: bool) -> io::Result<()> {
+    let heading = title(name);
+    let Some(first) = records.first() else {
+        return writeln!(out, "no {heading}");
+    };
+    let rows: Vec<Vec<String>> = records.iter().map(cells).collect();
+    // A column that says nothing of any of them only widens the table.
+    let says = |at: usize| rows.iter().any(|row| !row[at].is_empty());
+    let kept: Vec<usize> =
+        (0..first.shown.len()).filter(|at| (wide || !first.shown[*at].wide) && says(*at)).collect();
+    let mut table = table();
+    table.set_header(kept.iter().map(|at| title(first.shown[*at].key)));
+    for row in &rows {
+        table.add_row(kept.iter().map(|at| row[*at].as_str()));
+    }
+    writeln!(out, "{heading}:\n{table}")
+}
+
+impl Cell {
+    fn shown(&self) -> String {
+        self.text.clone().unwrap_or_else(|| shown(self.key, &self.value))
     }
 }
 
@@ -220,7 +261,7 @@ pub(crate) fn print_line(record: Record, format: Format) -> io::Result<ControlFl
     let line = match format {
         Format::Json => Value::Object(record.into_json()).to_string(),
         Format::Table => {
-            let shown = record.shown.iter().map(|(key, value)| shown(key, value));
+            let shown = record.shown.iter().map(Cell::shown);
             let parts: Vec<String> = shown.chain(record.texts).filter(|p| !p.is_empty()).collect();
             parts.join("  ")
         }
@@ -234,7 +275,7 @@ pub(crate) fn print_line(record: Record, format: Format) -> io::Result<ControlFl
 
 /// A row of a list.
 fn cells(record: &Record) -> Vec<String> {
-    record.shown.iter().map(|(key, value)| short(&shown(key, value))).collect()
+    record.shown.iter().map(|cell| short(&cell.shown())).collect()
 }
 
 fn table() -> Table {
@@ -303,81 +344,5 @@ fn short(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn page() -> Page {
-        Page::default()
-            .one(Record::default().with("date", "2021-12-16").with("amount_yuan", "1.00"))
-            .many(
-                "banks",
-                vec![Record::default().with("bank_id", 102).with("hash", "a".repeat(64))],
-            )
-            .stamp(Record::default().with("term", 3))
-    }
-
-    #[test]
-    fn json_is_one_object_with_snake_case_keys() {
-        let expected = serde_json::json!({
-            "date": "2021-12-16",
-            "amount_yuan": "1.00",
-            "banks": [{"bank_id": 102, "hash": "a".repeat(64)}],
-            "stamp": {"term": 3},
-        });
-        assert_eq!(page().into_json(), expected);
-    }
-
-    #[test]
-    fn tables_show_the_same_values() {
-        let mut out = Vec::new();
-        page().write_tables(&mut out).expect("writing to memory");
-        let text = String::from_utf8(out).expect("UTF-8");
-        for part in ["amount yuan", "1.00", "banks:", "102", "aaaaaaaaaaaaaaaa…", "term 3"] {
-            assert!(text.contains(part), "{part} in {text}");
-        }
-    }
-
-    #[test]
-    fn a_list_leaves_out_columns_that_say_nothing() {
-        let row = |id: u64, at: i64, said: &str| {
-            let row = Record::default().with("pledge_id", id).with("cure_deadline_ms", at);
-            row.with("claim_yuan", said).with("filing", "")
-        };
-        let list = || Page::default().many("pledges", vec![row(1, 0, ""), row(2, 0, "9.00")]);
-        let mut out = Vec::new();
-        list().write_tables(&mut out).expect("writing to memory");
-        let text = String::from_utf8(out).expect("UTF-8");
-        assert!(text.contains("claim yuan") && !text.contains("deadline"), "{text}");
-        assert!(!text.contains("filing"), "{text}");
-        assert_eq!(list().into_json()["pledges"][0]["cure_deadline_ms"], 0);
-    }
-
-    #[test]
-    fn an_empty_list_says_so() {
-        let mut out = Vec::new();
-        Page::default().many("held_trades", vec![]).write_tables(&mut out).expect("memory");
-        assert_eq!(String::from_utf8(out).expect("UTF-8"), "no held trades\n");
-    }
-
-    #[test]
-    fn moments_are_beijing_time_for_people_and_milliseconds_for_programs() {
-        let page =
-            || Page::default().one(Record::default().with("traded_at_ms", 1_639_618_200_000_i64));
-        let mut out = Vec::new();
-        page().write_tables(&mut out).expect("writing to memory");
-        let text = String::from_utf8(out).expect("UTF-8");
-        assert!(text.contains("traded at ") && text.contains("2021-12-16T09:30:00.000+08:00"));
-        assert_eq!(page().into_json()["traded_at_ms"], 1_639_618_200_000_i64);
-        assert_eq!(shown("topup_deadline_ms", &Value::from(0)), "");
-        assert_eq!(shown("elapsed_ms", &Value::from(7)), "7");
-    }
-
-    #[test]
-    fn details_are_for_programs_only() {
-        let page = || Page::default().one(Record::default().with("a", 1).with_detail("b", "long"));
-        let mut out = Vec::new();
-        page().write_tables(&mut out).expect("writing to memory");
-        assert!(!String::from_utf8(out).expect("UTF-8").contains("long"));
-        assert_eq!(page().into_json()["b"], "long");
-    }
-}
+#[path = "output_tests.rs"]
+mod tests;

@@ -36,6 +36,7 @@ impl Task {
     pub(crate) fn of(command: &Command) -> Self {
         match command {
             Command::Pki(_)
+            | Command::Whoami
             | Command::Cluster(_)
             | Command::GeneratePopulation(_)
             | Command::GenerateDay(_)

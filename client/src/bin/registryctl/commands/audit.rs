@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 use registry_client::hex;
-use registry_client::journal::{AuditCounts, audit_file, audit_node};
+use registry_client::journal::{AuditCounts, audit_file, audit_node, kind_name};
 use registry_client::proto::GetStatusReply;
 
 use super::files;
@@ -125,8 +125,9 @@ fn of_copy(record: Record, copy: &GetStatusReply, log_index: u64) -> (Record, Op
 
 fn page(counts: &AuditCounts, record: Record) -> Page {
     let kinds = counts.kinds.iter();
-    let kinds =
-        kinds.map(|(kind, events)| Record::default().with("kind", *kind).with("events", *events));
+    let kinds = kinds.map(|(kind, events)| {
+        Record::default().with("kind", kind_name(kind)).with("events", *events)
+    });
     Page::default().with_headline(RIGHT.to_owned()).one(record).many("kinds", kinds.collect())
 }
 

@@ -165,7 +165,7 @@ impl AccountMoney {
             amount_yuan: self.money.amount.clone(),
         };
         let reply = global.registry()?.request_withdrawal(request).await;
-        Ok(withdrawal_page(&reply.map_err(|error| self.money.told(error))?))
+        Ok(withdrawal_page(&reply.map_err(|error| self.money.told(error))?, "ASKED"))
     }
 
     async fn repay(&self, global: &Global) -> Result<Page> {
@@ -199,7 +199,7 @@ impl Answer {
             bank_id: self.bank,
             withdrawal_id: self.withdrawal,
         };
-        Ok(withdrawal_page(&global.bank()?.confirm_withdrawal(request).await?))
+        Ok(withdrawal_page(&global.bank()?.confirm_withdrawal(request).await?, "PAID"))
     }
 }
 
@@ -211,13 +211,15 @@ impl Reject {
             withdrawal_id: self.answer.withdrawal,
             reason: self.reason.clone(),
         };
-        Ok(withdrawal_page(&global.bank()?.reject_withdrawal(request).await?))
+        Ok(withdrawal_page(&global.bank()?.reject_withdrawal(request).await?, "REFUSED"))
     }
 }
 
-fn withdrawal_page(reply: &WithdrawalReply) -> Page {
+/// The withdrawal after this step, with the states of docs/market.md.
+fn withdrawal_page(reply: &WithdrawalReply, status: &'static str) -> Page {
     let balance = reply.balance.clone().unwrap_or_default();
     let record = cash::withdrawal(&reply.withdrawal.clone().unwrap_or_default())
+        .with("status", status)
         .with("available_yuan", balance.available_yuan)
         .with("pending_out_yuan", balance.pending_out_yuan);
     Page::default().one(record).stamp(stamp(reply.stamp))
@@ -372,5 +374,16 @@ impl Reconciliation {
             .many("banks", reply.banks.iter().map(cash::reconciliation).collect())
             .many("claims", reply.claims.iter().map(cash::claim).collect())
             .stamp(stamp(reply.stamp)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answered_withdrawal_tells_what_became_of_it() {
+        let told = withdrawal_page(&WithdrawalReply::default(), "PAID").json();
+        assert_eq!(told["status"], "PAID");
     }
 }

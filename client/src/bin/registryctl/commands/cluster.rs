@@ -82,9 +82,26 @@ fn common_index(nodes: &[NodeStatus]) -> u64 {
     applied.min().unwrap_or(0)
 }
 
+/// The first error, with what every endpoint met, when none answered.
 fn no_answer(nodes: &[NodeStatus]) -> Option<anyhow::Error> {
     let first = nodes.first()?.status.as_ref().err()?;
-    nodes.iter().all(|node| node.status.is_err()).then(|| first.clone().into())
+    if nodes.iter().any(|node| node.status.is_ok()) {
+        return None;
+    }
+    let each = nodes.iter().filter_map(|node| Some((node, node.status.as_ref().err()?)));
+    let told = each.map(|(node, error)| match error {
+        ClientError::Unavailable { cause, .. } => format!("{}: {cause}", node.endpoint),
+        other => format!("{}: {other}", node.endpoint),
+    });
+    let cause = told.collect::<Vec<String>>().join("; ");
+    let error = match first {
+        ClientError::Setup(_) => ClientError::Setup(cause),
+        ClientError::Unavailable { call, write, .. } => {
+            ClientError::Unavailable { call, write: *write, cause }
+        }
+        other => other.clone(),
+    };
+    Some(error.into())
 }
 
 fn page(nodes: &[NodeStatus], at_index: u64) -> Page {
@@ -150,12 +167,12 @@ fn answering(record: Record, status: &GetStatusReply, at_index: u64) -> Record {
         .with("city", status.city.as_str())
         .with("raft_state", status.raft_state.as_str())
         .with("term", status.term)
-        .with("last_log_index", status.last_log_index)
+        .with_wide("last_log_index", status.last_log_index)
         .with("applied_log_index", status.applied_log_index)
-        .with("snapshot_log_index", status.snapshot_log_index)
+        .with_wide("snapshot_log_index", status.snapshot_log_index)
         .with("digest", digest)
-        .with("membership_as_layout", status.membership_as_layout)
-        .with("version", status.version.as_str())
+        .with_wide("membership_as_layout", status.membership_as_layout)
+        .with_wide("version", status.version.as_str())
         .with_detail("error", "")
 }
 
@@ -170,12 +187,12 @@ fn silent(record: Record, error: &ClientError, member: Option<&MemberStatus>) ->
         .with("city", member.map_or("", |member| member.city.as_str()))
         .with("raft_state", state)
         .with("term", Value::Null)
-        .with("last_log_index", Value::Null)
+        .with_wide("last_log_index", Value::Null)
         .with("applied_log_index", Value::Null)
-        .with("snapshot_log_index", Value::Null)
+        .with_wide("snapshot_log_index", Value::Null)
         .with("digest", "")
-        .with("membership_as_layout", Value::Null)
-        .with("version", "")
+        .with_wide("membership_as_layout", Value::Null)
+        .with_wide("version", "")
         .with_detail("error", error.to_string())
 }
 
@@ -185,4 +202,28 @@ fn voter_sets(sets: &[VoterSet]) -> String {
         format!("{{{}}}", ids.join(","))
     };
     format!("[{}]", sets.iter().map(set).collect::<Vec<String>>().join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_an_answer_every_endpoint_says_what_it_met() {
+        let node = |endpoint: &str, cause: &str| NodeStatus {
+            endpoint: endpoint.to_owned(),
+            status: Err(ClientError::Unavailable {
+                call: "get_status",
+                write: false,
+                cause: cause.to_owned(),
+            }),
+        };
+        let nodes = [node("a:1", "refused"), node("b:1", "no answer within 5000 ms")];
+        let error = no_answer(&nodes).expect("none answered");
+        assert_eq!(exit::code(&error), 4);
+        let told = error.to_string();
+        assert!(told.contains("a:1: refused; b:1: no answer"), "{told}");
+        let answered = NodeStatus { endpoint: "c:1".to_owned(), status: Ok(Default::default()) };
+        assert!(no_answer(&[nodes[0].clone(), answered]).is_none());
+    }
 }

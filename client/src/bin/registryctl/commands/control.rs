@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use prost::Message as _;
 use registry_client::proto::controlled_command::Command;
@@ -10,10 +10,11 @@ use registry_client::proto::{
     ApproveRequest, ControlledCommand, DeclineRequest, ListProposalsRequest, Proposal,
     ProposeRequest, WithdrawRequest, approve_reply,
 };
-use registry_client::{RegistryClient, TwoOfficers, hex};
+use registry_client::{ClientError, RegistryClient, RejectedError, TwoOfficers, hex};
 use sha2::{Digest as _, Sha256};
 
 use crate::args::Global;
+use crate::context::from_pki;
 use crate::exit::Usage;
 use crate::output::{Page, Record};
 use crate::views::{account, compliance, day, inclusive, pledge, proposal, stamp};
@@ -86,6 +87,14 @@ pub(crate) struct Checker {
 
 impl Checker {
     pub(crate) fn officers(&self, global: &Global) -> Result<TwoOfficers> {
+        let maker = global.own_identity()?.holder()?;
+        let checker = from_pki(&self.checker_identity)?.holder()?;
+        if (&maker.role, &maker.name) == (&checker.role, &checker.name) {
+            bail!(Usage(format!(
+                "--checker-identity is {}/{} as well: the second officer must be another person",
+                checker.role, checker.name
+            )));
+        }
         let checker = RegistryClient::new(global.connector_of(&self.checker_identity)?);
         Ok(TwoOfficers::new(global.registry()?, checker))
     }
@@ -224,7 +233,27 @@ async fn find(global: &Global, id: u64) -> Result<Proposal> {
     };
     let reply = global.reads()?.list_proposals(request).await?;
     let first = reply.proposals.into_iter().next();
-    first.filter(|open| open.proposal_id == id).with_context(|| {
-        format!("no proposal {id} is open: it was approved, declined or withdrawn, or expired")
-    })
+    Ok(first.filter(|open| open.proposal_id == id).ok_or_else(|| not_open(id))?)
+}
+
+/// As a node would refuse it.
+fn not_open(id: u64) -> ClientError {
+    ClientError::Rejected(Box::new(RejectedError {
+        reason: "UNKNOWN_PROPOSAL".to_owned(),
+        field: "proposal_id".to_owned(),
+        message: format!("proposal {id} is not open"),
+        code: tonic::Code::NotFound,
+        metadata: Default::default(),
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit;
+
+    #[test]
+    fn a_proposal_that_is_not_open_is_a_rejection() {
+        assert_eq!(exit::code(&not_open(7).into()), exit::REJECTED);
+    }
 }

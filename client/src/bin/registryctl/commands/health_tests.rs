@@ -38,7 +38,8 @@ fn up(id: u64) -> NodeStatus {
 }
 
 fn down(id: u64) -> NodeStatus {
-    let error = ClientError::Unavailable { call: "get_status", cause: "refused".to_owned() };
+    let cause = "refused".to_owned();
+    let error = ClientError::Unavailable { call: "get_status", write: false, cause };
     NodeStatus { endpoint: format!("127.0.0.1:{id}"), status: Err(error) }
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
 use registry_client::proto::GetPaymentInstructionsRequest;
 use registry_client::{PaymentInstructions, hex};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::args::Global;
 use crate::output::{Page, Record};
@@ -60,17 +60,17 @@ impl Instructions {
 }
 
 /// Everything that is said once, in the order of the files.
-fn totals(found: &PaymentInstructions) -> [(&'static str, String); 8] {
+fn totals(found: &PaymentInstructions) -> [(&'static str, Value); 8] {
     let totals = &found.totals;
     [
-        ("date", totals.date.clone()),
-        ("bank_id", totals.bank_id.to_string()),
-        ("received_yuan", totals.received_yuan.clone()),
-        ("paid_yuan", totals.paid_yuan.clone()),
-        ("net_yuan", totals.net_yuan.clone()),
-        ("interbank_yuan", totals.interbank_yuan.clone()),
-        ("held_trades", totals.held_trades.to_string()),
-        ("payments_sha256", hex(&totals.payments_sha256)),
+        ("date", totals.date.as_str().into()),
+        ("bank_id", totals.bank_id.into()),
+        ("received_yuan", totals.received_yuan.as_str().into()),
+        ("paid_yuan", totals.paid_yuan.as_str().into()),
+        ("net_yuan", totals.net_yuan.as_str().into()),
+        ("interbank_yuan", totals.interbank_yuan.as_str().into()),
+        ("held_trades", totals.held_trades.into()),
+        ("payments_sha256", hex(&totals.payments_sha256).into()),
     ]
 }
 
@@ -82,6 +82,7 @@ fn csv_file(found: &PaymentInstructions) -> Result<Vec<u8>> {
         rows.write_record(["payment_yuan", &line.account_id.to_string(), &line.net_yuan])?;
     }
     for (name, value) in totals(found) {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         rows.write_record([name, "", &value])?;
     }
     Ok(rows.into_inner().map_err(|error| error.into_error())?)
@@ -95,7 +96,7 @@ fn json_file(found: &PaymentInstructions) -> Result<Vec<u8>> {
         .collect();
     let mut object = serde_json::Map::new();
     for (name, value) in totals(found) {
-        object.insert(name.to_owned(), value.into());
+        object.insert(name.to_owned(), value);
     }
     object.insert("payments".to_owned(), payments.into());
     let mut bytes = serde_json::to_vec_pretty(&object)?;
@@ -140,5 +141,7 @@ mod tests {
         let read: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
         assert_eq!(read["payments"], json!([{ "account_id": 17, "net_yuan": "-7.00" }]));
         assert_eq!(read["payments_sha256"], "ab01");
+        assert_eq!((&read["bank_id"], &read["held_trades"]), (&json!(102), &json!(0)));
+        assert_eq!(read["paid_yuan"], "7.00");
     }
 }

@@ -27,6 +27,7 @@ pub(crate) mod query;
 pub(crate) mod repo;
 pub(crate) mod row;
 pub(crate) mod settle_day;
+mod whoami;
 
 use anyhow::Result;
 
@@ -38,6 +39,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
     let global = &cli.global;
     let page = match &cli.command {
         Command::Pki(command) => command.run()?,
+        Command::Whoami => whoami::run(global)?,
         Command::Cluster(command) => Box::pin(command.run(global)).await?,
         Command::Account(command) => Box::pin(command.run(global)).await?,
         Command::Bank(command) => Box::pin(command.run(global)).await?,
@@ -61,7 +63,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::SettleDay(command) => Box::pin(command.run(global)).await?,
     };
     let alarm = page.alarm();
-    page.print(global.output)?;
+    page.print(global.output, global.wide)?;
     match alarm {
         Some(alarm) => Err(alarm.into()),
         None => Ok(()),

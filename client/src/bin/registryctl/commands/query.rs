@@ -11,6 +11,7 @@ use registry_client::proto::{
 use crate::args::Global;
 use crate::exit::Usage;
 use crate::output::{Page, Record};
+use crate::views::query::Sees;
 use crate::views::{query, stamp};
 
 /// What people ask.
@@ -159,7 +160,13 @@ impl Account {
             bank_id: self.bank,
             consistency: global.consistency(),
         };
-        Ok(query::overview(&global.reads()?.get_overview(request).await?))
+        let sees = self.sees(global)?;
+        Ok(query::overview(&global.reads()?.get_overview(request).await?, sees))
+    }
+
+    /// What the node shows this caller.
+    fn sees(&self, global: &Global) -> Result<Sees> {
+        Ok(Sees::of(&global.own_identity()?.holder()?.role, self.bank))
     }
 }
 
@@ -193,7 +200,7 @@ impl Statement {
 
     async fn run(&self, global: &Global) -> Result<Page> {
         let found = global.reads()?.period_statement(self.request(global)).await?;
-        Ok(query::statement(&found))
+        Ok(query::statement(&found, self.of.sees(global)?))
     }
 }
 
@@ -206,7 +213,8 @@ impl Balances {
             at: moment(date.as_ref(), day.as_ref(), *event, *log_index),
             consistency: global.consistency(),
         };
-        Ok(query::balances_at(&global.reads()?.get_balances_at(request).await?))
+        let sees = self.of.sees(global)?;
+        Ok(query::balances_at(&global.reads()?.get_balances_at(request).await?, sees))
     }
 }
 

@@ -1,10 +1,12 @@
-//! Which row of a trade file a chunk's rejection is about.
+//! Which line of a trade file a chunk's rejection is about.
 
 use std::path::Path;
 
 use registry_client::proto::Trade;
 use registry_client::workflow::WorkflowError;
 use registry_client::{ClientError, RejectedError};
+
+use crate::exit::Place;
 
 /// How a file was cut into chunks.
 pub(crate) struct Cut<'a> {
@@ -30,7 +32,7 @@ impl<'a> Cut<'a> {
         }
     }
 
-    /// The error, led by the row when it names one.
+    /// The error, with the line of the file when it names one.
     pub(crate) fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         let cause = match error.downcast_ref::<WorkflowError>() {
             Some(WorkflowError::Call { cause, .. }) => Some(cause),
@@ -41,12 +43,12 @@ impl<'a> Cut<'a> {
             _ => None,
         };
         match place {
-            Some(place) => error.context(place),
+            Some(place) => error.context(Place(place)),
             None => error,
         }
     }
 
-    /// Rows are counted from 1, the header not among them.
+    /// The header is line 1.
     fn place(&self, rejected: &RejectedError) -> Option<String> {
         let (index, _) = rejected.field.strip_prefix("chunk.trades[")?.split_once(']')?;
         let index: usize = index.parse().ok()?;
@@ -55,7 +57,7 @@ impl<'a> Cut<'a> {
         let row = before.checked_mul(self.chunk_trades)?.checked_add(index)?;
         let number = self.trade_numbers.get(row)?;
         let path = self.path.display();
-        Some(format!("row {} of {path} (without the header), trade number {number}", row + 1))
+        Some(format!("line {} of {path}, trade number {number}", row + 2))
     }
 }
 
@@ -74,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn the_row_follows_from_chunk_and_place() {
+    fn the_line_follows_from_chunk_and_place() {
         let cut = Cut {
             path: Path::new("day.csv"),
             trade_numbers: (101..=109).collect(),
@@ -83,14 +85,13 @@ mod tests {
         };
         let explained = cut.explain(rejected("chunk.trades[1].price_yuan", "4").into());
         let text = format!("{explained:#}");
-        assert!(text.starts_with("row 6 of day.csv"), "{text}");
-        assert!(text.contains("trade number 106: PRICE_LIMIT"), "{text}");
+        assert!(text.starts_with("line 7 of day.csv, trade number 106: PRICE_LIMIT"), "{text}");
         assert_eq!(crate::exit::code(&explained), 3);
         for (field, chunk) in
             [("chunk", "4"), ("chunk.trades[3]", "5"), ("chunk.trades[0]", "2"), ("date", "x")]
         {
             let text = cut.explain(rejected(field, chunk).into()).to_string();
-            assert!(!text.contains("row"), "{text}");
+            assert!(!text.contains("line"), "{text}");
         }
     }
 }

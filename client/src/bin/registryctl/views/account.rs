@@ -1,7 +1,9 @@
 //! Accounts, holdings, money and banks.
 
+use std::fmt::Display;
+
 use registry_client::proto::{Account, Bank, CashBalance, Holding, Instrument};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::word;
 use crate::output::Record;
@@ -16,17 +18,30 @@ pub(crate) fn account(account: &Account) -> Record {
 
 /// For lists: what the account holds in one line.
 pub(crate) fn account_line(line: &Account) -> Record {
-    let holdings = line
-        .holdings
-        .iter()
-        .map(|holding| Value::from(format!("{}:{}", holding.instrument, holding.total_tco2e)));
-    let cash = line
-        .cash
-        .iter()
-        .map(|balance| Value::from(format!("{}:{}", balance.bank_id, balance.available_yuan)));
-    account(line)
-        .with("holdings_tco2e", holdings.collect::<Vec<Value>>())
-        .with("cash_yuan", cash.collect::<Vec<Value>>())
+    let held = line.holdings.iter().map(|held| (held.instrument.clone(), held.total_tco2e));
+    let (holdings, holdings_words) = pairs("instrument", "total_tco2e", held);
+    let money = line.cash.iter().map(|money| (money.bank_id, &money.available_yuan));
+    let (cash, cash_words) = pairs("bank_id", "available_yuan", money);
+    account(line).with_words("holdings_tco2e", holdings, holdings_words).with_words(
+        "cash_yuan",
+        cash,
+        cash_words,
+    )
+}
+
+/// A list of objects for programs, and of `key:value` for people.
+pub(crate) fn pairs<K: Clone + Display + Into<Value>, V: Display>(
+    key: &str,
+    value: &str,
+    of: impl Iterator<Item = (K, V)>,
+) -> (Value, String) {
+    let (mut objects, mut words) = (Vec::new(), Vec::new());
+    for (name, amount) in of {
+        words.push(format!("{name}:{amount}"));
+        let name: Value = name.into();
+        objects.push(json!({ key: name, value: amount.to_string() }));
+    }
+    (Value::Array(objects), words.join(" "))
 }
 
 pub(crate) fn holding(holding: &Holding) -> Record {
@@ -72,4 +87,22 @@ pub(crate) fn instrument(instrument: &Instrument) -> Record {
         .with("last_close_yuan", instrument.last_close_yuan.as_str())
         .with("last_close_date", instrument.last_close_date.as_str())
         .with("usable_until_date", instrument.usable_until_date.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_get_objects_and_people_a_line() {
+        let cash =
+            CashBalance { bank_id: 102, available_yuan: "7.00".to_owned(), ..Default::default() };
+        let held =
+            Holding { instrument: "CEA-2020".to_owned(), total_tco2e: 558, ..Default::default() };
+        let account = Account { holdings: vec![held], cash: vec![cash], ..Default::default() };
+        let told = account_line(&account).into_json();
+        let holdings = json!([{ "instrument": "CEA-2020", "total_tco2e": "558" }]);
+        assert_eq!(told["holdings_tco2e"], holdings);
+        assert_eq!(told["cash_yuan"], json!([{ "bank_id": 102, "available_yuan": "7.00" }]));
+    }
 }

@@ -408,3 +408,17 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
         _ => (kind, Map::new()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use registry_client::journal::{self, kind_name};
+
+    #[test]
+    fn the_audit_names_kinds_as_events_do() {
+        let sources = [include_str!("event.rs"), include_str!("compliance.rs")].concat();
+        for kind in journal::What::NAMES {
+            let name = format!("\"{}\"", kind_name(kind));
+            assert!(sources.contains(&name), "{name} is the audit's only");
+        }
+    }
+}

@@ -1,7 +1,9 @@
 //! Pledges and freezes.
 
 use registry_client::proto::freeze_target::Target;
-use registry_client::proto::{Freeze, Pledge, PledgeStep, PledgeTerms, PledgeValue, Substitution};
+use registry_client::proto::{
+    Freeze, Pledge, PledgeStatus, PledgeStep, PledgeTerms, PledgeValue, Substitution,
+};
 use serde_json::Value;
 
 use super::word;
@@ -15,9 +17,27 @@ pub(crate) fn step(step: &PledgeStep) -> Record {
         .with("quantity_tco2e", step.quantity_tco2e.to_string())
 }
 
+/// What a list of pledges shows without `--wide`.
+const NARROW: [&str; 11] = [
+    "pledge_id",
+    "status",
+    "version",
+    "pledgor_account",
+    "pledgee_bank",
+    "instrument",
+    "quantity_tco2e",
+    "principal_yuan",
+    "value_yuan",
+    "cure_deadline_ms",
+    "offer_expires_at_ms",
+];
+
 pub(crate) fn pledge(pledge: &Pledge, value: Option<&PledgeValue>) -> Record {
     let value = value.cloned().unwrap_or_default();
     let principal = pledge.terms.as_ref().map(|terms| terms.principal_yuan.clone());
+    // Of no tonnes there is no share.
+    let loan_to_value_bp = (pledge.quantity_tco2e > 0).then_some(value.loan_to_value_bp);
+    let offered = matches!(pledge.status(), PledgeStatus::Proposed | PledgeStatus::Accepted);
     Record::default()
         .with("pledge_id", pledge.pledge_id)
         .with("status", word(pledge.status().as_str_name(), "PLEDGE_STATUS_"))
@@ -30,14 +50,20 @@ pub(crate) fn pledge(pledge: &Pledge, value: Option<&PledgeValue>) -> Record {
         .with("value_yuan", value.value_yuan)
         .with("price_yuan", value.price_yuan)
         .with("price_date", value.price_date)
-        .with("loan_to_value_bp", value.loan_to_value_bp)
+        .with("loan_to_value_bp", loan_to_value_bp.map_or(Value::Null, Value::from))
         .with("cure_deadline_ms", pledge.cure_deadline_ms)
         .with("court_stays", pledge.court_stays)
         .with("claim_yuan", pledge.claim_yuan.as_str())
         .with("proceeds_yuan", pledge.proceeds_yuan.as_str())
         .with("filing_reference", pledge.filing_reference.as_str())
         .with("activated_log_index", pledge.activated_log_index)
-        .with("expires_at_ms", pledge.expires_at_ms)
+        .with("offer_expires_at_ms", offer_end(offered, pledge.expires_at_ms))
+        .narrowed_to(&NARROW)
+}
+
+/// Until when an offer can be accepted; nothing once it is more, or less, than one.
+pub(crate) fn offer_end(offered: bool, expires_at_ms: i64) -> Value {
+    offered.then_some(expires_at_ms).map_or(Value::Null, Value::from)
 }
 
 pub(crate) fn terms(terms: &PledgeTerms) -> Record {
@@ -101,4 +127,27 @@ pub(crate) fn freeze(freeze: &Freeze) -> Record {
         .with("court", freeze.court.as_str())
         .with("document", freeze.document.as_str())
         .with("imposed_at_ms", freeze.imposed_at_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_offer_expires_and_only_tonnes_have_a_share() {
+        let shown = |status: PledgeStatus, quantity_tco2e| {
+            let found = Pledge {
+                status: status.into(),
+                quantity_tco2e,
+                expires_at_ms: 7,
+                ..Default::default()
+            };
+            let value = PledgeValue { loan_to_value_bp: 5_000, ..Default::default() };
+            let shown = pledge(&found, Some(&value)).into_json();
+            (shown["offer_expires_at_ms"].clone(), shown["loan_to_value_bp"].clone())
+        };
+        assert_eq!(shown(PledgeStatus::Proposed, 5), (7.into(), 5_000.into()));
+        assert_eq!(shown(PledgeStatus::Active, 5), (Value::Null, 5_000.into()));
+        assert_eq!(shown(PledgeStatus::Released, 0), (Value::Null, Value::Null));
+    }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{account, compliance, event, pledge, repo, stamp, word};
 use crate::output::{Page, Record};
 
-pub(crate) fn overview(reply: &GetOverviewReply) -> Page {
+pub(crate) fn overview(reply: &GetOverviewReply, sees: Sees) -> Page {
     let found = reply.account.clone().unwrap_or_default();
     let holdings = found.holdings.iter().map(|holding| {
         let value = reply.values.iter().find(|value| value.instrument == holding.instrument);
@@ -47,27 +47,60 @@ pub(crate) fn overview(reply: &GetOverviewReply) -> Page {
             .with("expires_at_ms", open.expires_at_ms)
             .with("content_sha256", hex(&open.content_sha256))
     });
-    Page::default()
-        .one(account::account(&found))
-        .many("holdings", holdings.collect())
-        .many("cash", found.cash.iter().map(account::cash).collect())
-        .one(
-            Record::default()
-                .with("total_value_yuan", reply.total_value_yuan.as_str())
-                .with("held_trade_count", reply.held_trade_count)
-                .with("proposals_cut", reply.proposals_cut),
-        )
-        .many("claims", claims.collect())
-        .many("held_trades", reply.held_trades.iter().map(dated_trade).collect())
-        .many("withdrawals", withdrawals.collect())
-        .many("objections", objections.collect())
-        .many("pledges", pledges.collect())
-        .many("freezes", reply.freezes.iter().map(pledge::freeze).collect())
-        .many("obligations", reply.obligations.iter().map(compliance::obligation).collect())
-        .many("surrenders", reply.surrenders.iter().map(compliance::surrender).collect())
-        .many("repos", reply.repos.iter().map(repo::repo).collect())
-        .many("proposals", proposals.collect())
-        .stamp(stamp(reply.stamp))
+    let page = Page::default().one(account::account(&found));
+    let page = match sees.account {
+        true => page.many("holdings", holdings.collect()),
+        false => page,
+    };
+    let page = page.many("cash", found.cash.iter().map(account::cash).collect());
+    let mut sums = Record::default();
+    if sees.account {
+        sums = sums
+            .with("total_value_yuan", reply.total_value_yuan.as_str())
+            .with("held_trade_count", reply.held_trade_count);
+    }
+    if sees.proposals {
+        sums = sums.with("proposals_cut", reply.proposals_cut);
+    }
+    let sums = sums.with("pledges_cut", reply.pledges_cut);
+    let page = page.one(sums).many("claims", claims.collect());
+    let page = match sees.account {
+        true => page
+            .many("held_trades", reply.held_trades.iter().map(dated_trade).collect())
+            .many("objections", objections.collect())
+            .many("freezes", reply.freezes.iter().map(pledge::freeze).collect())
+            .many("obligations", reply.obligations.iter().map(compliance::obligation).collect())
+            .many("surrenders", reply.surrenders.iter().map(compliance::surrender).collect())
+            .many("repos", reply.repos.iter().map(repo::repo).collect()),
+        false => page,
+    };
+    let page = page.many("withdrawals", withdrawals.collect()).many("pledges", pledges.collect());
+    let page = match sees.proposals {
+        true => page.many("proposals", proposals.collect()),
+        false => page,
+    };
+    page.stamp(stamp(reply.stamp))
+}
+
+/// What the caller is shown of an account; the rest is left out, since an empty
+/// list would say that there is nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sees {
+    /// More than what concerns one bank.
+    account: bool,
+    /// What waits for a second officer.
+    proposals: bool,
+}
+
+impl Sees {
+    /// What the node shows this role, of all of an account or, with a bank that
+    /// is not 0, of what concerns that bank.
+    pub(crate) fn of(role: &str, bank: u32) -> Self {
+        Self {
+            account: bank == 0 && role != "bank",
+            proposals: matches!(role, "registry" | "auditor"),
+        }
+    }
 }
 
 fn dated_trade(trade: &AccountTrade) -> Record {
@@ -89,22 +122,25 @@ fn trade_record(record: &TradeRecord) -> Record {
         .with("reason", record.reason.as_str())
 }
 
-pub(crate) fn statement(found: &PeriodStatement) -> Page {
+pub(crate) fn statement(found: &PeriodStatement, sees: Sees) -> Page {
     let page = Page::default().one(
         Record::default()
             .with("account_id", found.account_id)
             .with("after_event", found.after_event)
             .with("through_event", found.through_event),
     );
-    let page = balances(page, &found.opening, ["opening_holdings", "opening_cash"]);
+    let page = balances(page, &found.opening, sees, ["opening_holdings", "opening_cash"]);
     let page = page.many("entries", found.entries.iter().map(entry).collect());
-    balances(page, &found.closing, ["closing_holdings", "closing_cash"])
+    balances(page, &found.closing, sees, ["closing_holdings", "closing_cash"])
         .stamp(stamp(Some(found.stamp)))
 }
 
-fn balances(page: Page, found: &Balances, [goods, money]: [&'static str; 2]) -> Page {
-    page.many(goods, found.holdings.iter().map(account::holding).collect())
-        .many(money, found.cash.iter().map(account::cash).collect())
+fn balances(page: Page, found: &Balances, sees: Sees, [goods, money]: [&'static str; 2]) -> Page {
+    let page = match sees.account {
+        true => page.many(goods, found.holdings.iter().map(account::holding).collect()),
+        false => page,
+    };
+    page.many(money, found.cash.iter().map(account::cash).collect())
 }
 
 fn entry(entry: &StatementEntry) -> Record {
@@ -131,6 +167,7 @@ fn entry(entry: &StatementEntry) -> Record {
         .with("event", entry.event)
         .with("ledger_time_ms", entry.ledger_time_ms)
         .with("kind", kind)
+        .with("settlement_day", content.get("date").cloned().unwrap_or(Value::Null))
         .with("trade_number", content.get("trade_number").cloned().unwrap_or(Value::Null))
         .with("note", status.unwrap_or(Value::Null))
         .with("moved", moved.collect::<Vec<String>>().join("; "))
@@ -141,7 +178,7 @@ fn entry(entry: &StatementEntry) -> Record {
         .with_detail("postings", entry.postings.iter().map(event::posting).collect::<Vec<_>>())
 }
 
-pub(crate) fn balances_at(reply: &GetBalancesAtReply) -> Page {
+pub(crate) fn balances_at(reply: &GetBalancesAtReply, sees: Sees) -> Page {
     let found = reply.balances.clone().unwrap_or_default();
     let page = Page::default().one(
         Record::default()
@@ -150,7 +187,7 @@ pub(crate) fn balances_at(reply: &GetBalancesAtReply) -> Page {
             .with("log_index", reply.log_index)
             .with("ledger_time_ms", reply.ledger_time_ms),
     );
-    balances(page, &found, ["holdings", "cash"]).stamp(stamp(reply.stamp))
+    balances(page, &found, sees, ["holdings", "cash"]).stamp(stamp(reply.stamp))
 }
 
 pub(crate) fn step(step: &TradeStep) -> Record {
@@ -170,13 +207,14 @@ pub(crate) fn holder(holder: &Holder) -> Record {
 
 pub(crate) fn totals(totals: &InstrumentTotals) -> Record {
     let positions = totals.positions.clone().unwrap_or_default();
-    let pots = totals.pots.iter().map(|pot| {
-        let name = word(GoodsPot::as_str_name(&pot.pot()), "GOODS_POT_");
-        Value::from(format!("{name}:{}", pot.quantity_tco2e))
-    });
+    let pots = totals
+        .pots
+        .iter()
+        .map(|pot| (word(GoodsPot::as_str_name(&pot.pot()), "GOODS_POT_"), pot.quantity_tco2e));
+    let (pots, pots_words) = account::pairs("pot", "quantity_tco2e", pots);
     account::holding(&positions)
         .with("issued_tco2e", totals.issued_tco2e.to_string())
-        .with("pots_tco2e", pots.collect::<Vec<Value>>())
+        .with_words("pots_tco2e", pots, pots_words)
         .with("last_close_yuan", totals.last_close_yuan.as_str())
         .with("last_close_date", totals.last_close_date.as_str())
 }
@@ -191,4 +229,31 @@ pub(crate) fn candle(candle: &Candle) -> Record {
         .with("vwap_yuan", candle.vwap_yuan.as_str())
         .with("volume_tco2e", candle.volume_tco2e.to_string())
         .with("turnover_yuan", candle.turnover_yuan.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_shown_to_the_caller_is_left_out() {
+        let shown =
+            |role, bank| overview(&GetOverviewReply::default(), Sees::of(role, bank)).json();
+        let (all, firm, bank) = (shown("registry", 0), shown("firm", 0), shown("bank", 102));
+        for section in ["holdings", "held_trades", "objections", "freezes", "total_value_yuan"] {
+            assert!(all.get(section).is_some() && firm.get(section).is_some(), "{section}");
+            assert!(bank.get(section).is_none(), "{section}");
+        }
+        for section in ["cash", "claims", "withdrawals", "pledges"] {
+            assert!(bank.get(section).is_some(), "{section}");
+        }
+        assert!(all.get("proposals").is_some() && firm.get("proposals").is_none());
+    }
+
+    #[test]
+    fn a_statement_of_a_trade_has_its_settlement_day() {
+        let trade = AccountTrade { date: "2021-12-16".to_owned(), ..Default::default() };
+        let of_trade = StatementEntry { about: Some(About::Trade(trade)), ..Default::default() };
+        assert_eq!(entry(&of_trade).into_json()["settlement_day"], "2021-12-16");
+    }
 }

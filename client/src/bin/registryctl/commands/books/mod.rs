@@ -16,7 +16,7 @@ use self::file::Account;
 use super::control::Checker;
 use super::{files, progress};
 use crate::args::Global;
-use crate::exit::Usage;
+use crate::exit::{Place, Usage};
 use crate::output::{Page, Record};
 
 /// Accounts in one request.
@@ -110,8 +110,8 @@ fn parts(accounts: &[Account]) -> Vec<Range<usize>> {
     parts
 }
 
-/// The error, led by the line of the file that it is about and by what is
-/// opened already.
+/// The error, with the line of the file that it is about and what is opened
+/// already.
 fn explain(error: Error, path: &Path, accounts: &[Account], part: &Range<usize>) -> Error {
     let line = |place: usize| accounts.get(place).map_or(0, |account| account.line);
     let refused = match error.downcast_ref::<ClientError>() {
@@ -124,12 +124,12 @@ fn explain(error: Error, path: &Path, accounts: &[Account], part: &Range<usize>)
         None => format!("lines {} and following of {path}", line(part.start)),
     };
     match part.start {
-        0 => error.context(format!("{place}; this command has opened no account")),
-        before => error.context(format!(
+        0 => error.context(Place(format!("{place}; this command has opened no account"))),
+        before => error.context(Place(format!(
             "{place}; the {before} accounts before line {} are open: correct the rest and load it \
              from a file of its own under another --run",
             line(before)
-        )),
+        ))),
     }
 }
 

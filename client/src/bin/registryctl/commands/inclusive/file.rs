@@ -6,8 +6,17 @@ use anyhow::{Context as _, Result, bail};
 use registry_client::{OwnerId, hex};
 use sha2::{Digest as _, Sha256};
 
-/// Every line's person and grams, in order; grams may be 0.
-pub(super) fn read(input: impl Read) -> Result<Vec<(OwnerId, i64)>> {
+/// A person and what is saved; grams may be 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Saved {
+    /// Of the file; the header is line 1.
+    pub(super) line: u64,
+    pub(super) owner: OwnerId,
+    pub(super) grams: i64,
+}
+
+/// Every line below the header, in order.
+pub(super) fn read(input: impl Read) -> Result<Vec<Saved>> {
     let mut reader = csv::Reader::from_reader(input);
     let header = reader.headers()?.clone();
     if header.iter().ne(["owner_id", "quantity_grams"]) {
@@ -17,13 +26,13 @@ pub(super) fn read(input: impl Read) -> Result<Vec<(OwnerId, i64)>> {
     for row in reader.records() {
         let row = row?;
         let line = row.position().map_or(0, csv::Position::line);
-        let of_row = || -> Result<(OwnerId, i64)> {
+        let of_row = || -> Result<Saved> {
             let (id, grams) = (row.get(0).unwrap_or_default(), row.get(1).unwrap_or_default());
             let grams: i64 = grams.parse().with_context(|| format!("quantity_grams {grams:?}"))?;
             if grams < 0 {
                 bail!("quantity_grams {grams} is less than 0");
             }
-            Ok((owner(id).map_err(anyhow::Error::msg)?, grams))
+            Ok(Saved { line, owner: owner(id).map_err(anyhow::Error::msg)?, grams })
         };
         lines.push(of_row().with_context(|| format!("line {line}"))?);
     }
@@ -31,9 +40,9 @@ pub(super) fn read(input: impl Read) -> Result<Vec<(OwnerId, i64)>> {
 }
 
 /// A name made from the lines: the same for the same lines.
-pub(super) fn name(lines: &[(OwnerId, i64)]) -> String {
+pub(super) fn name(lines: &[Saved]) -> String {
     let mut hasher = Sha256::new();
-    for (owner, grams) in lines {
+    for Saved { owner, grams, .. } in lines {
         hasher.update(owner);
         hasher.update(grams.to_be_bytes());
     }
@@ -62,7 +71,8 @@ mod tests {
         let id = "000102030405060708090a0b0c0d0eff";
         let good = format!("owner_id,quantity_grams\n{id},5\n{id},0\n");
         let lines = read(good.as_bytes()).expect("readable");
-        assert_eq!((lines.len(), lines[0].1, lines[1].0[15]), (2, 5, 255));
+        assert_eq!((lines.len(), lines[0].grams, lines[1].owner[15]), (2, 5, 255));
+        assert_eq!((lines[0].line, lines[1].line), (2, 3));
         assert_eq!(name(&lines), name(&lines.clone()));
         assert_ne!(name(&lines), name(&lines[..1]));
         for bad in [

@@ -1,22 +1,26 @@
 //! `inclusive`: grams of persons and what they are burned for.
 
 mod file;
+mod stopped;
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use registry_client::proto::controlled_command::Command;
 use registry_client::proto::{
     GetInclusiveAccountRequest, InclusiveQuota, IssueVoucherRequest, ListInclusiveAccountsRequest,
     ListPlatformsRequest, ListVouchersRequest, RedeemVoucherRequest, VoucherReply, VoucherStatus,
 };
-use registry_client::{OwnerId, PlatformClient, is_valid_request_id};
+use registry_client::{ClientError, OwnerId, PlatformClient, is_valid_request_id};
 
+use self::file::Saved;
+use self::stopped::Stopped;
 use super::{control, files, progress};
 use crate::args::Global;
-use crate::exit::Usage;
+use crate::exit::{Advice, Usage};
 use crate::output::{Page, Record};
 use crate::views::{inclusive, stamp};
 
@@ -194,21 +198,15 @@ impl Load {
         }
         let platform = global.platform()?;
         let started = Instant::now();
-        let owners: Vec<OwnerId> = lines.iter().map(|(owner, _)| *owner).collect();
         if open {
-            let bar = progress::bar("accounts");
-            bar.set_length(owners.len() as u64);
-            let opened = platform.open_all(&self.platform, &run, &owners, |open| {
-                bar.set_position(open as u64);
-            });
-            opened.await?;
-            bar.finish();
+            self.open(&platform, &run, &lines).await?;
         }
-        let credits: Vec<_> = lines.into_iter().filter(|(_, grams)| *grams > 0).collect();
+        let opened = if open { lines.len() } else { 0 };
+        let credits: Vec<Saved> = lines.into_iter().filter(|line| line.grams > 0).collect();
         let first = self.credit(&platform, &run, &credits).await?;
         let after = platform.platform(&self.platform).await?;
         let record = Record::default()
-            .with("accounts_opened", if open { owners.len() } else { 0 })
+            .with("accounts_opened", opened)
             .with("lines_credited", credits.len())
             .with("run", run)
             .with("first_batch", first)
@@ -217,30 +215,53 @@ impl Load {
         Ok(Page::default().one(record))
     }
 
-    async fn credit(
-        &self,
-        platform: &PlatformClient,
-        run: &str,
-        lines: &[(OwnerId, i64)],
-    ) -> Result<u64> {
+    async fn open(&self, platform: &PlatformClient, run: &str, lines: &[Saved]) -> Result<()> {
+        let owners: Vec<OwnerId> = lines.iter().map(|line| line.owner).collect();
+        let bar = progress::bar("accounts");
+        bar.set_length(owners.len() as u64);
+        let done = Cell::new(0);
+        let opened = platform.open_all(&self.platform, run, &owners, |open| {
+            bar.set_position(open as u64);
+            done.set(open);
+        });
+        let stopped = |error| {
+            let again = format!("to go on, give the same file with --run {run}");
+            Stopped { path: &self.lines, lines, done: done.get(), what: "opened" }
+                .explain(error, again)
+        };
+        opened.await.map_err(stopped)?;
+        bar.finish();
+        Ok(())
+    }
+
+    async fn credit(&self, platform: &PlatformClient, run: &str, lines: &[Saved]) -> Result<u64> {
         let first = match self.first_batch {
             Some(first) => first,
             None => platform.platform(&self.platform).await?.last_batch_number + 1,
         };
+        let credits: Vec<(OwnerId, i64)> =
+            lines.iter().map(|line| (line.owner, line.grams)).collect();
         let bar = progress::bar("credits");
         bar.set_length(lines.len() as u64);
-        let credited = platform.credit_all(&self.platform, run, first, lines, |done| {
-            bar.set_position(done as u64);
+        let done = Cell::new(0);
+        let credited = platform.credit_all(&self.platform, run, first, &credits, |credited| {
+            bar.set_position(credited as u64);
+            done.set(credited);
         });
-        match credited.await {
-            Err(error) if error.reason() == Some(REUSED) => {
-                let said = "was credited already: to finish one that stopped, give the --first-batch that it named; to credit these lines once more, give another --run";
-                return Err(anyhow::Error::new(error).context(format!("load {run} {said}")));
+        let stopped = |error: ClientError| {
+            if error.reason() == Some(REUSED) {
+                return Error::new(error).context(Advice(format!(
+                    "load {run} was credited already: to finish one that stopped, give the \
+                     --first-batch that it named; to credit these lines once more, give another \
+                     --run"
+                )));
             }
-            outcome => outcome.with_context(|| {
-                format!("to go on, give the same file with --run {run} --first-batch {first}")
-            })?,
-        }
+            let again =
+                format!("to go on, give the same file with --run {run} --first-batch {first}");
+            Stopped { path: &self.lines, lines, done: done.get(), what: "credited" }
+                .explain(error, again)
+        };
+        credited.await.map_err(stopped)?;
         bar.finish();
         Ok(first)
     }

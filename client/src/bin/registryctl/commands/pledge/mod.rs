@@ -40,7 +40,8 @@ pub(crate) enum PledgeCommand {
     DeclineSubstitution(Seen),
     /// Take the offer of other tonnes back (firm).
     TakeBackSubstitution(Seen),
-    /// Declare the default, once the time to cure is over (bank).
+    /// Declare the default with its evidence, once the time to cure, or to pay after
+    /// maturity, is over (bank); the disposal line alone gives no right to it.
     Default(party::Default),
     /// Propose to let the tonnes of a defaulted pledge be sold (registry).
     Enforce(officer::WithDocument),

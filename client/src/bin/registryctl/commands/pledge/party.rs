@@ -31,7 +31,8 @@ pub(super) struct Lines {
     /// A settled close below this calls for more.
     #[arg(long)]
     warning_price: String,
-    /// A settled close below this lets the bank dispose.
+    /// The contract's disposal line, recorded as agreed. It gives the bank no right
+    /// by itself: a default needs evidence and a time to cure that has passed.
     #[arg(long)]
     disposal_price: String,
 }
@@ -133,7 +134,7 @@ pub(crate) struct Sell {
     /// The open settlement day, YYYY-MM-DD.
     #[arg(long)]
     date: String,
-    /// CSV file with the one trade: sold by the pledgor, paid at the pledgee.
+    /// CSV file with the one trade: seller is the pledgor, seller_bank the pledgee.
     #[arg(long)]
     trade: PathBuf,
 }
