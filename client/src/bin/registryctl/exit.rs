@@ -37,6 +37,17 @@ impl fmt::Display for Place {
     }
 }
 
+/// What to do in this very case: context of an error, told instead of the general
+/// advice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Advice(pub(crate) String);
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// Anything not named below.
 pub(crate) const OTHER: u8 = 1;
 /// As clap's own.
@@ -68,14 +79,18 @@ pub(crate) fn report(error: &anyhow::Error, format: Format, asked: &Asked) -> Ex
     ExitCode::from(code(error))
 }
 
-/// The error and its causes without its place; what an error says of its own
-/// cause is not said twice.
+/// The error and its causes without place and advice; what an error says of its
+/// own cause is not said twice.
 fn message(error: &anyhow::Error) -> String {
     let place = error.downcast_ref::<Place>().map(|place| place.0.as_str());
+    let advice = error.downcast_ref::<Advice>().map(|advice| advice.0.as_str());
     let parts = error.chain().map(ToString::to_string);
-    let told = parts.filter(|part| Some(part.as_str()) != place).reduce(|told, cause| {
-        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
-    });
+    let parts = parts.filter(|part| ![place, advice].contains(&Some(part.as_str())));
+    let told = parts.reduce(
+        |told, cause| {
+            if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+        },
+    );
     told.unwrap_or_default()
 }
 
@@ -184,6 +199,9 @@ fn reason(error: &anyhow::Error) -> &str {
 }
 
 fn hint(error: &anyhow::Error, asked: &Asked) -> String {
+    if let Some(advice) = error.downcast_ref::<Advice>() {
+        return advice.0.clone();
+    }
     match (client_error(error), error.downcast_ref::<Alarm>()) {
         (Some(error), _) => advice::for_error(error, asked),
         (None, Some(alarm)) => alarm.hint.clone(),
@@ -318,6 +336,12 @@ mod tests {
         let told = as_json(&placed, &asked);
         assert_eq!(told["message"], "PRICE_LIMIT: outside");
         assert_eq!((&told["where"], code(&placed)), (&json!("line 4 of a.csv"), 3));
+        let advised = placed.context(Advice("call the bank".to_owned()));
+        let told = as_json(&advised, &asked);
+        assert_eq!(
+            (&told["message"], &told["hint"]),
+            (&json!("PRICE_LIMIT: outside"), &json!("call the bank"))
+        );
         let unknown = ClientError::Unknown {
             call: "open_day",
             request_id: "id".to_owned(),

@@ -48,23 +48,23 @@ pub(crate) fn overview(reply: &GetOverviewReply, sees: Sees) -> Page {
             .with("content_sha256", hex(&open.content_sha256))
     });
     let page = Page::default().one(account::account(&found));
-    let page = match sees.everything_of_account() {
+    let page = match sees.account {
         true => page.many("holdings", holdings.collect()),
         false => page,
     };
     let page = page.many("cash", found.cash.iter().map(account::cash).collect());
     let mut sums = Record::default();
-    if sees.everything_of_account() {
+    if sees.account {
         sums = sums
             .with("total_value_yuan", reply.total_value_yuan.as_str())
             .with("held_trade_count", reply.held_trade_count);
     }
-    if sees == Sees::All {
+    if sees.proposals {
         sums = sums.with("proposals_cut", reply.proposals_cut);
     }
     let sums = sums.with("pledges_cut", reply.pledges_cut);
     let page = page.one(sums).many("claims", claims.collect());
-    let page = match sees.everything_of_account() {
+    let page = match sees.account {
         true => page
             .many("held_trades", reply.held_trades.iter().map(dated_trade).collect())
             .many("objections", objections.collect())
@@ -72,9 +72,9 @@ pub(crate) fn overview(reply: &GetOverviewReply, sees: Sees) -> Page {
         false => page,
     };
     let page = page.many("withdrawals", withdrawals.collect()).many("pledges", pledges.collect());
-    let page = match sees {
-        Sees::All => page.many("proposals", proposals.collect()),
-        Sees::OwnAccount | Sees::MoneyAtBank => page,
+    let page = match sees.proposals {
+        true => page.many("proposals", proposals.collect()),
+        false => page,
     };
     page.stamp(stamp(reply.stamp))
 }
@@ -82,28 +82,21 @@ pub(crate) fn overview(reply: &GetOverviewReply, sees: Sees) -> Page {
 /// What the caller is shown of an account; the rest is left out, since an empty
 /// list would say that there is nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sees {
-    /// Registry and auditors.
-    All,
-    /// A firm: all but what waits for a second officer.
-    OwnAccount,
-    /// A bank: what concerns it.
-    MoneyAtBank,
+pub(crate) struct Sees {
+    /// More than what concerns one bank.
+    account: bool,
+    /// What waits for a second officer.
+    proposals: bool,
 }
 
 impl Sees {
     /// What the node shows this role, of all of an account or, with a bank that
     /// is not 0, of what concerns that bank.
     pub(crate) fn of(role: &str, bank: u32) -> Self {
-        match (bank, role) {
-            (1.., _) | (0, "bank") => Self::MoneyAtBank,
-            (0, "registry" | "auditor") => Self::All,
-            (0, _) => Self::OwnAccount,
+        Self {
+            account: bank == 0 && role != "bank",
+            proposals: matches!(role, "registry" | "auditor"),
         }
-    }
-
-    fn everything_of_account(self) -> bool {
-        self != Self::MoneyAtBank
     }
 }
 
@@ -140,7 +133,7 @@ pub(crate) fn statement(found: &PeriodStatement, sees: Sees) -> Page {
 }
 
 fn balances(page: Page, found: &Balances, sees: Sees, [goods, money]: [&'static str; 2]) -> Page {
-    let page = match sees.everything_of_account() {
+    let page = match sees.account {
         true => page.many(goods, found.holdings.iter().map(account::holding).collect()),
         false => page,
     };

@@ -20,7 +20,7 @@ use self::file::Saved;
 use self::stopped::Stopped;
 use super::{control, files, progress};
 use crate::args::Global;
-use crate::exit::{Place, Usage};
+use crate::exit::{Advice, Usage};
 use crate::output::{Page, Record};
 use crate::views::{inclusive, stamp};
 
@@ -250,7 +250,7 @@ impl Load {
         });
         let stopped = |error: ClientError| {
             if error.reason() == Some(REUSED) {
-                return Error::new(error).context(Place(format!(
+                return Error::new(error).context(Advice(format!(
                     "load {run} was credited already: to finish one that stopped, give the \
                      --first-batch that it named; to credit these lines once more, give another \
                      --run"

@@ -6,7 +6,7 @@ use anyhow::Error;
 use registry_client::{ClientError, INCLUSIVE_LINES_PER_REQUEST, hex};
 
 use super::file::Saved;
-use crate::exit::Place;
+use crate::exit::{Advice, Place};
 
 /// A load whose next request failed.
 pub(super) struct Stopped<'a> {
@@ -23,14 +23,18 @@ impl Stopped<'_> {
     /// The error, with the line at fault when the rules said no, and with `again`
     /// when the same load may go on.
     pub(super) fn explain(&self, error: ClientError, again: String) -> Error {
-        let place = match &error {
-            ClientError::Rejected(rejected) => self.refused(&rejected.field),
-            ClientError::Unavailable { .. } | ClientError::Unknown { .. } => again,
-            ClientError::Denied { .. } | ClientError::Protocol(_) | ClientError::Setup(_) => {
-                return error.into();
+        match &error {
+            ClientError::Rejected(rejected) => {
+                let place = self.refused(&rejected.field);
+                Error::new(error).context(Place(place))
             }
-        };
-        Error::new(error).context(Place(place))
+            ClientError::Unavailable { .. } | ClientError::Unknown { .. } => {
+                Error::new(error).context(Advice(again))
+            }
+            ClientError::Denied { .. } | ClientError::Protocol(_) | ClientError::Setup(_) => {
+                error.into()
+            }
+        }
     }
 
     fn refused(&self, field: &str) -> String {
@@ -77,9 +81,13 @@ mod tests {
         (0..count).map(|at| Saved { line: at + 2, owner: [7; 16], grams: 5 }).collect()
     }
 
-    fn told(lines: &[Saved], done: usize, error: ClientError) -> (String, u8) {
+    fn explained(lines: &[Saved], done: usize, error: ClientError) -> Error {
         let stopped = Stopped { path: Path::new("p.csv"), lines, done, what: "credited" };
-        let error = stopped.explain(error, "to go on, give --first-batch 3".to_owned());
+        stopped.explain(error, "to go on, give --first-batch 3".to_owned())
+    }
+
+    fn told(lines: &[Saved], done: usize, error: ClientError) -> (String, u8) {
+        let error = explained(lines, done, error);
         (error.downcast_ref::<Place>().expect("a place").to_string(), exit::code(&error))
     }
 
@@ -116,6 +124,11 @@ mod tests {
     fn only_what_may_go_on_is_told_to_go_on() {
         let (call, cause) = ("credit_inclusive", "x".to_owned());
         let unknown = ClientError::Unknown { call, request_id: "a".to_owned(), cause };
-        assert_eq!(told(&lines(2), 0, unknown).0, "to go on, give --first-batch 3");
+        let error = explained(&lines(2), 0, unknown);
+        assert_eq!(
+            error.downcast_ref::<Advice>().map(ToString::to_string).as_deref(),
+            Some("to go on, give --first-batch 3")
+        );
+        assert!(error.downcast_ref::<Place>().is_none());
     }
 }
