@@ -56,6 +56,12 @@ fn main() -> ExitCode {
     }
 }
 
+/// Colours are for terminals, and not for everybody: no-color.org.
+fn may_colour() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !unwanted && std::io::stderr().is_terminal()
+}
+
 /// The error with its causes; what an error says of its own cause is not said twice.
 fn in_full(error: &anyhow::Error) -> String {
     let mut told = String::new();
@@ -75,8 +81,7 @@ fn start_logging(config: &Config) {
     let filter = EnvFilter::new(format!("openraft=warn,{}", config.log.level));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        // Colours are for terminals; in a file they are noise.
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(may_colour())
         .with_writer(std::io::stderr);
     match config.log.format {
         LogFormat::Text => lines.init(),

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::from_env("REGISTRYCTL_LOG"))
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(may_colour())
         .with_writer(std::io::stderr)
         .init();
     let task = Task::of(&cli.command);
@@ -34,6 +34,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => exit::report(&error, cli.global.output, &asked),
     }
+}
+
+/// Colours are for terminals, and not for everybody: no-color.org.
+fn may_colour() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !unwanted && std::io::stderr().is_terminal()
 }
 
 fn run(cli: &Cli, task: Task) -> anyhow::Result<()> {

@@ -37,13 +37,13 @@ pub(super) fn loaded_sha256() -> [u8; 32] {
 /// What a node holds after some events.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
-    stamp: Option<wire::Stamp>,
-    accounts: Vec<wire::Account>,
-    banks: Vec<wire::Bank>,
-    instruments: Vec<wire::Instrument>,
-    journal: wire::GetJournalReply,
-    events: Vec<wire::Event>,
-    trades: Vec<wire::TradeRecord>,
+    pub(super) stamp: Option<wire::Stamp>,
+    pub(super) accounts: Vec<wire::Account>,
+    pub(super) banks: Vec<wire::Bank>,
+    pub(super) instruments: Vec<wire::Instrument>,
+    pub(super) journal: wire::GetJournalReply,
+    pub(super) events: Vec<wire::Event>,
+    pub(super) trades: Vec<wire::TradeRecord>,
     pub(super) pledges: Vec<wire::PledgeWithValue>,
     pub(super) freezes: Vec<wire::Freeze>,
 }
