@@ -102,8 +102,7 @@ impl Ledger {
             return Err(Rejection::new(Reason::TooLong, FIELD, message));
         }
         span::check(time_to_live_ms, PROPOSAL_LIFE_LIMIT_MS, "time_to_live_ms")?;
-        let open_bytes = self.proposals.values().map(|open| open.content.len());
-        let bytes = open_bytes.fold(content.len(), usize::saturating_add);
+        let bytes = self.proposals.bytes().saturating_add(content.len());
         if bytes > OPEN_PROPOSALS_BYTES_LIMIT {
             let message = format!(
                 "open proposals would hold {bytes} bytes, {OPEN_PROPOSALS_BYTES_LIMIT} are allowed; approve or decline some first"
@@ -118,17 +117,14 @@ impl Ledger {
         self.touch(RecordKey::Counters);
         self.touch(RecordKey::Proposal(id));
         self.counters.proposals = number;
-        self.proposals.insert(
+        self.proposals.insert(Proposal {
             id,
-            Proposal {
-                id,
-                maker: maker.to_owned(),
-                proposed_at: self.now,
-                expires_at,
-                content: content.to_vec(),
-                content_sha256,
-            },
-        );
+            maker: maker.to_owned(),
+            proposed_at: self.now,
+            expires_at,
+            content: content.to_vec(),
+            content_sha256,
+        });
         self.record(What::Proposed { proposal: id, content_sha256, expires_at }, Vec::new());
         Ok(Receipt::Proposed { proposal: id, content_sha256, expires_at })
     }
@@ -218,7 +214,7 @@ impl Ledger {
 
     fn open_proposal(&self, id: ProposalId) -> Result<&Proposal, Rejection> {
         let refuse = |reason, message| Err(Rejection::new(reason, "proposal_id", message));
-        match self.proposals.get(&id) {
+        match self.proposals.get(id) {
             Some(proposal) if self.now < proposal.expires_at => Ok(proposal),
             Some(proposal) => refuse(
                 Reason::ProposalExpired,
@@ -233,15 +229,13 @@ impl Ledger {
 
     fn close_proposal(&mut self, id: ProposalId, what: What) {
         self.touch(RecordKey::Proposal(id));
-        self.proposals.remove(&id);
+        self.proposals.remove(id);
         self.record(what, Vec::new());
     }
 
     /// Ends what has had its time. A leader proposes this when something is due.
     pub(crate) fn expire_due(&mut self) -> Result<Receipt, Rejection> {
-        let due = self.proposals.values().filter(|proposal| proposal.expires_at <= self.now);
-        let due: Vec<_> = due.map(|proposal| proposal.id).take(EXPIRED_PER_ENTRY).collect();
-        for id in due {
+        for id in self.proposals.ended_by(self.now, EXPIRED_PER_ENTRY) {
             self.close_proposal(id, What::ProposalExpired { proposal: id });
         }
         self.expire_offers(EXPIRED_PER_ENTRY);
@@ -253,20 +247,19 @@ impl Ledger {
     /// When [`Command::ExpireDue`] has something to do next.
     #[must_use]
     pub fn next_due(&self) -> Option<LedgerTime> {
-        let proposals = self.proposals.values().map(|proposal| proposal.expires_at).min();
-        let others = [self.pledges.next_end(), self.next_voucher_due(), self.next_repo_due()];
-        others.into_iter().chain([proposals]).flatten().min()
+        let (proposals, pledges) = (self.proposals.next_end(), self.pledges.next_end());
+        let ends = [proposals, pledges, self.next_voucher_due(), self.next_repo_due()];
+        ends.into_iter().flatten().min()
     }
 
     /// Open proposals in order, from the one after `after`.
     pub fn proposals_after(&self, after: ProposalId) -> impl Iterator<Item = &Proposal> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        self.proposals.range((Excluded(after), Unbounded)).map(|(_, proposal)| proposal)
+        self.proposals.after(after)
     }
 
     /// A proposal that is open.
     #[must_use]
     pub fn proposal(&self, id: ProposalId) -> Option<&Proposal> {
-        self.proposals.get(&id)
+        self.proposals.get(id)
     }
 }

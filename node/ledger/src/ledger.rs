@@ -9,13 +9,14 @@ use crate::code_index::CodeIndex;
 use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
 use crate::compliance::Compliance;
-use crate::control::{Counters, Proposal};
+use crate::control::Counters;
 use crate::digest::{Digest, HashSum};
 use crate::freeze::Freezes;
 use crate::inclusive::Inclusive;
 use crate::instrument::Instrument;
 use crate::journal::{Journal, What};
 use crate::pledge::Pledges;
+use crate::proposals::Proposals;
 use crate::receipt::{Answer, Receipt};
 use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
@@ -26,7 +27,7 @@ use crate::settlement::day::Day;
 use crate::text;
 use crate::totals::PositionTotals;
 use crate::touched::Touched;
-use crate::types::{AccountId, BankId, Date, Fen, InstrumentCode, LedgerTime, ProposalId};
+use crate::types::{AccountId, BankId, Date, Fen, InstrumentCode, LedgerTime};
 
 /// Accounts whose balances are read before the first of them is worked on:
 /// few enough to stay in the nearest cache.
@@ -54,7 +55,7 @@ pub struct Ledger {
     pub(crate) journal: Journal,
     pub(crate) counters: Counters,
     /// Commands that wait for a second person.
-    pub(crate) proposals: BTreeMap<ProposalId, Proposal>,
+    pub(crate) proposals: Proposals,
     pub(crate) withdrawals: OpenWithdrawals,
     /// What accounts owe the reserve at a bank; nothing is no entry.
     pub(crate) claims: BTreeMap<(AccountId, BankId), Fen>,

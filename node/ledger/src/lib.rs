@@ -45,6 +45,7 @@ mod ledger;
 mod opening;
 mod overview;
 mod pledge;
+mod proposals;
 mod queries;
 mod receipt;
 mod records;

@@ -116,7 +116,7 @@ impl Loader {
                 ledger.answers.push(actor, id, value.to_vec());
             }
             RecordKey::Proposal(id) => {
-                ledger.proposals.insert(id, standing::read_proposal(value, id)?);
+                ledger.proposals.insert(standing::read_proposal(value, id)?);
             }
             RecordKey::Counters => ledger.counters = standing::read_counters(value)?,
             RecordKey::Journal => ledger.journal = Journal::read(value)?,

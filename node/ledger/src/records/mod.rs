@@ -335,7 +335,7 @@ impl Ledger {
             }
             RecordKey::Answer(ordinal) => self.answers.record(ordinal).map(<[u8]>::len),
             RecordKey::Proposal(id) => {
-                self.proposals.get(&id).map(|proposal| proposal.content.len())
+                self.proposals.get(id).map(|proposal| proposal.content.len())
             }
             RecordKey::Balances(_) | RecordKey::InclusiveAccount(_) => return USUAL / 2,
             RecordKey::Pledge(_) => Some(USUAL),
@@ -393,7 +393,7 @@ impl Ledger {
             RecordKey::Answer(ordinal) => writer.raw(self.answers.record(ordinal)?),
             RecordKey::Journal => return self.write_journal(writer),
             RecordKey::Counters => return standing::counters(writer, &self.counters),
-            RecordKey::Proposal(id) => standing::proposal(writer, self.proposals.get(&id)?),
+            RecordKey::Proposal(id) => standing::proposal(writer, self.proposals.get(id)?),
             RecordKey::Pledge(id) => return self.write_pledge(id, writer),
             RecordKey::Freeze(id) => return self.write_freeze(id, writer),
             RecordKey::UsableUntil(code) => return self.write_usable_until(code, writer),
@@ -438,7 +438,7 @@ impl Ledger {
             }))
             .chain(self.answers.iter().map(|(ordinal, _)| RecordKey::Answer(ordinal)))
             .chain([RecordKey::Journal])
-            .chain(self.proposals.keys().map(|id| RecordKey::Proposal(*id)))
+            .chain(self.proposals.ids().map(RecordKey::Proposal))
             .chain([RecordKey::Counters])
             .chain(self.pledges.ids().map(RecordKey::Pledge))
             .chain(self.freezes.by_id.keys().map(|id| RecordKey::Freeze(*id)))
