@@ -99,7 +99,7 @@ impl Model {
         version: u32,
         document: &str,
     ) -> Outcome {
-        let contract = self.seen_in(id, version, &RELEASABLE)?;
+        let contract = self.seen_before(id, version, &RELEASABLE)?;
         self.refuse_stay(contract)?;
         check_text(document, 200, "document")?;
         let tonnes = contract.tonnes;
@@ -225,11 +225,14 @@ impl Model {
         claim: Fen,
     ) -> Outcome {
         only(actor, &pledgee_of(self.contract(id)?))?;
-        let contract = self.seen_in(id, version, &RUNNING)?;
+        let contract = self.seen_before(id, version, &RUNNING)?;
         check_positive(claim.0, "claim_yuan")?;
         let due_day_ends = beijing_midnight_ms(contract.terms.maturity) + DAY_MS;
         let matured = due_day_ends + contract.terms.cure_period_ms;
         let called = contract.cure_deadline.map(|deadline| deadline.0);
+        let (_, priced) = self.last_close(contract.instrument);
+        let doubtful = priced.is_some_and(|date| self.in_dispute(date));
+        let called = called.filter(|_| !doubtful);
         let curable = called.into_iter().chain([matured]).all(|ends| self.now.0 < ends);
         if curable && !self.plants(Planted::DefaultBeforeCure) {
             return refuse(Reason::CurePeriodOpen, "pledge_id");

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use registry_ledger::{
-    AccountId, BankId, Date, Fen, FreePosition, InstrumentCode, LedgerTime, Pledge, PledgeCommand,
-    PledgeId, PledgeOffer, PledgeState, PledgeTerms, Price, Quantity, Reason, Receipt,
-    Substitution,
+    AccountId, BankId, Date, DayState, Fen, FreePosition, InstrumentCode, LedgerTime, Pledge,
+    PledgeCommand, PledgeId, PledgeOffer, PledgeState, PledgeTerms, Price, Quantity, Reason,
+    Receipt, Substitution,
 };
 
 use super::calendar::{DAY_MS, beijing_day, day_number};
@@ -187,6 +187,19 @@ impl Model {
         self.contract_in(id, states)
     }
 
+    /// The same, whatever happened since the version that was seen.
+    pub(super) fn seen_before(
+        &self,
+        id: PledgeId,
+        version: u32,
+        states: &[PledgeState],
+    ) -> Result<&Contract, Refused> {
+        if self.contract(id)?.version < version && !self.plants(Planted::OldVersionTaken) {
+            return refuse(Reason::StaleVersion, "version");
+        }
+        self.contract_in(id, states)
+    }
+
     pub(super) fn step(&self, id: PledgeId) -> Outcome {
         let contract = self.contract(id)?;
         Ok(Receipt::Pledge {
@@ -241,7 +254,11 @@ impl Model {
     pub(super) fn fresh_close(&self, code: InstrumentCode) -> Option<(Price, Date)> {
         let (close, date) = self.last_close(code);
         let date = date.filter(|date| beijing_day(self.now) - day_number(*date) <= 10)?;
-        Some((close, date))
+        (!self.in_dispute(date)).then_some((close, date))
+    }
+
+    pub(super) fn in_dispute(&self, date: Date) -> bool {
+        self.days.get(&date).is_some_and(|day| day.state == DayState::Disputed)
     }
 
     pub(super) fn check_lines(

@@ -8,7 +8,7 @@ use crate::journal::{Position, What};
 use crate::ledger::Ledger;
 use crate::pledge::check::{FIELD, refuse_stay, require_pledgee, require_pledgor};
 use crate::pledge::command::SubstitutionOffer;
-use crate::pledge::cover::{PRICE_LIFE_DAYS, covers, is_fresh};
+use crate::pledge::cover::{PRICE_LIFE_DAYS, covers};
 use crate::pledge::goods::Goods;
 use crate::pledge::offer::{Lines, OFFER_LIFE_LIMIT_MS};
 use crate::pledge::state::{Pledge, PledgeState, Substitution};
@@ -106,9 +106,9 @@ impl Ledger {
             return Err(Rejection::new(Reason::ProposalExpired, FIELD, message));
         }
         let known = self.known_instrument(offer.instrument, FIELD)?;
-        if !is_fresh(known, self.now) {
+        if !self.has_fresh_close(known) {
             let message = format!(
-                "the last settled close of {} is older than {PRICE_LIFE_DAYS} days",
+                "the last settled close of {} is older than {PRICE_LIFE_DAYS} days, or in dispute",
                 offer.instrument
             );
             return Err(Rejection::new(Reason::PriceStale, FIELD, message));

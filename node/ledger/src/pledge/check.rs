@@ -44,6 +44,18 @@ impl Ledger {
         })
     }
 
+    /// A pledge in one of `states` that the caller has seen at some time: what others
+    /// changed since then does not matter.
+    pub(super) fn pledge_since(
+        &self,
+        id: PledgeId,
+        version: u32,
+        states: &[PledgeState],
+    ) -> Result<&Pledge, Rejection> {
+        let now = self.known_pledge(id)?.version;
+        self.pledge_in(id, if version < now { now } else { version }, states)
+    }
+
     /// The pledge in a state that a command needs, as the caller has seen it.
     pub(super) fn pledge_in(
         &self,

@@ -4,7 +4,7 @@ use crate::calendar::{beijing_day_number, day_number};
 use crate::instrument::Instrument;
 use crate::ledger::Ledger;
 use crate::pledge::state::{Pledge, PledgeTerms};
-use crate::types::{Date, Fen, LedgerTime, PledgeId, Price, Quantity};
+use crate::types::{Date, DayState, Fen, PledgeId, Price, Quantity};
 
 /// A settled close counts for a contract for so many days.
 pub(super) const PRICE_LIFE_DAYS: i64 = 10;
@@ -72,10 +72,17 @@ pub(super) fn needs_more(pledge: &Pledge, price: Price) -> bool {
     value(pledge.quantity, price) < value(pledge.contract_quantity, pledge.terms.warning_price)
 }
 
-/// Whether a contract of now may be made at the instrument's last settled close.
-pub(super) fn is_fresh(instrument: &Instrument, now: LedgerTime) -> bool {
-    instrument.last_close_date.is_some_and(|date| {
-        let age_days = beijing_day_number(now).saturating_sub(day_number(date));
-        age_days <= PRICE_LIFE_DAYS
-    })
+impl Ledger {
+    /// Whether a contract of now may be made at the instrument's last settled close.
+    pub(super) fn has_fresh_close(&self, instrument: &Instrument) -> bool {
+        instrument.last_close_date.is_some_and(|date| {
+            let age_days = beijing_day_number(self.now).saturating_sub(day_number(date));
+            age_days <= PRICE_LIFE_DAYS && !self.is_disputed(date)
+        })
+    }
+
+    /// Whether the trades of a day, and so its closes, are in dispute.
+    pub(super) fn is_disputed(&self, date: Date) -> bool {
+        self.days.get(&date).is_some_and(|day| day.state == DayState::Disputed)
+    }
 }

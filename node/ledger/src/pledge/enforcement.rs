@@ -29,7 +29,8 @@ impl Ledger {
     ) -> Result<Receipt, Rejection> {
         require_pledgee(actor, self.known_pledge(id)?)?;
         let needed = [PledgeState::Active, PledgeState::MarginCall];
-        let pledge = self.pledge_in(id, version, &needed)?;
+        // The pledgor could put it off for ever by changing the pledge.
+        let pledge = self.pledge_since(id, version, &needed)?;
         if claim.0 <= 0 {
             let message = format!("claim_yuan is {}, it must be at least 0.01", format_yuan(claim));
             return Err(Rejection::new(Reason::NotPositive, "claim_yuan", message));
@@ -37,6 +38,13 @@ impl Ledger {
         let over = cure_over(pledge);
         if self.now < over {
             let message = format!("pledge {} can be cured until {} ms", id.0, over.0);
+            return Err(Rejection::new(Reason::CurePeriodOpen, FIELD, message));
+        }
+        let closed = self.known_instrument(pledge.instrument, FIELD)?.last_close_date;
+        if let Some(date) = closed.filter(|date| self.is_disputed(*date))
+            && self.now < overdue(pledge)
+        {
+            let message = format!("the close of {date} is in dispute: the call may not stand");
             return Err(Rejection::new(Reason::CurePeriodOpen, FIELD, message));
         }
         let pledge = pledge.to_ref();
@@ -216,7 +224,11 @@ fn check_sale(pledge: &Pledge, trade: &Trade) -> Result<(), Rejection> {
 /// When the pledgee may declare a default: after the margin call's time, or the
 /// same time after the day on which the loan is due.
 fn cure_over(pledge: &Pledge) -> LedgerTime {
+    let overdue = overdue(pledge);
+    pledge.cure_deadline.map_or(overdue, |deadline| deadline.min(overdue))
+}
+
+fn overdue(pledge: &Pledge) -> LedgerTime {
     let matured = beijing_day_end(pledge.terms.maturity);
-    let after_maturity = LedgerTime(matured.0.saturating_add(pledge.terms.cure_period_ms));
-    pledge.cure_deadline.map_or(after_maturity, |deadline| deadline.min(after_maturity))
+    LedgerTime(matured.0.saturating_add(pledge.terms.cure_period_ms))
 }

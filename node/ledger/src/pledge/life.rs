@@ -5,7 +5,7 @@ use crate::amount::format_price;
 use crate::journal::{Position, What};
 use crate::ledger::Ledger;
 use crate::pledge::check::{FIELD, refuse_stay, require_pledgee, require_pledgor};
-use crate::pledge::cover::{PRICE_LIFE_DAYS, covers, is_fresh};
+use crate::pledge::cover::{PRICE_LIFE_DAYS, covers};
 use crate::pledge::state::{Pledge, PledgeState};
 use crate::receipt::Receipt;
 use crate::rejection::{Reason, Rejection};
@@ -109,7 +109,8 @@ impl Ledger {
         version: u32,
         document: &str,
     ) -> Result<Receipt, Rejection> {
-        let pledge = self.pledge_in(id, version, &RELEASABLE)?;
+        // What the parties changed since the order does not undo it.
+        let pledge = self.pledge_since(id, version, &RELEASABLE)?;
         refuse_stay(pledge)?;
         text::check_line(document, "document")?;
         let quantity = pledge.quantity;
@@ -121,9 +122,9 @@ impl Ledger {
     /// What is left still covers the loan at a settled close of these days.
     fn check_cover(&self, pledge: &Pledge, left: Quantity) -> Result<(), Rejection> {
         let known = self.known_instrument(pledge.instrument, FIELD)?;
-        if !is_fresh(known, self.now) {
+        if !self.has_fresh_close(known) {
             let message = format!(
-                "the last settled close of {} is older than {PRICE_LIFE_DAYS} days; what is left \
+                "the last settled close of {} is older than {PRICE_LIFE_DAYS} days, or in dispute; what is left \
                  cannot be valued",
                 pledge.instrument
             );

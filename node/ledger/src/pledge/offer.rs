@@ -7,7 +7,7 @@ use crate::journal::What;
 use crate::ledger::Ledger;
 use crate::pledge::check::{FIELD, require_party, require_pledgee, require_pledgor};
 use crate::pledge::command::PledgeOffer;
-use crate::pledge::cover::{PRICE_LIFE_DAYS, covers, is_fresh};
+use crate::pledge::cover::{PRICE_LIFE_DAYS, covers};
 use crate::pledge::goods::Goods;
 use crate::pledge::state::{Pledge, PledgeState, PledgeTerms};
 use crate::receipt::Receipt;
@@ -160,7 +160,7 @@ impl Ledger {
         }
         let known = self.known_instrument(instrument, "instrument")?;
         let settled = (known.last_close_date, known.last_close);
-        if settled == (Some(reference_date), reference_price) && is_fresh(known, self.now) {
+        if settled == (Some(reference_date), reference_price) && self.has_fresh_close(known) {
             return Ok(());
         }
         let last = known.last_close_date.map_or_else(
