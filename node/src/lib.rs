@@ -100,7 +100,7 @@ pub fn serve_copy(config: Config, folder: &Path, despite_damage: bool) -> anyhow
     let config = Arc::new(config);
     let copy = raft::StoredCopy::open(config.clone(), folder, despite_damage)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    runtime.block_on(Box::pin(async {
         let (stop, stopping) = oneshot::channel::<()>();
         let stopped = async move { drop(stopping.await) };
         let mut client_port =
@@ -116,7 +116,7 @@ pub fn serve_copy(config: Config, folder: &Path, despite_damage: bool) -> anyhow
         }
         tracing::info!("copy closed");
         Ok(())
-    })
+    }))
 }
 
 async fn stop_asked() -> anyhow::Result<()> {

@@ -5,7 +5,7 @@ use registry_proto::registry::freeze_target::Target;
 
 use super::auditor::Auditor;
 use super::books::Books;
-use super::code::{FreePart, Instrument};
+use super::code::FreePart;
 use super::finding::{Checked, Wrong, same};
 use super::freezes::Freeze;
 use super::pledges::{Pledge, Stage};
@@ -179,13 +179,15 @@ fn position(part: FreePart) -> wire::Position {
 }
 
 fn listed_freeze(freeze_id: u64, freeze: &Freeze) -> wire::Freeze {
-    let tonnes = |account_id, instrument: Instrument, quantity_tco2e| {
-        let instrument = instrument.to_string();
-        Target::Tonnes(wire::FrozenTonnes { account_id, instrument, quantity_tco2e })
-    };
     let target = match freeze.target {
         FreezeTarget::Account { account } => Target::AccountId(account),
-        FreezeTarget::Tonnes { account, instrument, tonnes: of } => tonnes(account, instrument, of),
+        FreezeTarget::Tonnes { account, instrument, tonnes } => {
+            Target::Tonnes(wire::FrozenTonnes {
+                account_id: account,
+                instrument: instrument.to_string(),
+                quantity_tco2e: tonnes,
+            })
+        }
         FreezeTarget::Pledge { pledge } => Target::PledgeId(pledge),
     };
     wire::Freeze {

@@ -96,11 +96,10 @@ fn encumbered() -> Held {
         stayed_pledge_ids: vec![],
         ..over_pledge.clone()
     };
-    Held {
-        pledges: pledges.to_vec(),
-        freezes: vec![over_pledge, over_tonnes],
-        ..held_after(&steps)
-    }
+    let mut held = held_after(&steps);
+    held.pledges = pledges.to_vec();
+    held.freezes = vec![over_pledge, over_tonnes];
+    held
 }
 
 #[tokio::test]
