@@ -34,7 +34,7 @@ pub(crate) async fn act(
     cluster: &Cluster,
     close_fen: i64,
 ) -> anyhow::Result<i64> {
-    console.heading("Act two: a firm in Wuhan borrows from a bank in Shanghai");
+    console.heading("Act two: a firm borrows from a bank of the other city");
     let officers = cluster.officers()?;
     let (registry, exchange) = (officers.maker(), cluster.exchange()?);
     let accounts = registry.reads().all_accounts(Consistency::Linearizable).await?;
