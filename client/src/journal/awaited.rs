@@ -82,7 +82,8 @@ pub(crate) fn needs_two_people(what: &What) -> bool {
         What::PledgeActivated { .. }
         | What::PledgeEnforcing { .. }
         | What::Frozen { .. }
-        | What::FreezeLifted { .. } => true,
+        | What::FreezeLifted { .. }
+        | What::FreezeExecuted { .. } => true,
         What::PledgeReleased { document, .. } => !document.is_empty(),
         _ => false,
     }
