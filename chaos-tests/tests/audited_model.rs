@@ -173,6 +173,7 @@ fn random_markets_leave_a_journal_that_adds_up() {
         "ProceedsTaken",
         "Frozen",
         "FreezeLifted",
+        "FreezeExecuted",
         "UsableUntilSet",
     ];
     let missing: Vec<_> = wanted.iter().filter(|kind| !kinds.contains_key(**kind)).collect();

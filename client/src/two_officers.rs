@@ -131,7 +131,7 @@ impl TwoOfficers {
         }
     }
 
-    /// Imposes a court's freeze or lifts it.
+    /// Imposes a court's freeze, takes what it holds, or lifts it.
     ///
     /// # Errors
     /// As [`TwoOfficers::carry_out`].

@@ -31,6 +31,9 @@ impl Model {
                 self.impose(*target, court, document)
             }
             FreezeCommand::Lift { freeze, document } => self.lift(*freeze, document),
+            FreezeCommand::Execute { freeze, to, quantity, document, .. } => {
+                self.execute(*freeze, *to, *quantity, document)
+            }
         }
     }
 
@@ -154,6 +157,46 @@ impl Model {
                 order.stayed.push(contract.id);
             }
         }
+    }
+
+    fn execute(
+        &mut self,
+        id: FreezeId,
+        to: AccountId,
+        quantity: Quantity,
+        document: &str,
+    ) -> Outcome {
+        let Some(order) = self.standing().into_iter().find(|order| order.id == id).cloned() else {
+            return refuse(Reason::UnknownFreeze, "freeze_id");
+        };
+        if !self.has_account(to) {
+            return refuse(Reason::UnknownAccount, "to_account_id");
+        }
+        if order.account == to {
+            return refuse(Reason::SelfTransfer, "to_account_id");
+        }
+        check_positive(quantity.0, "quantity_tco2e")?;
+        let FreezeTarget::Tonnes { account, instrument, .. } = order.target else {
+            return refuse(Reason::InsufficientHolding, "freeze_id");
+        };
+        let wanted = i128::from(quantity.0);
+        let held = order.registered + order.trading;
+        if held < wanted {
+            return refuse(Reason::InsufficientHolding, "quantity_tco2e");
+        }
+        check_text(document, 200, "document")?;
+        let registered = match self.plants(Planted::TradingExecutedFirst) {
+            true => wanted - wanted.min(order.trading),
+            false => wanted.min(order.registered),
+        };
+        for order in self.orders.iter_mut().filter(|order| order.id == id) {
+            order.registered -= registered;
+            order.trading -= wanted - registered;
+        }
+        self.positions.post_goods(account, instrument, Position::Frozen, -wanted);
+        self.positions.post_goods(to, instrument, Position::Registered, wanted);
+        let (frozen, stayed) = (Quantity(fits(held - wanted)), order.stayed);
+        Ok(Receipt::Freeze { freeze: id, account, frozen, stayed })
     }
 
     fn lift(&mut self, id: FreezeId, document: &str) -> Outcome {

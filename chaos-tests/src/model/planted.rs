@@ -67,6 +67,8 @@ pub enum Planted {
     PledgeeTakesAll,
     /// A freeze takes from trading before it takes from registered.
     TradingFrozenFirst,
+    /// A court takes what came from trading before what came from registered.
+    TradingExecutedFirst,
     /// A frozen account's trades deliver.
     FrozenAccountTrades,
     /// Tonnes that are pledged are lacking like any others.
@@ -114,6 +116,7 @@ impl Planted {
         Self::DefaultBeforeCure,
         Self::PledgeeTakesAll,
         Self::TradingFrozenFirst,
+        Self::TradingExecutedFirst,
         Self::FrozenAccountTrades,
         Self::PledgedIsGoodsShort,
         Self::QuotaIgnored,

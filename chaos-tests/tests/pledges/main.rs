@@ -4,6 +4,8 @@
 
 #[path = "../bad_input/refusal.rs"]
 mod refusal;
+
+mod executed;
 mod refused;
 
 use std::collections::BTreeMap;

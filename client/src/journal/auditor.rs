@@ -312,7 +312,7 @@ impl Auditor {
                 let open_day = self.day.as_ref().map(|day| day.date);
                 self.compliance.take(event, &self.books, open_day)?;
             }
-            What::Frozen { .. } | What::FreezeLifted { .. } => {
+            What::Frozen { .. } | What::FreezeLifted { .. } | What::FreezeExecuted { .. } => {
                 self.freezes.take(event, &mut self.books, &mut self.pledges)?;
             }
             What::PledgeProposed { .. }

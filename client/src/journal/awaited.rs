@@ -107,6 +107,7 @@ fn needs_two_people(what: &What) -> bool {
         | What::PledgeEnforcing { .. }
         | What::Frozen { .. }
         | What::FreezeLifted { .. }
+        | What::FreezeExecuted { .. }
         | What::InclusiveQuotaGranted { .. } => true,
         // A court orders it with a document; the pledgee alone needs none.
         What::PledgeReleased { document, .. } => !document.is_empty(),

@@ -266,6 +266,8 @@ kinds! {
     98 UnitsCancelled { cancellation: u64, beneficiary: String, reason: String, }
     /// Tonnes changed hands without a trade.
     99 Transferred { cause: TransferCause, document: String, document_sha256: [u8; 32], }
+    /// A court took tonnes that it had frozen.
+    100 FreezeExecuted { freeze: u64, account: u64, document: String, document_sha256: [u8; 32], }
     /// A platform may credit more.
     120 InclusiveQuotaGranted { platform: u64, name: String, grams: i64, document: String, }
     /// Persons got accounts.

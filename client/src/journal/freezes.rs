@@ -1,4 +1,5 @@
-//! Freezes by courts: what they take, whom they stay, and that all of it comes back.
+//! Freezes by courts: what they take, whom they stay, and that all of it comes
+//! back but what the court gives to another.
 
 use std::collections::BTreeMap;
 
@@ -66,6 +67,10 @@ impl Freezes {
                 must_post(event, &lines(lifted.account, lifted.target, back))?;
                 self.apply(&lifted, -1, books, pledges)?;
             }
+            What::FreezeExecuted { freeze, account, document, .. } => {
+                same("a document", false, document.trim().is_empty())?;
+                self.execute(event, *freeze, *account, books)?;
+            }
             _ => {}
         }
         Ok(())
@@ -74,6 +79,41 @@ impl Freezes {
     /// Those that stand, from the one after a number.
     pub(crate) fn standing_after(&self, after: u64) -> impl Iterator<Item = (&u64, &Freeze)> {
         self.standing.range(after.saturating_add(1)..)
+    }
+
+    /// So many tonnes of one freeze to one other account; what came from
+    /// registered goes first.
+    fn execute(&mut self, event: &Event, freeze: u64, account: u64, books: &Books) -> Checked {
+        let none = || Wrong::new("freeze", "one that stands", freeze);
+        let standing = self.standing.get_mut(&freeze).ok_or_else(none)?;
+        same("whose freeze is executed", standing.account, account)?;
+        let FreezeTarget::Tonnes { instrument, .. } = standing.target else {
+            return Err(Wrong::new(
+                "target of the freeze",
+                "tonnes",
+                format!("{:?}", standing.target),
+            ));
+        };
+        let Some(Posting::Goods { account: to, tonnes, .. }) = event.postings.last().copied()
+        else {
+            return Err(Wrong::new("postings", "tonnes for the receiver", "none"));
+        };
+        books.account(to)?;
+        same("a receiver that is not the holder", true, to != account)?;
+        same("tonnes that the court takes", true, tonnes > 0)?;
+        let goods = |account, part, tonnes| Posting::Goods { account, instrument, part, tonnes };
+        let lines = [
+            goods(account, PositionPart::Frozen, -tonnes),
+            goods(to, PositionPart::Registered, tonnes),
+        ];
+        must_post(event, &lines)?;
+        let held = standing.registered + standing.trading;
+        same("no more taken than the freeze holds", true, tonnes <= held)?;
+        let from_registered = tonnes.min(standing.registered);
+        standing.registered -= from_registered;
+        standing.trading -= tonnes - from_registered;
+        *self.held.entry((account, instrument)).or_default() -= tonnes;
+        Ok(())
     }
 
     /// Counts a freeze in, or out again.

@@ -128,6 +128,7 @@ fn fits(event: &Event) -> bool {
         | What::SubstitutionEnded { .. }
         | What::Frozen { .. }
         | What::FreezeLifted { .. }
+        | What::FreezeExecuted { .. }
         | What::UsableUntilSet { .. } => true,
         What::ProceedsTaken {} => {
             moves(postings, Place::Pot(CashPot::Proceeds), Place::Pot(CashPot::Withdrawn))

@@ -78,6 +78,7 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         Some(Content::CourtRelease(asked)) => pledge::court_release(asked),
         Some(Content::FreezeOrder(asked)) => pledge::freeze_order(asked),
         Some(Content::FreezeLifting(asked)) => pledge::freeze_lifting(asked),
+        Some(Content::FreezeExecution(asked)) => pledge::freeze_execution(asked),
         Some(Content::InclusiveQuota(quota)) => inclusive::quota(quota),
         Some(Content::Resumption(day)) => Ok(Command::ResumeDay(fields::date(&day.date, "date")?)),
         Some(Content::Allocation(order)) => compliance::allocation(order),

@@ -169,12 +169,19 @@ pub(super) fn freeze_order(message: &proto::FreezeOrder) -> Decoded {
 }
 
 pub(super) fn freeze_lifting(message: &proto::FreezeLifting) -> Decoded {
-    if message.freeze_id == 0 {
-        return fields::missing("freeze_id");
-    }
-    let (freeze, document) =
-        (FreezeId(message.freeze_id), fields::line(&message.document, "document")?);
+    let freeze = freeze_id(message.freeze_id)?;
+    let document = fields::line(&message.document, "document")?;
     Ok(Command::Freeze(FreezeCommand::Lift { freeze, document }))
+}
+
+pub(super) fn freeze_execution(message: &proto::FreezeExecution) -> Decoded {
+    Ok(Command::Freeze(FreezeCommand::Execute {
+        freeze: freeze_id(message.freeze_id)?,
+        to: fields::account(message.to_account_id, "to_account_id")?,
+        quantity: fields::quantity(message.quantity_tco2e, "quantity_tco2e")?,
+        document: fields::line(&message.document, "document")?,
+        document_sha256: fields::sha256(&message.document_sha256, "document_sha256")?,
+    }))
 }
 
 pub(super) fn set_usable_until(message: &proto::SetUsableUntilRequest) -> Decoded {
@@ -198,4 +205,8 @@ fn seen(id: u64, version: u32) -> Result<(PledgeId, u32), Rejection> {
 
 fn pledge_id(id: u64) -> Result<PledgeId, Rejection> {
     if id == 0 { fields::missing("pledge_id") } else { Ok(PledgeId(id)) }
+}
+
+fn freeze_id(id: u64) -> Result<FreezeId, Rejection> {
+    if id == 0 { fields::missing("freeze_id") } else { Ok(FreezeId(id)) }
 }

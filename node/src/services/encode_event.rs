@@ -47,6 +47,7 @@ fn what(what: &Ledger) -> Option<What> {
         | Ledger::ProceedsTaken {}
         | Ledger::Frozen { .. }
         | Ledger::FreezeLifted { .. }
+        | Ledger::FreezeExecuted { .. }
         | Ledger::UsableUntilSet { .. } => return encode_pledge::event(what),
         Ledger::AccountOpened { account, uscc, name, kind } => {
             What::AccountOpened(proto::AccountOpened {

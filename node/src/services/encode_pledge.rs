@@ -299,6 +299,14 @@ pub(super) fn event(what: &Ledger) -> Option<What> {
                 stayed: stayed.iter().filter_map(parties).collect(),
             })
         }
+        Ledger::FreezeExecuted { freeze, account, document, document_sha256 } => {
+            What::FreezeExecuted(proto::FreezeExecuted {
+                freeze_id: freeze.0,
+                account_id: account.0.into(),
+                document: document.clone(),
+                document_sha256: digest(*document_sha256),
+            })
+        }
         Ledger::UsableUntilSet { instrument, usable_until } => {
             What::UsableUntilSet(proto::UsableUntilSet {
                 instrument: instrument.to_string(),

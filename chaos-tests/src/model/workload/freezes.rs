@@ -10,10 +10,15 @@ use crate::model::positions::Position;
 const ENOUGH: usize = 4;
 
 impl Workload {
-    /// A freeze, or the end of one.
+    /// A freeze, its execution, or its end.
     pub(super) fn court_call(&mut self, model: &Model) -> Option<Asked> {
         let ids: Vec<FreezeId> = model.standing().iter().map(|order| order.id).collect();
         let officer = self.officer();
+        if self.rng.chance(25)
+            && let Some(command) = self.execution(model)
+        {
+            return Some((officer, command));
+        }
         let lifts = self.rng.chance(if ids.len() >= ENOUGH { 85 } else { 40 });
         if let Some(freeze) = self.rng.pick(&ids).copied().filter(|_| lifts) {
             let document = self.text(200);
@@ -22,6 +27,30 @@ impl Workload {
         let target = self.target(model)?;
         let (court, document) = (self.text(200), self.text(200));
         Some((officer, Command::Freeze(FreezeCommand::Impose { target, court, document })))
+    }
+
+    /// Some of what a freeze holds, or all of it.
+    fn execution(&mut self, model: &Model) -> Option<Command> {
+        let holding: Vec<_> = model
+            .standing()
+            .iter()
+            .map(|order| order.shown())
+            .filter(|f| f.frozen().0 > 0)
+            .collect();
+        let freeze = self.rng.pick(&holding)?.clone();
+        let to = self.some_account(model).filter(|to| *to != freeze.account)?;
+        let held = freeze.frozen().0;
+        let quantity = match self.rng.chance(20) {
+            true => held,
+            false => self.rng.between(1, held),
+        };
+        Some(Command::Freeze(FreezeCommand::Execute {
+            freeze: freeze.id,
+            to,
+            quantity: Quantity(quantity),
+            document: self.text(200),
+            document_sha256: [9; 32],
+        }))
     }
 
     fn target(&mut self, model: &Model) -> Option<FreezeTarget> {
@@ -60,6 +89,20 @@ impl Workload {
                 0 => *document = bad,
                 _ => *freeze = FreezeId(model.orders.len() as u64 + 1),
             },
+            FreezeCommand::Execute { freeze, to, quantity, document, .. } => {
+                let order = model.standing().into_iter().find(|order| order.id == *freeze)?;
+                let whole =
+                    model.standing().into_iter().find(|order| order.shown().frozen().0 == 0);
+                match self.rng.below(7) {
+                    0 => *document = bad,
+                    6 => *freeze = whole?.id,
+                    1 => *freeze = FreezeId(model.orders.len() as u64 + 1),
+                    2 => to.0 = nobody,
+                    3 => *to = order.account,
+                    4 => *quantity = Quantity(0),
+                    _ => quantity.0 = order.shown().frozen().0 + 1,
+                }
+            }
             FreezeCommand::Impose { target, court, document } => {
                 let roll = self.rng.below(4);
                 match (target, roll) {

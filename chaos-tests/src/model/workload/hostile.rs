@@ -204,7 +204,17 @@ fn hostile_encumbrance(rng: &mut Rng, model: &Model, date: Date) -> Command {
         5 => Command::SetUsableUntil { instrument, usable_until: Some(date) },
         6 => {
             let freeze = FreezeId(rng.below(model.orders.len() as u64 + 3));
-            Command::Freeze(FreezeCommand::Lift { freeze, document })
+            if rng.chance(50) {
+                return Command::Freeze(FreezeCommand::Lift { freeze, document });
+            }
+            let (to, document_sha256) = (account, [9; 32]);
+            Command::Freeze(FreezeCommand::Execute {
+                freeze,
+                to,
+                quantity,
+                document,
+                document_sha256,
+            })
         }
         roll => {
             let target = match (roll, rng.below(3)) {

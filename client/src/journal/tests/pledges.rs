@@ -248,6 +248,11 @@ fn frozen(target: FreezeTarget, stayed: Vec<PledgeParties>) -> What {
     What::Frozen { freeze: 1, target, account: SELLER, court, document, stayed }
 }
 
+fn second_freeze(target: FreezeTarget) -> What {
+    let (court, document) = ("court".to_owned(), "order 2".to_owned());
+    What::Frozen { freeze: 2, target, account: SELLER, court, document, stayed: vec![] }
+}
+
 fn tonnes(tonnes: i64) -> FreezeTarget {
     FreezeTarget::Tonnes { account: SELLER, instrument: cea(), tonnes }
 }
@@ -268,6 +273,18 @@ fn given_back(registered: i64, trading: i64) -> Vec<Posting> {
     let mut lines = seized(-registered, -trading);
     lines.rotate_right(1);
     lines
+}
+
+fn executed(freeze: u64) -> What {
+    let (account, document) = (SELLER, "order 3".to_owned());
+    What::FreezeExecuted { freeze, account, document, document_sha256: [3; 32] }
+}
+
+fn to_buyer(tonnes: i64) -> Vec<Posting> {
+    vec![
+        goods(SELLER, PositionPart::Frozen, -tonnes),
+        goods(BUYER, PositionPart::Registered, tonnes),
+    ]
 }
 
 /// 400 t registered, 600 t trading and a stay over the 100 t that are pledged.
@@ -343,6 +360,28 @@ fn lives_of_pledges_and_freezes_add_up() {
         ("sold", enforcing().sale(21, sold(21)).paid(90_000, true, 79)),
         ("a part sold", enforcing().sale(20, sold(20)).paid(86_200, false, 0)),
         ("stayed and lifted", stayed().controlled(lifted(vec![parties()]), given_back(400, 600))),
+        (
+            "executed in parts, the rest lifted",
+            stayed()
+                .controlled(executed(1), to_buyer(300))
+                .controlled(executed(1), to_buyer(250))
+                .controlled(
+                    lifted(vec![parties()]),
+                    moved(PositionPart::Frozen, PositionPart::Trading, 450),
+                ),
+        ),
+        (
+            "executed in full",
+            stayed()
+                .controlled(executed(1), to_buyer(1_000))
+                .controlled(lifted(vec![parties()]), vec![]),
+        ),
+        (
+            "executed out of a frozen account",
+            stayed()
+                .controlled(second_freeze(FreezeTarget::Account { account: SELLER }), vec![])
+                .controlled(executed(1), to_buyer(1)),
+        ),
         (
             "an offer that a court ends",
             offered()
@@ -548,6 +587,7 @@ fn what_needs_two_people_is_approved_in_its_own_entry() {
             "the end of a freeze",
             account_frozen(active()).proposed().by(OFFICER, lifted(vec![]), vec![]),
         ),
+        ("an execution", stayed().proposed().by(OTHER_OFFICER, executed(1), to_buyer(5))),
     ];
     for (case, story) in &alone {
         right(case, &story.clone().approved());
@@ -696,6 +736,100 @@ fn freezes_take_what_is_free_first_and_give_it_back() {
             "frozen",
         ),
         ("sold though frozen", account_frozen(enforcing()).sale(21, sold(21)), "both legs"),
+    ];
+    for (case, story, what) in &cases {
+        caught(case, &story.steps, what);
+    }
+}
+
+#[test]
+fn a_court_takes_no_more_than_its_freeze_holds() {
+    let two = || {
+        let ten = vec![
+            goods(SELLER, PositionPart::Registered, -10),
+            goods(SELLER, PositionPart::Frozen, 10),
+        ];
+        let five = vec![
+            goods(SELLER, PositionPart::Registered, -5),
+            goods(SELLER, PositionPart::Frozen, 5),
+        ];
+        active()
+            .controlled(frozen(tonnes(10), vec![]), ten)
+            .controlled(second_freeze(tonnes(5)), five)
+    };
+    right("of two", &two().controlled(executed(1), to_buyer(10)));
+    let to = |account, part, tonnes: i64| {
+        vec![goods(SELLER, PositionPart::Frozen, -tonnes), goods(account, part, tonnes)]
+    };
+    let of_another = What::FreezeExecuted {
+        freeze: 1,
+        account: BUYER,
+        document: "order 3".to_owned(),
+        document_sha256: [3; 32],
+    };
+    let without_document = What::FreezeExecuted {
+        freeze: 1,
+        account: SELLER,
+        document: " ".to_owned(),
+        document_sha256: [3; 32],
+    };
+    let taken_back =
+        || vec![goods(BUYER, PositionPart::Registered, -1), goods(SELLER, PositionPart::Frozen, 1)];
+    let registered = PositionPart::Registered;
+    let cases = [
+        (
+            "more than it holds",
+            two().controlled(executed(1), to_buyer(11)),
+            "than the freeze holds",
+        ),
+        (
+            "the same tonnes twice",
+            two().controlled(executed(1), to_buyer(10)).controlled(executed(1), to_buyer(1)),
+            "than the freeze holds",
+        ),
+        ("no freeze", two().controlled(executed(3), to_buyer(1)), "freeze"),
+        (
+            "lifted before",
+            stayed()
+                .controlled(lifted(vec![parties()]), given_back(400, 600))
+                .controlled(executed(1), to_buyer(1)),
+            "freeze",
+        ),
+        (
+            "of an account",
+            account_frozen(active()).controlled(executed(1), to_buyer(1)),
+            "target of the freeze",
+        ),
+        ("of another", two().controlled(of_another, to_buyer(1)), "whose freeze"),
+        (
+            "to the holder",
+            two().controlled(executed(1), to(SELLER, registered, 1)),
+            "not the holder",
+        ),
+        ("to nobody", two().controlled(executed(1), to(99, registered, 1)), "account"),
+        (
+            "into trading",
+            two().controlled(executed(1), to(BUYER, PositionPart::Trading, 1)),
+            "postings",
+        ),
+        ("nothing", two().controlled(executed(1), vec![]), "postings"),
+        ("backwards", two().controlled(executed(1), taken_back()), "not the holder"),
+        ("less than nothing", two().controlled(executed(1), to_buyer(-1)), "the court takes"),
+        ("without a document", two().controlled(without_document, to_buyer(1)), "a document"),
+        (
+            "lifted with what was taken",
+            stayed()
+                .controlled(executed(1), to_buyer(300))
+                .controlled(lifted(vec![parties()]), given_back(400, 600)),
+            "postings",
+        ),
+        (
+            "trading taken first",
+            stayed()
+                .controlled(executed(1), to_buyer(300))
+                .controlled(lifted(vec![parties()]), given_back(400, 300)),
+            "postings",
+        ),
     ];
     for (case, story, what) in &cases {
         caught(case, &story.steps, what);

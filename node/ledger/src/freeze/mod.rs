@@ -2,7 +2,9 @@
 //!
 //! Tonnes are taken from free positions first, then from offers that are not
 //! recognised yet; what recognised pledges hold stays pledged, with a court stay.
+//! What a freeze holds the court may take (扣划), in whole or in parts.
 
+mod execution;
 mod records;
 mod rules;
 mod state;

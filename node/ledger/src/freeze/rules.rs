@@ -1,4 +1,4 @@
-//! Imposing and lifting a freeze, both by two officers.
+//! Imposing and lifting a freeze; like taking what it holds, by two officers.
 
 use super::state::{Freeze, FreezeTarget};
 use crate::account::{overflow, positive_quantity, short_of};
@@ -30,6 +30,19 @@ pub enum FreezeCommand {
         /// Reference of its order, 1 to 200 bytes.
         document: String,
     },
+    /// A court takes frozen tonnes (扣划).
+    Execute {
+        /// Out of which freeze.
+        freeze: FreezeId,
+        /// Who receives them, another than the holder.
+        to: AccountId,
+        /// How many tonnes, > 0, at most what the freeze itself holds.
+        quantity: Quantity,
+        /// Reference of its order, 1 to 200 bytes.
+        document: String,
+        /// SHA-256 of the document.
+        document_sha256: [u8; 32],
+    },
 }
 
 /// Where a freeze takes tonnes from.
@@ -55,6 +68,9 @@ impl Ledger {
                 self.impose_freeze(*target, court, document)
             }
             FreezeCommand::Lift { freeze, document } => self.lift_freeze(*freeze, document),
+            FreezeCommand::Execute { freeze, to, quantity, document, document_sha256 } => {
+                self.execute_freeze(*freeze, *to, *quantity, document, document_sha256)
+            }
         }
     }
 
@@ -184,10 +200,7 @@ impl Ledger {
     }
 
     fn lift_freeze(&mut self, id: FreezeId, document: &str) -> Result<Receipt, Rejection> {
-        let freeze = self.freeze(id).cloned().ok_or_else(|| {
-            let message = format!("no freeze {} stands; its events say what became of it", id.0);
-            Rejection::new(Reason::UnknownFreeze, "freeze_id", message)
-        })?;
+        let freeze = self.standing_freeze(id)?.clone();
         text::check_line(document, "document")?;
 
         self.touch(RecordKey::Freeze(id));
@@ -201,9 +214,8 @@ impl Ledger {
         if let FreezeTarget::Tonnes { instrument, .. } = freeze.target
             && let Some(held) = self.balances_at(account).map(|holder| holder.holding(instrument))
         {
-            let frozen = freeze.registered.checked_add(freeze.trading).unwrap_or_default();
             let changes = [
-                (Position::Frozen, Quantity(frozen.0.saturating_neg())),
+                (Position::Frozen, Quantity(freeze.frozen().0.saturating_neg())),
                 (Position::Registered, freeze.registered),
                 (Position::Trading, freeze.trading),
             ];
@@ -219,12 +231,12 @@ impl Ledger {
     }
 
     /// Writes a holding after moves that were checked; says what was posted.
-    fn post_positions(
+    pub(super) fn post_positions<const N: usize>(
         &mut self,
         account: AccountId,
         instrument: InstrumentCode,
         mut held: Holding,
-        changes: [(Position, Quantity); 3],
+        changes: [(Position, Quantity); N],
     ) -> Vec<Posting> {
         let mut postings = Vec::new();
         for (position, quantity) in changes.into_iter().filter(|(_, more)| more.0 != 0) {
@@ -239,10 +251,14 @@ impl Ledger {
         postings
     }
 
-    fn freeze_receipt(&self, id: FreezeId, account: AccountId) -> Result<Receipt, Rejection> {
+    pub(super) fn freeze_receipt(
+        &self,
+        id: FreezeId,
+        account: AccountId,
+    ) -> Result<Receipt, Rejection> {
         let freeze = self.freeze(id);
-        let frozen = freeze.and_then(|freeze| freeze.registered.checked_add(freeze.trading));
+        let frozen = freeze.map(Freeze::frozen).unwrap_or_default();
         let stayed = freeze.map_or_else(Vec::new, |freeze| freeze.stayed.clone());
-        Ok(Receipt::Freeze { freeze: id, account, frozen: frozen.unwrap_or_default(), stayed })
+        Ok(Receipt::Freeze { freeze: id, account, frozen, stayed })
     }
 }

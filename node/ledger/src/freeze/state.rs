@@ -48,12 +48,21 @@ pub struct Freeze {
     pub document: String,
     /// When it began.
     pub imposed_at: LedgerTime,
-    /// Tonnes taken from `registered`.
+    /// Tonnes that it holds of those from `registered`.
     pub registered: Quantity,
-    /// Tonnes taken from `trading`.
+    /// Tonnes that it holds of those from `trading`.
     pub trading: Quantity,
     /// Pledges under its stay, in order.
     pub stayed: Vec<PledgeId>,
+}
+
+impl Freeze {
+    /// Tonnes that it holds in the position `frozen`.
+    #[must_use]
+    pub fn frozen(&self) -> Quantity {
+        // Both were one holding's.
+        self.registered.checked_add(self.trading).unwrap_or_default()
+    }
 }
 
 /// All freezes.
@@ -112,6 +121,13 @@ impl Ledger {
     #[must_use]
     pub fn freeze(&self, id: FreezeId) -> Option<&Freeze> {
         self.freezes.by_id.get(&id)
+    }
+
+    pub(super) fn standing_freeze(&self, id: FreezeId) -> Result<&Freeze, Rejection> {
+        self.freeze(id).ok_or_else(|| {
+            let message = format!("no freeze {} stands; its events say what became of it", id.0);
+            Rejection::new(Reason::UnknownFreeze, "freeze_id", message)
+        })
     }
 
     /// Freezes in order of number, from the one after `after`.

@@ -601,6 +601,17 @@ stored_enum! {
             /// Of the document.
             document_sha256: [u8; 32],
         }
+        /// A court took tonnes that it had frozen.
+        FreezeExecuted = 100 {
+            /// Out of which freeze.
+            freeze: FreezeId,
+            /// Whose they were.
+            account: AccountId,
+            /// Reference of the order.
+            document: String,
+            /// Of the document.
+            document_sha256: [u8; 32],
+        }
 
         /// A platform may credit more to its persons.
         InclusiveQuotaGranted = 120 {
@@ -875,6 +886,7 @@ impl What {
                 subjects.extend(stayed.iter().flat_map(PledgeRef::subjects));
                 subjects
             }
+            Self::FreezeExecuted { account, .. } => vec![Subject::Account(account)],
             Self::UsableUntilSet { instrument, .. } => vec![Subject::Instrument(instrument)],
             Self::AccountOpened { account, .. } => vec![Subject::Account(account)],
             Self::AccountsLoaded { first, count, .. } => vec![Subject::Accounts(first, count)],

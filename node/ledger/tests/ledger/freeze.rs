@@ -5,6 +5,7 @@ use registry_ledger::{
     PledgeId, PledgeState, Quantity, Reason, Receipt, Rejection, Trade, TradeStatus,
 };
 
+use crate::control::{approval, propose};
 use crate::pledge::{
     PLEDGEE, PLEDGOR, accept, accepted, active, controlled, done, offer, offered, release, settled,
 };
@@ -20,6 +21,16 @@ pub(crate) fn impose(target: FreezeTarget) -> Command {
 fn lift(freeze: u64) -> Command {
     let document = "(2022) 3".to_owned();
     Command::Freeze(FreezeCommand::Lift { freeze: FreezeId(freeze), document })
+}
+
+pub(crate) fn execute(freeze: u64, to: AccountId, tonnes: i64) -> Command {
+    Command::Freeze(FreezeCommand::Execute {
+        freeze: FreezeId(freeze),
+        to,
+        quantity: Quantity(tonnes),
+        document: "(2022) 4".to_owned(),
+        document_sha256: [4; 32],
+    })
 }
 
 fn tonnes(account: AccountId, tonnes: i64) -> FreezeTarget {
@@ -45,6 +56,12 @@ fn frozen(receipt: Result<Receipt, Rejection>) -> (i64, Vec<PledgeId>) {
 fn positions(world: &World) -> [i64; 4] {
     let holding = world.ledger.account(SELLER).unwrap().holdings[0].1;
     [holding.registered, holding.trading, holding.pledged, holding.frozen].map(|part| part.0)
+}
+
+/// What the buyer has registered.
+fn got(world: &World) -> i64 {
+    let holdings = &world.ledger.account(BUYER).unwrap().holdings;
+    holdings.iter().map(|(_, holding)| holding.registered.0).sum()
 }
 
 #[test]
@@ -130,6 +147,118 @@ fn a_freeze_takes_free_tonnes_then_offers_then_stays_pledges() {
         controlled(&mut world, lift(1)).unwrap();
         assert_eq!(positions(&world), [1_000, trading, 0, 0]);
     }
+}
+
+#[test]
+fn a_court_takes_what_it_froze_and_the_rest_stays() {
+    let mut world = settled();
+    let trading = positions(&world)[1];
+    let registered = positions(&world)[0];
+    let all = registered + trading;
+    controlled(&mut world, impose(tonnes(SELLER, all))).unwrap();
+    // Two orders about the same tonnes do not hinder it: the court ordered both.
+    freeze_account(&mut world, SELLER);
+    freeze_account(&mut world, BUYER);
+    let before = got(&world);
+
+    // A part of what came from registered.
+    assert_eq!(frozen(controlled(&mut world, execute(1, BUYER, 400))), (all - 400, vec![]));
+    assert_eq!((positions(&world), got(&world)), ([0, 0, 0, all - 400], before + 400));
+    let held = world.ledger.freeze(FreezeId(1)).unwrap();
+    assert_eq!((held.registered.0, held.trading.0), (registered - 400, trading));
+    // Across both parts.
+    controlled(&mut world, execute(1, POOR, registered - 399)).unwrap();
+    let held = world.ledger.freeze(FreezeId(1)).unwrap();
+    assert_eq!((held.registered.0, held.trading.0), (0, trading - 1));
+    world.ledger.check_invariants().unwrap();
+    let restarted = Ledger::load(world.ledger.records()).unwrap();
+    assert_eq!(restarted.recompute_digests(), world.ledger.recompute_digests());
+
+    // Not one tonne of another freeze, and nothing twice.
+    let refused = controlled(&mut world, execute(1, BUYER, trading)).unwrap_err();
+    assert_eq!(refused.reason, Reason::InsufficientHolding);
+    controlled(&mut world, execute(1, BUYER, trading - 2)).unwrap();
+    assert_eq!(frozen(controlled(&mut world, lift(1))), (0, vec![]));
+    assert_eq!(positions(&world), [0, 1, 0, 0], "what is left is back where it was");
+}
+
+#[test]
+fn a_freeze_that_was_executed_stands_until_it_is_lifted() {
+    // All that is free, and a stay over the pledge.
+    let mut world = active();
+    let trading = positions(&world)[1];
+    controlled(&mut world, impose(tonnes(SELLER, trading + 1))).unwrap();
+    controlled(&mut world, impose(FreezeTarget::Pledge { pledge: PledgeId(1) })).unwrap();
+    let receipt = controlled(&mut world, execute(1, BUYER, trading));
+    assert_eq!(frozen(receipt), (0, vec![PledgeId(1)]));
+    assert_eq!(positions(&world), [0, 0, 1_000, 0]);
+    let pledge = world.ledger.pledge(PledgeId(1)).unwrap();
+    assert_eq!((pledge.state, pledge.stays), (PledgeState::Active, 2), "the stay stays");
+    controlled(&mut world, lift(1)).unwrap();
+    assert_eq!(world.ledger.pledge(PledgeId(1)).unwrap().stays, 1);
+    assert_eq!(positions(&world), [0, 0, 1_000, 0]);
+}
+
+#[test]
+fn an_execution_takes_from_its_own_freeze_only() {
+    let mut world = World::open();
+    for frozen in [100, 70] {
+        controlled(&mut world, impose(tonnes(SELLER, frozen))).unwrap();
+    }
+    let refused = controlled(&mut world, execute(1, BUYER, 101)).unwrap_err();
+    assert_eq!(
+        (refused.reason, &*refused.field, &*refused.message),
+        (Reason::InsufficientHolding, "quantity_tco2e", "freeze 1 holds 100 t, 101 t were asked")
+    );
+    controlled(&mut world, execute(1, BUYER, 100)).unwrap();
+    assert_eq!(world.ledger.freeze(FreezeId(2)).unwrap().frozen(), Quantity(70));
+    assert_eq!(positions(&world)[3], 70);
+}
+
+#[test]
+fn a_refused_execution_names_reason_and_field_and_changes_nothing() {
+    let with = |document: &str| {
+        let Command::Freeze(FreezeCommand::Execute {
+            freeze, to, quantity, document_sha256, ..
+        }) = execute(1, BUYER, 1)
+        else {
+            panic!("an execution");
+        };
+        let document = document.to_owned();
+        Command::Freeze(FreezeCommand::Execute { freeze, to, quantity, document, document_sha256 })
+    };
+    let long = "x".repeat(201);
+    // Freeze 1 holds 10 t, 2 is of the account, 3 of a pledge, 4 was lifted.
+    let rows = [
+        (execute(4, BUYER, 1), Reason::UnknownFreeze, "freeze_id"),
+        (execute(9, BUYER, 1), Reason::UnknownFreeze, "freeze_id"),
+        (execute(1, AccountId(99), 1), Reason::UnknownAccount, "to_account_id"),
+        (execute(1, SELLER, 1), Reason::SelfTransfer, "to_account_id"),
+        (execute(1, BUYER, 0), Reason::NotPositive, "quantity_tco2e"),
+        (execute(1, BUYER, -1), Reason::NotPositive, "quantity_tco2e"),
+        (execute(1, BUYER, i64::MIN), Reason::NotPositive, "quantity_tco2e"),
+        (execute(1, BUYER, 11), Reason::InsufficientHolding, "quantity_tco2e"),
+        (execute(1, BUYER, i64::MAX), Reason::InsufficientHolding, "quantity_tco2e"),
+        (execute(2, BUYER, 1), Reason::InsufficientHolding, "freeze_id"),
+        (execute(3, BUYER, 1), Reason::InsufficientHolding, "freeze_id"),
+        (with(" "), Reason::FieldMissing, "document"),
+        (with(&long), Reason::TooLong, "document"),
+    ];
+    let mut world = active();
+    controlled(&mut world, impose(tonnes(SELLER, 10))).unwrap();
+    freeze_account(&mut world, SELLER);
+    freeze_pledge(&mut world);
+    controlled(&mut world, impose(tonnes(SELLER, 5))).unwrap();
+    controlled(&mut world, lift(4)).unwrap();
+    for (row, (command, reason, field)) in rows.into_iter().enumerate() {
+        let Receipt::Proposed { proposal, .. } = world.ok(propose(&command)) else { panic!() };
+        let digest = world.state_digest();
+        let approval = Command::Approve(approval(proposal, command));
+        let refused = world.apply_as("registry/officer-2", approval).outcome.unwrap_err();
+        assert_eq!((refused.reason, &*refused.field), (reason, field), "row {row}: {refused}");
+        assert_eq!(world.state_digest(), digest, "row {row}");
+    }
+    controlled(&mut world, execute(1, BUYER, 10)).unwrap();
 }
 
 #[test]

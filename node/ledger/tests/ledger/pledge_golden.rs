@@ -8,14 +8,14 @@ use registry_ledger::{
     Command, Fen, FreezeCommand, FreezeId, FreezeTarget, Ledger, PledgeCommand, PledgeId, Quantity,
 };
 
-use crate::freeze::impose;
+use crate::freeze::{execute, impose};
 use crate::journal::Replay;
 use crate::pledge::{
     DAY_MS, PLEDGEE, PLEDGOR, accept, activate, add, after_maturity, close_at, command, controlled,
     default, done, enforce, leave_others, offer, offered, other_tonnes, release, sale, sell,
     settled, substitute, take_others,
 };
-use crate::world::{SELLER, World, cea, date, open_day};
+use crate::world::{BUYER, SELLER, World, cea, date, open_day};
 
 /// Every kind of event of pledges and freezes happens in one of these worlds.
 fn lived_through() -> Vec<World> {
@@ -57,7 +57,15 @@ fn lived_through() -> Vec<World> {
     third.ok(open_day(date("2022-10-12")));
     third.ok(sell(sale(1, 300)));
     third.ok(command(PledgeCommand::TakeProceeds { bank: crate::world::ICBC, amount: Fen(5) }));
-    vec![first, second, third]
+
+    // Frozen, and a part of it given to another.
+    let mut fourth = settled();
+    let some =
+        FreezeTarget::Tonnes { account: SELLER, instrument: cea(), quantity: Quantity(1_500) };
+    controlled(&mut fourth, impose(some)).unwrap();
+    controlled(&mut fourth, execute(1, BUYER, 700)).unwrap();
+    controlled(&mut fourth, impose(FreezeTarget::Account { account: SELLER })).unwrap();
+    vec![first, second, third, fourth]
 }
 
 /// Bytes before an event's kind.
@@ -78,7 +86,7 @@ fn events_are_golden() {
         for sealed in world.ledger.take_events() {
             let event = Event::from_bytes(&sealed.bytes).unwrap();
             let from_kind = &sealed.bytes[start(&event)..];
-            if (40..60).contains(&from_kind[0]) {
+            if (40..60).contains(&from_kind[0]) || from_kind[0] == 100 {
                 kinds.entry(from_kind[0]).or_insert_with(|| hex(from_kind));
                 for end in 0..sealed.bytes.len() {
                     assert!(Event::from_bytes(&sealed.bytes[..end]).is_err(), "{event:?}");
@@ -86,7 +94,11 @@ fn events_are_golden() {
             }
         }
     }
-    assert!(kinds.keys().copied().eq(40..60), "every kind happened: {:?}", kinds.keys());
+    assert!(
+        kinds.keys().copied().eq((40..60).chain([100])),
+        "every kind happened: {:?}",
+        kinds.keys()
+    );
     assert_eq!(kinds.into_values().collect::<Vec<_>>(), GOLDEN_EVENTS);
 }
 
@@ -134,7 +146,7 @@ fn receipts_are_golden() {
     assert_eq!(found.into_values().collect::<Vec<_>>(), GOLDEN_RECEIPTS);
 }
 
-const GOLDEN_EVENTS: [&str; 20] = [
+const GOLDEN_EVENTS: [&str; 21] = [
     "280101664345412d32303230d00f010c494342432d323032312d37378092f40101348ad6a443013466108827c03ed83680d098f70180b0bdf6b85f0201014345412d3230323001cf0f01014345412d3230323004d00f",
     "2901016600",
     "2a0101660201014345412d3230323004cf0f01014345412d3230323001d00f",
@@ -155,8 +167,9 @@ const GOLDEN_EVENTS: [&str; 20] = [
     "390102014345412d32303230e8b4e204011be6ada6e6b189e5b882e4b8ade7baa7e4babae6b091e6b395e999a209283230323129203132010101660301014345412d3230323001dd1001014345412d3230323002ff93e20401014345412d3230323005dea4e204",
     "3a0101082832303232292033010101660301014345412d3230323005dda4e20401014345412d3230323001de1001014345412d32303230028094e204",
     "3b4345412d32303230010135025f00",
+    "64010108283230323229203404040404040404040404040404040404040404040404040404040404040404040201014345412d3230323005f70a01024345412d3230323001f80a",
 ];
-const GOLDEN_RECORDS: [&str; 10] = [
+const GOLDEN_RECORDS: [&str; 13] = [
     "140000000000000001 010101664345412d3230323000d00f010c494342432d323032312d37378092f40101348ad6a443013466108827c03ed83680d098f701090280b0bdf6b85f00000000000000",
     "140000000000000002 010201664345412d3230323000d00f010c494342432d323032312d37378092f40101348ad6a443013466108827c03ed83680d098f7010a0280b0bdf6b85f00000000000000",
     "164345412d32303230 010135025f",
@@ -167,5 +180,8 @@ const GOLDEN_RECORDS: [&str; 10] = [
     "140000000000000001 010101664345412d32303230f80ad00f010c494342432d323032312d37378092f40101348ad6a443013466108827c03ed83680d098f701060680b0bdf6b85f0866696c696e672031170000c0ac8002b0d89d0100",
     "17 010100",
     "180066 01a6d89d01",
+    "150000000000000001 010102014345412d32303230b817011be6ada6e6b189e5b882e4b8ade7baa7e4babae6b091e6b395e999a20928323032312920313280c08aa4b85fd804e80700",
+    "150000000000000002 01020101011be6ada6e6b189e5b882e4b8ade7baa7e4babae6b091e6b395e999a20928323032312920313280c08aa4b85f000000",
+    "17 010002",
 ];
 const GOLDEN_RECEIPTS: [&str; 3] = ["14010605d00f", "1566a6d89d01", "1602010000"];

@@ -28,6 +28,17 @@ pub(crate) fn pledging(
             let open: Vec<_> = world.ledger.freezes_after(None, FreezeId(0)).collect();
             let freeze = open.get(pick as usize % open.len().max(1))?.id;
             let document = "order".to_owned();
+            if pick.is_multiple_of(2) {
+                let (quantity, document_sha256) = (Quantity(tonnes), [9; 32]);
+                let order = FreezeCommand::Execute {
+                    freeze,
+                    to: account,
+                    quantity,
+                    document,
+                    document_sha256,
+                };
+                return Some((officer(), Command::Freeze(order)));
+            }
             return Some((officer(), Command::Freeze(FreezeCommand::Lift { freeze, document })));
         }
         8 => {

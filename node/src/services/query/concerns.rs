@@ -65,6 +65,10 @@ fn concerns(ledger: &Ledger, open: &Proposal, account: AccountId) -> bool {
         Some(Command::FreezeLifting(lifting)) => ledger
             .freeze(FreezeId(lifting.freeze_id))
             .is_some_and(|freeze| freeze.account == account),
+        Some(Command::FreezeExecution(order)) => {
+            let freeze = ledger.freeze(FreezeId(order.freeze_id));
+            named(order.to_account_id) || freeze.is_some_and(|freeze| freeze.account == account)
+        }
         Some(Command::InclusiveQuota(_)) => false,
         Some(Command::Allocation(order)) => {
             let own = ProvinceCode::from_code(order.province)

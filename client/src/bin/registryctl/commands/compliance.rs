@@ -322,7 +322,7 @@ impl ComplianceCommand {
 }
 
 impl Hashed {
-    fn bytes(&self) -> Result<Vec<u8>> {
+    pub(crate) fn bytes(&self) -> Result<Vec<u8>> {
         if let Some(hash) = self.sha256 {
             return Ok(hash.0.to_vec());
         }

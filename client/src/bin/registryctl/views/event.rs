@@ -274,6 +274,7 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
         Some(What::ProceedsTaken(_)) => ("proceeds_taken", json!({})),
         Some(What::Frozen(of)) => ("frozen", event_pledge::frozen(of)),
         Some(What::FreezeLifted(of)) => ("freeze_lifted", event_pledge::lifted(of)),
+        Some(What::FreezeExecuted(of)) => ("freeze_executed", event_pledge::executed(of)),
         Some(What::UsableUntilSet(of)) => ("usable_until_set", event_pledge::usable_until(of)),
         Some(What::WithdrawalRequested(of)) => {
             ("withdrawal_requested", json!({ "withdrawal_id": of.withdrawal_id }))

@@ -2,9 +2,9 @@
 
 use registry_client::hex;
 use registry_client::proto::{
-    FreezeLifted, Frozen, MarginCalled, MarginCured, PledgeActivated, PledgeAdded, PledgeDefaulted,
-    PledgeEnforcing, PledgeParties, PledgeProposed, PledgeReleased, PledgedSold, ProceedsPaid,
-    Substituted, SubstitutionOffered, UsableUntilSet,
+    FreezeExecuted, FreezeLifted, Frozen, MarginCalled, MarginCured, PledgeActivated, PledgeAdded,
+    PledgeDefaulted, PledgeEnforcing, PledgeParties, PledgeProposed, PledgeReleased, PledgedSold,
+    ProceedsPaid, Substituted, SubstitutionOffered, UsableUntilSet,
 };
 use serde_json::{Value, json};
 
@@ -139,6 +139,13 @@ pub(crate) fn lifted(event: &FreezeLifted) -> Value {
     json!({
         "freeze_id": event.freeze_id, "account_id": event.account_id,
         "document": event.document, "stayed": stayed(&event.stayed),
+    })
+}
+
+pub(crate) fn executed(event: &FreezeExecuted) -> Value {
+    json!({
+        "freeze_id": event.freeze_id, "account_id": event.account_id,
+        "document": event.document, "document_sha256": hex(&event.document_sha256),
     })
 }
 

@@ -45,6 +45,7 @@ fn kind(command: &Command) -> &'static str {
         Command::CourtRelease(_) => "release by a court",
         Command::FreezeOrder(_) => "freeze",
         Command::FreezeLifting(_) => "end of a freeze",
+        Command::FreezeExecution(_) => "execution of a freeze",
         Command::InclusiveQuota(_) => "inclusive quota",
     }
 }
@@ -99,6 +100,12 @@ pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
         Command::FreezeLifting(lifting) => Record::default()
             .with("freeze_id", lifting.freeze_id)
             .with("document", lifting.document),
+        Command::FreezeExecution(order) => Record::default()
+            .with("freeze_id", order.freeze_id)
+            .with("to_account_id", order.to_account_id)
+            .with("quantity_tco2e", order.quantity_tco2e.to_string())
+            .with("document", order.document)
+            .with("document_sha256", hex(&order.document_sha256)),
         Command::ReserveUse(cover) => Record::default()
             .with("date", cover.date)
             .with("trade_number", cover.trade_number)

@@ -5,20 +5,23 @@ use clap::{Args, Subcommand};
 use registry_client::proto::controlled_command::Command;
 use registry_client::proto::freeze_target::Target;
 use registry_client::proto::{
-    FreezeLifting, FreezeOrder, FreezeTarget, FrozenTonnes, ListFreezesRequest,
+    FreezeExecution, FreezeLifting, FreezeOrder, FreezeTarget, FrozenTonnes, ListFreezesRequest,
 };
 
 use crate::args::Global;
+use crate::commands::compliance::Hashed;
 use crate::commands::control;
 use crate::exit::Usage;
 use crate::output::Page;
 use crate::views::{next, pledge, stamp};
 
-/// Freezes by courts; imposing and lifting need two officers.
+/// Freezes by courts; imposing, executing and lifting need two officers.
 #[derive(Debug, Subcommand)]
 pub(crate) enum FreezeCommand {
     /// Propose to freeze an account, tonnes of it, or a pledge (registry).
     Impose(Impose),
+    /// Propose to give frozen tonnes to another account, as a court orders (registry).
+    Execute(Execute),
     /// Propose to lift a freeze (registry).
     Lift(Lift),
     /// List freezes that stand (registry, auditor, a firm its own).
@@ -48,6 +51,24 @@ pub(crate) struct Impose {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Execute {
+    /// The freeze's number; it must be of tonnes.
+    #[arg(long)]
+    freeze: u64,
+    /// The account that receives them, in its registered position.
+    #[arg(long)]
+    to: u64,
+    /// How many tonnes, at most what the freeze holds; the rest stays frozen.
+    #[arg(long, allow_negative_numbers = true)]
+    quantity: i64,
+    /// Reference of the court's order.
+    #[arg(long)]
+    document: String,
+    #[command(flatten)]
+    hashed: Hashed,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Lift {
     /// The freeze's number.
     #[arg(long)]
@@ -74,6 +95,7 @@ impl FreezeCommand {
     pub(crate) async fn run(&self, global: &Global) -> Result<Page> {
         match self {
             Self::Impose(impose) => impose.propose(global).await,
+            Self::Execute(order) => control::propose(global, order.command()?).await,
             Self::Lift(lift) => {
                 let (freeze_id, document) = (lift.freeze, lift.document.clone());
                 let lifting = FreezeLifting { freeze_id, document };
@@ -101,6 +123,18 @@ impl Impose {
             document: self.document.clone(),
         };
         control::propose(global, Command::FreezeOrder(order)).await
+    }
+}
+
+impl Execute {
+    fn command(&self) -> Result<Command> {
+        Ok(Command::FreezeExecution(FreezeExecution {
+            freeze_id: self.freeze,
+            to_account_id: self.to,
+            quantity_tco2e: self.quantity,
+            document: self.document.clone(),
+            document_sha256: self.hashed.bytes()?.into(),
+        }))
     }
 }
 
