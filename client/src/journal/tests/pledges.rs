@@ -587,7 +587,7 @@ fn what_needs_two_people_is_approved_in_its_own_entry() {
             "the end of a freeze",
             account_frozen(active()).proposed().by(OFFICER, lifted(vec![]), vec![]),
         ),
-        ("an execution", stayed().proposed().by(OTHER_OFFICER, executed(1), to_buyer(5))),
+        ("an execution", stayed().proposed().by(OFFICER, executed(1), to_buyer(5))),
     ];
     for (case, story) in &alone {
         right(case, &story.clone().approved());

@@ -229,7 +229,7 @@ pub(super) fn life() -> Vec<Step> {
 }
 
 /// Kinds of events that need two people.
-const CONTROLLED: [&str; 14] = [
+const CONTROLLED: [&str; 15] = [
     "AccountsLoaded",
     "Issued",
     "DaySuspended",
@@ -243,6 +243,7 @@ const CONTROLLED: [&str; 14] = [
     "PledgeEnforcing",
     "Frozen",
     "FreezeLifted",
+    "FreezeExecuted",
     "InclusiveQuotaGranted",
 ];
 
