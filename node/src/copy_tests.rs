@@ -261,7 +261,7 @@ async fn an_altered_event_is_named_by_the_audit() {
     let (before, after) = ([0xd8, 0xd0, 0x08], [0xda, 0xd0, 0x08]);
     alter_event(&stored.ledger(), issued, &before, &after);
     let finding = stored.finding(false).await;
-    assert!(finding.contains(&format!("event {issued} (Issued)")), "{finding}");
+    assert!(finding.contains(&format!("event {issued} (issued)")), "{finding}");
 
     // Only the root knows of a letter of another number.
     let stored = Stored::new().await;

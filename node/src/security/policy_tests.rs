@@ -165,7 +165,7 @@ fn separation_of_duties() {
     // What a firm asks its province decides, and nobody for it.
     assert_eq!(
         writes(Role::Province),
-        ["Propose", "RecordEmissions", "ApproveSurrender", "DeclineSurrender"]
+        ["Propose", "Withdraw", "RecordEmissions", "ApproveSurrender", "DeclineSurrender"]
     );
     assert!(!allowed("/Approve", Role::Province));
     for rpc in ["/ApproveSurrender", "/DeclineSurrender"] {
