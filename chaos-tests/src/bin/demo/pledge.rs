@@ -43,8 +43,8 @@ pub(crate) async fn act(
     // Two tonnes are sold to make the closes.
     let pledged = TONNES.min(tonnes(&owner).unwrap_or_default() - 2);
     ensure!(pledged > 0, "no firm has tonnes to pledge: take more --firms");
-    // The last one is the third act's.
-    let days = recent_trading_days(3)?;
+    // Of the others one is the third act's, and the last is left to whoever goes on.
+    let days = recent_trading_days(4)?;
     let close = Close { date: days[0].clone(), price_fen: close_fen };
     settle_close(registry, &exchange, small_trade(&accounts, owner, &close)?, &close).await?;
 

@@ -87,7 +87,8 @@ pub(crate) async fn act(
         grouped(firms.len())
     ));
 
-    let date = recent_trading_days(1)?.remove(0);
+    // The last trading day before today is left to whoever goes on.
+    let date = recent_trading_days(2)?.remove(0);
     let day = ExchangeDay::new(&date, trades(&accounts, &date, close_fen)?)?;
     let (delivered, ()) = futures::try_join!(
         day.settle(registry, &exchange, CHUNK_TRADES),
