@@ -8,6 +8,7 @@ mod access;
 mod compliance;
 mod control;
 mod days;
+mod evening;
 mod inclusive;
 mod opening;
 mod refusal;
@@ -19,7 +20,7 @@ mod trades;
 
 use std::time::Duration;
 
-use registry_chaos_tests::cluster::{Cluster, Layout};
+use registry_chaos_tests::cluster::{Cluster, Layout, repository_root};
 use registry_chaos_tests::market::{self, Market, bank_of, open_day, opening_ms};
 use registry_chaos_tests::scratch;
 use registry_client::proto::controlled_command::Command;
@@ -27,6 +28,7 @@ use registry_client::proto::{
     ApproveRequest, ControlledCommand, ProposeRequest, SettleTradeRequest, Trade, TradeKind,
 };
 use registry_client::{ExchangeClient, RegistryClient, TwoOfficers};
+use registry_ledger::Reason;
 
 use prost::Message as _;
 use refusal::Refusals;
@@ -123,4 +125,39 @@ async fn bad_input_is_refused_by_reason_and_field_and_changes_nothing() -> anyho
     // Last: it closes the day.
     days::closed_day(&mut bench).await?;
     bench.refusals.end(&bench.cluster).await
+}
+
+/// What no client can bring about on a cluster that serves.
+const NEVER_SEEN: [(Reason, &str); 4] = [
+    (Reason::NotBootstrapped, "a cluster that is not formed proposes nothing"),
+    (Reason::ClearingImbalance, "both sides are sums of the same trades"),
+    (Reason::DeliveryGap, "only the leader asks for steps of a delivery"),
+    (Reason::TooManyProposals, "256 MiB of proposals: in the ledger's own tests"),
+];
+
+#[test]
+fn every_reason_of_the_ledger_is_shown_at_the_client_port() -> anyhow::Result<()> {
+    let mut shown = String::new();
+    let mut folders = vec![repository_root().join("chaos-tests/tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                shown += &std::fs::read_to_string(path)?;
+            }
+        }
+    }
+    for reason in Reason::ALL {
+        let is_shown = shown.contains(&format!("\"{}\"", reason.code()));
+        let excused = NEVER_SEEN.iter().any(|(never, _)| never == reason);
+        assert!(is_shown != excused, "{}: shown {is_shown}, excused {excused}", reason.code());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_evening_refuses_changes_nothing() -> anyhow::Result<()> {
+    evening::tables().await
 }
