@@ -221,19 +221,10 @@ async fn instructions(cluster: &Cluster, of: &Parties, day: &ExchangeDay) -> any
     assert_eq!(sum, 0);
 
     let out = cluster.plan().work_dir().join("payments.csv");
-    let ctl = std::env::current_exe()?;
-    let ctl = ctl.ancestors().nth(2).expect("the target folder").join("registryctl");
-    let done = tokio::process::Command::new(ctl)
-        .args(["cash", "instructions", "--date", DATE, "--bank", &of.bank_id.to_string()])
-        .arg("--out")
-        .arg(&out)
-        .arg("--endpoints")
-        .arg(cluster.plan().endpoints().join(","))
-        .arg("--identity")
-        .arg(cluster.plan().pki_dir().join(format!("bank-{}", of.bank_id)))
-        .output()
-        .await?;
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let bank = of.bank_id.to_string();
+    let arguments = ["cash", "instructions", "--date", DATE, "--bank", &bank, "--out"];
+    let arguments = arguments.map(AsRef::as_ref).into_iter().chain([out.as_os_str()]);
+    cluster.registryctl(&format!("bank-{bank}"), arguments).await?;
     let text = std::fs::read_to_string(out)?;
     let hash = registry_client::hex(&found.totals.payments_sha256);
     assert!(text.ends_with(&format!("payments_sha256,,{hash}\n")), "{text}");

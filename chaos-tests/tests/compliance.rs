@@ -415,19 +415,8 @@ async fn the_rest(of: &Parties, day: &Market) -> anyhow::Result<()> {
 }
 
 async fn on_the_command_line(cluster: &Cluster) -> anyhow::Result<()> {
-    let ctl = std::env::current_exe()?;
-    let ctl = ctl.ancestors().nth(2).expect("the target folder").join("registryctl");
-    let run = async |identity: &str, line: &str| -> anyhow::Result<String> {
-        let done = tokio::process::Command::new(&ctl)
-            .args(line.split_whitespace())
-            .arg("--endpoints")
-            .arg(cluster.plan().endpoints().join(","))
-            .arg("--identity")
-            .arg(cluster.plan().pki_dir().join(identity))
-            .output()
-            .await?;
-        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
-        Ok(String::from_utf8(done.stdout)?)
+    let run = async |identity: &str, line: &str| {
+        cluster.registryctl(identity, line.split_whitespace()).await
     };
     let report = run("province-42", "compliance shortfall --year 2020 --province 42 --output json");
     let report: serde_json::Value = serde_json::from_str(&report.await?)?;

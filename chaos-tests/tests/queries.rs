@@ -568,19 +568,9 @@ fn place(entry: &registry_client::proto::StatementEntry) -> (u64, u64) {
 
 /// The commands say the same: the statement adds up and ends with what is there.
 async fn on_the_command_line(cluster: &Cluster, of: &Parties) -> anyhow::Result<()> {
-    let ctl = std::env::current_exe()?;
-    let ctl = ctl.ancestors().nth(2).expect("the target folder").join("registryctl");
     let run = async |user: &str, line: &str| -> anyhow::Result<serde_json::Value> {
-        let done = tokio::process::Command::new(&ctl)
-            .args(line.split(' '))
-            .args(["--output", "json", "--endpoints"])
-            .arg(cluster.plan().endpoints().join(","))
-            .arg("--identity")
-            .arg(cluster.plan().pki_dir().join(user))
-            .output()
-            .await?;
-        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
-        Ok(serde_json::from_slice(&done.stdout)?)
+        let arguments = line.split(' ').chain(["--output", "json"]);
+        Ok(serde_json::from_str(&cluster.registryctl(user, arguments).await?)?)
     };
     let (_, account) = of.account(1).await?;
     let available = account.cash[0].available_yuan.as_str();

@@ -1,5 +1,6 @@
 //! Clusters of real `registry-node` processes.
 
+mod command_line;
 mod config;
 mod links;
 mod plan;

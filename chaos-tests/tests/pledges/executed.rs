@@ -235,19 +235,8 @@ async fn taken(bed: &Bed) -> anyhow::Result<()> {
 
 /// Two officers with their terminals.
 async fn on_the_command_line(bed: &Bed) -> anyhow::Result<()> {
-    let ctl = std::env::current_exe()?;
-    let ctl = ctl.ancestors().nth(2).expect("the target folder").join("registryctl");
-    let run = async |identity: &str, line: &str| -> anyhow::Result<String> {
-        let done = tokio::process::Command::new(&ctl)
-            .args(line.split_whitespace())
-            .arg("--endpoints")
-            .arg(bed.cluster.plan().endpoints().join(","))
-            .arg("--identity")
-            .arg(bed.cluster.plan().pki_dir().join(identity))
-            .output()
-            .await?;
-        assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
-        Ok(String::from_utf8(done.stdout)?)
+    let run = async |identity: &str, line: &str| {
+        bed.cluster.registryctl(identity, line.split_whitespace()).await
     };
     bed.officers.freeze_step("", order(tonnes(20))).await?;
     let freezes = freezes(bed.officers.maker().reads()).await?;
