@@ -215,8 +215,8 @@ impl Caller {
         }
     }
 
-    /// The caller of an RPC whose account is known once it was looked up: see
-    /// [`Caller::require_account`].
+    /// The caller of an RPC whose parties are known once it was looked up: of a
+    /// pledge ([`Caller::require_account`]), of a proposal.
     pub(crate) fn of_party(extensions: &Extensions) -> Result<Self, Status> {
         Self::any(extensions)
     }
@@ -235,12 +235,6 @@ impl Caller {
     /// bank learns only what is pledged, to whom, and what it is worth.
     pub(crate) fn may_see_contract_of(&self, pledgee: u64) -> bool {
         self.principal.role != Role::Bank || self.is(Role::Bank, pledgee)
-    }
-
-    /// The caller of an RPC of those who propose: a province sees and takes back
-    /// its own proposals only.
-    pub(crate) fn of_maker(extensions: &Extensions) -> Result<Self, Status> {
-        Self::any(extensions)
     }
 
     /// The caller of an RPC about an account at a bank: a bank names itself, a

@@ -108,7 +108,7 @@ impl ControlService for Control {
         request: Request<WithdrawRequest>,
     ) -> Result<Response<ControlReply>, Status> {
         // The ledger lets only the maker.
-        let caller = Caller::of_maker(request.extensions())?;
+        let caller = Caller::of_party(request.extensions())?;
         self.done(&caller, Command::WithdrawProposal(request.into_inner())).await
     }
 
@@ -116,7 +116,7 @@ impl ControlService for Control {
         &self,
         request: Request<ListProposalsRequest>,
     ) -> Result<Response<ListProposalsReply>, Status> {
-        let caller = Caller::of_maker(request.extensions())?;
+        let caller = Caller::of_party(request.extensions())?;
         let own = (caller.scope == Scope::Own).then(|| caller.principal.actor());
         let message = request.into_inner();
         let limit = page_size_of(message.page_size, USUAL_PER_PAGE, MOST_PER_PAGE)?;
