@@ -255,6 +255,18 @@ async fn a_province_proposes(of: &Parties) -> anyhow::Result<()> {
     let back = || WithdrawRequest { proposal_id, ..Default::default() };
     assert_eq!(reason(shanghai.withdraw(back()).await), "NOT_MAKER");
     hubei.withdraw(back()).await?;
+    // What nobody approves in time ends by itself.
+    let mut brief = propose(Command::Allocation(order(HUBEI, 3)));
+    brief.time_to_live_ms = 1;
+    let content_sha256 = Sha256::digest(&brief.content).to_vec().into();
+    let proposal_id = hubei.propose(brief).await?.proposal_id;
+    eventually("the end of a proposal", PATIENCE, || async {
+        let open = hubei.reads().list_proposals(ListProposalsRequest::default()).await?.proposals;
+        Ok(open.is_empty().then_some(()))
+    })
+    .await?;
+    let late = ApproveRequest { proposal_id, content_sha256, ..Default::default() };
+    assert_eq!(reason(of.registry().approve(late).await), "UNKNOWN_PROPOSAL");
     let own = propose(Command::Allocation(order(HUBEI, 1)));
     let content_sha256 = Sha256::digest(&own.content).to_vec().into();
     let proposal_id = hubei.propose(own).await?.proposal_id;
