@@ -1,5 +1,5 @@
 //! Real processes under faults: clusters of `registry-node` processes, the
-//! emulated links between the two cities, and the work that is sent to them.
+//! emulated links between them, and the work that is sent to them.
 //!
 //! In reading order: [`cluster`] starts, stops and measures node processes,
 //! [`link`] is the wide-area network between the cities, [`wait`] the one way

@@ -8,10 +8,18 @@ use anyhow::{Context as _, anyhow};
 use super::plan::ClusterPlan;
 use super::process::{Managed, find_binary, tail};
 use super::running::log_path;
+use crate::link::LinkControl;
 use crate::wait::eventually;
 
 const NAME: &str = "link-emulator";
+const CONTROL: &str = "links.sock";
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Changes the links that [`start_links`] started for a cluster.
+#[must_use]
+pub fn link_control(plan: &ClusterPlan) -> LinkControl {
+    LinkControl::at(&plan.work_dir().join(CONTROL))
+}
 
 /// Starts the link emulator for a cluster's nodes and waits until it listens.
 ///
@@ -22,7 +30,8 @@ pub async fn start_links(plan: &ClusterPlan, rtt_ms: u64) -> anyhow::Result<Mana
     let rtt_ms = rtt_ms.to_string();
     let configs: Vec<String> =
         plan.config_paths().map(|path| path.to_string_lossy().into_owned()).collect();
-    let mut arguments = vec!["--rtt-ms", &rtt_ms];
+    // Relative to the working directory: a socket's path has to be short.
+    let mut arguments = vec!["--rtt-ms", &rtt_ms, "--control", CONTROL];
     arguments.extend(configs.iter().map(String::as_str));
     let log = log_path(plan.work_dir(), NAME);
     let mut links = Managed::start(NAME, &binary, &arguments, plan.work_dir(), &log)?;

@@ -13,7 +13,7 @@ mod states;
 pub use config::{
     LimitsSection, LogSection, Member, NodeConfig, NodeSection, RaftSection, TlsSection,
 };
-pub use links::start_links;
+pub use links::{link_control, start_links};
 pub use plan::{ClusterPlan, Layout, repository_root};
 pub use process::{Managed, find_binary, signal, tail};
 pub use procfs::{ProcessUsage, command_line, machine_busy_us};

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::config::{NodeConfig, RaftSection};
+use super::config::{NodeConfig, NodeSection, RaftSection};
 use super::ports::PortBlock;
 
 /// Who must agree to a commit.
@@ -33,6 +33,13 @@ pub struct ClusterPlan {
 pub(crate) struct PlannedNode {
     pub(crate) config: NodeConfig,
     pub(crate) config_path: PathBuf,
+}
+
+impl PlannedNode {
+    fn write(&self) -> anyhow::Result<()> {
+        fs::write(&self.config_path, self.config.to_toml())
+            .with_context(|| format!("writing {}", self.config_path.display()))
+    }
 }
 
 impl ClusterPlan {
@@ -68,10 +75,27 @@ impl ClusterPlan {
         for node in &mut nodes {
             adjust(&mut node.config.raft);
             node.config_path = work_dir.join(format!("{}.toml", node.config.node.name));
-            fs::write(&node.config_path, node.config.to_toml())
-                .with_context(|| format!("writing {}", node.config_path.display()))?;
+            node.write()?;
         }
         Ok(Self { work_dir, nodes, ports: Some(ports) })
+    }
+
+    /// The same with links inside the cities as well, so that any two nodes
+    /// can be parted.
+    ///
+    /// # Errors
+    /// When this is no variant, its ports are used up or a file cannot be written.
+    pub fn linked_within_cities(mut self) -> anyhow::Result<Self> {
+        let ports = self.ports.as_mut().context("deployed files are not changed")?;
+        for node in &mut self.nodes {
+            let NodeSection { id, city, .. } = &node.config.node;
+            let neighbours = node.config.members.iter_mut();
+            for member in neighbours.filter(|member| member.id != *id && member.city == *city) {
+                member.peer_address = ports.next()?;
+            }
+            node.write()?;
+        }
+        Ok(self)
     }
 
     /// The nodes' settings, in the order of their ids.
@@ -199,6 +223,23 @@ mod tests {
         assert_eq!(ids, [11, 12, 13, 21, 22, 23]);
         let configs: Vec<NodeConfig> = plan.configs().cloned().collect();
         assert_eq!(routes_between(&configs).expect("routes").len(), 18);
+    }
+
+    #[test]
+    fn links_within_cities_part_any_two_nodes() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let make = |name: &str, layout| {
+            ClusterPlan::variant(&repository_root(), &folder.path().join(name), layout, |_| {})
+                .and_then(ClusterPlan::linked_within_cities)
+                .expect("a variant")
+        };
+        let written = |plan: &ClusterPlan| -> Vec<NodeConfig> {
+            plan.config_paths().map(|path| NodeConfig::read(path).expect("reads back")).collect()
+        };
+        let both = make("both", Layout::DualCity);
+        assert_eq!(routes_between(&written(&both)).expect("routes").len(), 30);
+        let single = make("single", Layout::SingleCity);
+        assert_eq!(routes_between(&written(&single)).expect("routes").len(), 6);
     }
 
     #[test]

@@ -1,14 +1,24 @@
-//! The wide-area network between the cities, emulated in user space: one
-//! route per pair of nodes, each with its own delay, cut and black hole.
+//! The wide-area network between the nodes, emulated in user space: one route
+//! per pair of nodes, each with its own delay, bandwidth and faults.
+//! `docs/links.md` says what is emulated and what is not.
 //!
-//! What it is not: it knows nothing of TCP below the stream. The handshake
-//! with a route's near end is not delayed, and a black hole keeps what it
-//! swallows and delivers it when healed, as a sender's retransmissions would.
+//! In reading order: a [`Route`] is who dials whom, [`LinkState`] how it fares;
+//! a [`Command`] changes that, at a [`LinkEmulator`] in this process or, by
+//! [`Links`], at one in another; a [`RouteReport`] counts how often it bit.
 
 mod clock;
-mod delay_line;
+mod command;
+mod connection;
+mod control;
+mod counts;
 mod emulator;
+mod lane;
 mod route;
+mod state;
 
+pub use command::{Command, Isolation, Nodes, Shape};
+pub use control::{LinkControl, Links, Reply, Request, listen, serve};
+pub use counts::{LaneCounts, RouteCounts, RouteReport};
 pub use emulator::LinkEmulator;
-pub use route::{LinkState, Route, routes_between};
+pub use route::{Route, routes_between};
+pub use state::{Flap, LaneState, LinkQuality, LinkState};

@@ -1,14 +1,14 @@
-//! Which connections pass from city to city, and how each fares.
+//! Which connections pass over links.
 
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use serde::{Deserialize, Serialize};
 
 use crate::cluster::NodeConfig;
 
 /// The way one node dials another through the emulated link.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Route {
     /// Who dials.
     pub from_node: u64,
@@ -22,45 +22,6 @@ pub struct Route {
     pub near: SocketAddr,
     /// Where the dialled node listens.
     pub far: SocketAddr,
-}
-
-impl Route {
-    /// Whether the route joins the two cities, whichever dials.
-    #[must_use]
-    pub fn joins(&self, one: &str, other: &str) -> bool {
-        (self.from_city == one && self.to_city == other)
-            || (self.from_city == other && self.to_city == one)
-    }
-}
-
-/// How a route fares at the moment. "There" is from the dialling to the
-/// dialled node, "back" the other way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LinkState {
-    /// One-way delay there.
-    pub delay_there: Duration,
-    /// One-way delay back.
-    pub delay_back: Duration,
-    /// Connections are dropped and refused.
-    pub cut: bool,
-    /// Nothing passes there, and no connection notices.
-    pub hole_there: bool,
-    /// Nothing passes back, and no connection notices.
-    pub hole_back: bool,
-}
-
-impl LinkState {
-    /// A whole route with half the round-trip time each way.
-    #[must_use]
-    pub fn with_rtt(rtt: Duration) -> Self {
-        Self {
-            delay_there: rtt / 2,
-            delay_back: rtt / 2,
-            cut: false,
-            hole_there: false,
-            hole_back: false,
-        }
-    }
 }
 
 /// Derives the routes: wherever a node dials another at an address that is
