@@ -54,7 +54,7 @@ pub(super) struct Shared {
     pub(super) durable_next_index: AtomicU64,
     pub(super) counters: LogCounters,
     last_log_id: Mutex<Option<LogId>>,
-    purged: Mutex<Option<LogId>>,
+    pub(super) purged: Mutex<Option<LogId>>,
     committed: Mutex<Option<LogId>>,
 }
 

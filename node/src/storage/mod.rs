@@ -1,5 +1,6 @@
 //! Everything on disk: the replicated log, the ledger's records, snapshots.
 
+mod backup_shelf;
 mod copy;
 mod direct_io;
 mod durable_mark;
@@ -7,6 +8,7 @@ mod journal;
 mod ledger_records;
 mod ledger_store;
 mod log_cache;
+mod log_export;
 mod log_reader;
 mod log_store;
 mod log_writer;
@@ -15,12 +17,16 @@ mod snapshot;
 pub(crate) mod storage_id;
 mod threads;
 
+pub(crate) use backup_shelf::BackupShelf;
 pub(crate) use copy::FolderCopy;
 pub(crate) use journal::{Journal, StoredEvent};
 pub(crate) use ledger_records::{LedgerWrite, MARK_FORMAT, OpenedLedger};
 pub(crate) use ledger_store::{LedgerStore, Underway};
+pub(crate) use log_export::LogPage;
 pub(crate) use log_store::{LogExtent, LogStore};
-pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
+pub(crate) use snapshot::{
+    FORMAT as SNAPSHOT_FORMAT, IncomingSnapshot, SnapshotFolder, SnapshotShelf,
+};
 pub(crate) use threads::StorageThreads;
 
 /// Storage that cannot be used; the process must not go on.
