@@ -66,10 +66,9 @@ impl PeerAuthority {
 
     fn anchors(&self) -> Result<Vec<TrustAnchor<'_>>, SignedError> {
         let anchors = self.certificates.iter().map(anchor_from_trusted_cert);
-        anchors.collect::<Result<_, _>>().map_err(|e| SignedError::Authority {
-            path: self.name.clone(),
-            why: e.to_string(),
-        })
+        anchors
+            .collect::<Result<_, _>>()
+            .map_err(|e| SignedError::Authority { path: self.name.clone(), why: e.to_string() })
     }
 }
 
@@ -104,9 +103,10 @@ pub fn verify(
     let certificate = EndEntityCert::try_from(&leaf).map_err(|e| refused(e.to_string()))?;
     let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
     let signed_at = u64::try_from(document.signed_at_ms).unwrap_or(0);
+    let anchors = authority.anchors()?;
     let path = certificate.verify_for_usage(
         algorithms.all,
-        &authority.anchors()?,
+        &anchors,
         &intermediates,
         UnixTime::since_unix_epoch(Duration::from_millis(signed_at)),
         KeyUsage::server_auth(),
@@ -120,9 +120,7 @@ pub fn verify(
     }
     let holder = holder::from_der(&leaf).map_err(refused)?;
     match (holder.role.as_str(), holder.name.parse()) {
-        ("node", Ok(node_id)) => {
-            Ok(Signer { node_id, signed_at_ms: document.signed_at_ms })
-        }
+        ("node", Ok(node_id)) => Ok(Signer { node_id, signed_at_ms: document.signed_at_ms }),
         _ => Err(refused(format!("it is {}/{}'s, not a node's", holder.role, holder.name))),
     }
 }

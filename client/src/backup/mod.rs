@@ -6,6 +6,7 @@ mod calls;
 mod create;
 mod folder;
 mod follow;
+mod join;
 mod throttle;
 
 use std::io;
@@ -15,6 +16,7 @@ pub use calls::BackupClient;
 pub use create::{CreateOptions, CreatedBackup, create};
 pub use folder::{VerifiedBackup, read_manifest, verify_folder};
 pub use follow::{FollowOptions, FollowReport, follow};
+pub use join::verify_join;
 
 use crate::error::ClientError;
 use crate::signed::SignedError;

@@ -270,7 +270,7 @@ pub(super) fn position(last_applied: Option<&LogId>) -> (u64, u64) {
     last_applied.map_or((0, 0), |id| (id.leader_id.term, id.index))
 }
 
-pub(super) fn read_mark(
+pub(crate) fn read_mark(
     mark: &AppliedMark,
 ) -> Result<(Option<LogId>, StoredMembership), StorageError> {
     let corrupt = |e: wire::Malformed| StorageError::Corrupt {

@@ -43,8 +43,7 @@ pub(crate) fn sign(
     purpose: &str,
     content: Vec<u8>,
 ) -> Result<SignedDocument, SignError> {
-    let cannot =
-        |why: String| SignError::Key { path: tls.peer_key.display().to_string(), why };
+    let cannot = |why: String| SignError::Key { path: tls.peer_key.display().to_string(), why };
     let key = PrivateKeyDer::from_pem_slice(&read(&tls.peer_key)?)
         .map_err(|_| not_pem(&tls.peer_key, "private key"))?;
     let key = any_supported_type(&key).map_err(|e| cannot(e.to_string()))?;

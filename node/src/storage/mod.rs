@@ -13,6 +13,11 @@ mod log_reader;
 mod log_store;
 mod log_writer;
 mod pages;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command that gives the folder a new cluster calls it")
+)]
+pub(crate) mod restore;
 mod snapshot;
 pub(crate) mod storage_id;
 mod threads;
@@ -121,6 +126,8 @@ pub(crate) fn sync_folder(path: &std::path::Path) -> Result<(), StorageError> {
         .map_err(|e| io_error("sync folder", path, e))
 }
 
+#[cfg(test)]
+mod backup_tests;
 #[cfg(test)]
 pub(crate) mod damage;
 #[cfg(test)]

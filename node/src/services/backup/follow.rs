@@ -78,9 +78,8 @@ impl Following {
 
     /// Waits until there may be more.
     async fn more(&mut self, applied_log_index: u64) -> Result<(), Status> {
-        let stopped = |gateway: &Gateway| {
-            Err(status::unavailable(&Unavailable::Stopped, &gateway.config))
-        };
+        let stopped =
+            |gateway: &Gateway| Err(status::unavailable(&Unavailable::Stopped, &gateway.config));
         if *self.gateway.stopping.borrow() {
             return stopped(&self.gateway);
         }

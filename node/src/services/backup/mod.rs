@@ -36,9 +36,16 @@ impl Backups {
         Self { gateway, pins }
     }
 
-    /// A copy of a data folder is copied as the folder that it is.
+    /// A node that has something to copy. A copy of a data folder is copied as the
+    /// folder that it is.
     fn member(&self) -> Result<(&Consensus, &Pins), Status> {
         match (&self.gateway.replica, &self.pins) {
+            (Replica::Member(consensus), Some(_)) if !consensus.has_genesis() => {
+                let message =
+                    "this node holds no ledger yet; ask another node, or bootstrap the cluster";
+                let unformed = Rejection::new(Reason::NotBootstrapped, "", message);
+                Err(status::rejected(&unformed))
+            }
             (Replica::Member(consensus), Some(pins)) => Ok((consensus, pins)),
             _ => Err(status::unavailable(&Unavailable::ReadOnlyCopy, &self.gateway.config)),
         }

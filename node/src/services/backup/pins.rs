@@ -51,7 +51,10 @@ struct Kept {
 impl Kept {
     fn of(id: String, document: SignedDocument) -> Result<Self, StorageError> {
         let manifest = BackupManifest::decode(document.content.clone()).map_err(|e| {
-            StorageError::Corrupt { what: format!("the manifest of backup {id}"), why: e.to_string() }
+            StorageError::Corrupt {
+                what: format!("the manifest of backup {id}"),
+                why: e.to_string(),
+            }
         })?;
         Ok(Self { id, document, files: manifest.files, asked_at: Instant::now() })
     }
@@ -109,8 +112,8 @@ impl Pins {
         let staging = self.shelf.staging()?;
         let copy = consensus.copy_ledger(staging.clone()).await?;
         let content = manifest(config, consensus.recovery_epoch(), id, copy).encode_to_vec();
-        let document = signed::sign(&config.tls, PURPOSE, content)
-            .map_err(|error| StorageError::Io {
+        let document =
+            signed::sign(&config.tls, PURPOSE, content).map_err(|error| StorageError::Io {
                 what: "sign",
                 path: "the manifest of a backup".to_owned(),
                 error: std::io::Error::other(error),
@@ -187,12 +190,16 @@ impl Pins {
     pub(in crate::services) async fn release_idle(self) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            let mut kept = self.kept.lock().await;
-            let Some(idle) = kept.take_if(|kept| kept.asked_at.elapsed() >= IDLE) else { continue };
-            tracing::info!(id = idle.id, "backup let go: nobody fetched it");
-            if let Err(error) = self.shelf.release(&idle.id) {
-                tracing::warn!(%error, "a kept checkpoint could not be removed");
-            }
+            self.release_if_idle(IDLE).await;
+        }
+    }
+
+    async fn release_if_idle(&self, idle: Duration) {
+        let mut kept = self.kept.lock().await;
+        let Some(gone) = kept.take_if(|kept| kept.asked_at.elapsed() >= idle) else { return };
+        tracing::info!(id = gone.id, "backup let go: nobody fetched it");
+        if let Err(error) = self.shelf.release(&gone.id) {
+            tracing::warn!(%error, "a kept checkpoint could not be removed");
         }
     }
 }
@@ -222,5 +229,58 @@ fn manifest(config: &Config, recovery_epoch: u64, id: &str, copy: BackupCopy) ->
         store_format: MARK_FORMAT,
         log_format: BATCH_FORMAT,
         files: copy.files,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shelf_with(folder: &std::path::Path, ids: &[&str]) -> BackupShelf {
+        let shelf = BackupShelf::open(folder).expect("a shelf");
+        for id in ids {
+            let staging = shelf.staging().expect("a path");
+            std::fs::create_dir(&staging).expect("created");
+            std::fs::write(staging.join("CURRENT"), b"current").expect("written");
+            let name = "CURRENT".to_owned();
+            let files = vec![BackupFile { name, length_bytes: 7, ..Default::default() }];
+            let manifest = BackupManifest { files, ..Default::default() };
+            let content = manifest.encode_to_vec().into();
+            let document = SignedDocument { content, ..Default::default() };
+            shelf.keep(&staging, id, &document).expect("kept");
+        }
+        shelf
+    }
+
+    #[tokio::test]
+    async fn a_checkpoint_goes_when_nobody_asks_for_it() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let pins = Pins::open(shelf_with(folder.path(), &["a1"])).expect("opens");
+        pins.release_if_idle(IDLE).await;
+        assert_eq!(pins.length_of("a1", "CURRENT").await.expect("it is kept"), 7);
+        pins.release_if_idle(Duration::ZERO).await;
+        let gone = pins.length_of("a1", "CURRENT").await.expect_err("it is gone");
+        assert_eq!(gone.code(), tonic::Code::NotFound);
+        assert!(!folder.path().join("a1").exists());
+    }
+
+    #[tokio::test]
+    async fn one_checkpoint_is_kept_and_only_its_files_are_given_out() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let pins = Pins::open(shelf_with(folder.path(), &["a1", "b2"])).expect("opens");
+        let left = std::fs::read_dir(folder.path()).expect("listed").flatten();
+        let left: Vec<_> = left.map(|item| item.file_name()).collect();
+        assert_eq!(left.len(), 1, "{left:?}");
+        let id = left[0].to_string_lossy().into_owned();
+        for name in ["backup.manifest", "../a1/CURRENT", "000001.sst", ""] {
+            let refused = pins.fetch(&id, name, 0).await.map(drop).expect_err(name);
+            assert_eq!(refused.code(), tonic::Code::InvalidArgument, "{name}");
+        }
+        let beyond = pins.fetch(&id, "CURRENT", 8).await.map(drop).expect_err("behind its end");
+        assert_eq!(beyond.code(), tonic::Code::InvalidArgument);
+        pins.end("other").await.expect("no error");
+        pins.fetch(&id, "CURRENT", 7).await.map(drop).expect("it is still kept");
+        pins.end(&id).await.expect("let go");
+        pins.fetch(&id, "CURRENT", 0).await.map(drop).expect_err("it is gone");
     }
 }
