@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use super::consensus::{Consensus, Unavailable};
 use super::start::RECOVERY_EPOCH;
 use super::state_machine::BackupCheckpoint;
+use crate::security::signed::SignError;
 use crate::storage::{BackupShelf, LogPage, StorageError};
 
 /// Why nothing was copied.
@@ -23,6 +24,9 @@ pub(crate) enum ExportError {
     /// The file system or RocksDB refused.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// The manifest could not be signed.
+    #[error("the manifest of a backup is not signed: {0}")]
+    Sign(#[from] SignError),
     /// A task ended early.
     #[error("a task of the backup ended early: {0}")]
     Task(#[from] tokio::task::JoinError),

@@ -161,8 +161,8 @@ fn segments_that_are_missing_or_of_elsewhere_are_told() {
     let foreign = segments(other.path()).pop().expect("a segment");
     let target = folder.path().join(foreign.file_name().expect("a name"));
     fs::copy(&foreign, &target).expect("copied");
-    let told = verify_archive(folder.path(), None, |_, _| {}).expect_err("two clusters");
-    assert_eq!(told.reason(), "OTHER_CLUSTER", "{told}");
+    let mixed = verify_archive(folder.path(), None, |_, _| {}).expect_err("two clusters");
+    assert_eq!(mixed.reason(), "OTHER_CLUSTER", "{mixed}");
     fs::remove_file(&target).expect("removed");
     fs::write(folder.path().join("notes"), "x").expect("written");
     assert!(told(folder.path()).contains("nothing but its segments"));

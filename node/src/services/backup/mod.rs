@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status};
 
 pub(super) use pins::Pins;
 
+use crate::config::Config;
 use crate::raft::{Consensus, ExportError, Replica, Unavailable};
 use crate::security::Caller;
 use crate::services::gateway::Gateway;
@@ -121,9 +122,11 @@ fn backup_id(id: &str) -> Result<&str, Status> {
     Err(status::rejected(&Rejection::new(Reason::Malformed, "backup_id", message)))
 }
 
-fn failed(error: &ExportError, gateway: &crate::config::Config) -> Status {
+fn failed(error: &ExportError, config: &Config) -> Status {
     match error {
-        ExportError::Stopped => status::unavailable(&Unavailable::Stopped, gateway),
-        ExportError::Storage(_) | ExportError::Task(_) => status::fault(&error.to_string()),
+        ExportError::Stopped => status::unavailable(&Unavailable::Stopped, config),
+        ExportError::Storage(_) | ExportError::Sign(_) | ExportError::Task(_) => {
+            status::fault(&error.to_string())
+        }
     }
 }

@@ -112,12 +112,7 @@ impl Pins {
         let staging = self.shelf.staging()?;
         let copy = consensus.copy_ledger(staging.clone()).await?;
         let content = manifest(config, consensus.recovery_epoch(), id, copy).encode_to_vec();
-        let document =
-            signed::sign(&config.tls, PURPOSE, content).map_err(|error| StorageError::Io {
-                what: "sign",
-                path: "the manifest of a backup".to_owned(),
-                error: std::io::Error::other(error),
-            })?;
+        let document = signed::sign(&config.tls, PURPOSE, content)?;
         let (shelf, id, kept) = (self.shelf.clone(), id.to_owned(), document.clone());
         spawn_blocking(move || shelf.keep(&staging, &id, &kept)).await??;
         Ok(document)

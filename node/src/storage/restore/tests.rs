@@ -276,7 +276,10 @@ async fn a_backup_that_is_not_what_was_made_is_refused() {
     for path in names.iter().filter(|path| !path.ends_with("backup.manifest")) {
         let bytes = fs::read(path).expect("readable");
         let mut changed = bytes.clone();
-        changed[bytes.len() / 2] ^= 1;
+        match changed.get_mut(bytes.len() / 2) {
+            Some(byte) => *byte ^= 1,
+            None => changed.push(0),
+        }
         fs::write(path, changed).expect("written");
         let refused = kept.refused("archive", None);
         assert!(matches!(refused, RestoreError::Damaged { .. }), "{}: {refused}", path.display());
