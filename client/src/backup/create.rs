@@ -16,6 +16,8 @@ use crate::signed::PeerAuthority;
 
 /// The id that an unfinished backup is asked for under.
 const ID_FILE: &str = "backup.id";
+/// As errors name the call.
+const FETCH: &str = "fetch_backup";
 /// Room to be left on the disk.
 const SPARE_BYTES: u64 = 64 << 20;
 
@@ -209,6 +211,13 @@ fn fits(path: &Path, needed_bytes: u64, free_bytes: u64) -> Result<(), BackupErr
     Err(BackupError::NoSpace { path: path.to_owned(), needed_bytes, free_bytes })
 }
 
+/// How a stream ended.
+enum Ended {
+    Whole,
+    ByStatus(tonic::Status),
+    Silent,
+}
+
 struct Download<'a, P> {
     staging: &'a Staging,
     client: &'a BackupClient,
@@ -260,49 +269,56 @@ impl<P: FnMut(u64, u64) + Send> Download<'_, P> {
         target.seek(std::io::SeekFrom::Start(offset)).map_err(failed("write", &path))?;
         self.progressed(offset);
         while offset < file.length_bytes {
-            let request = FetchBackupRequest {
-                backup_id: self.staging.backup_id.clone(),
-                file: file.name.clone(),
-                offset,
-            };
-            let mut chunks = match self.client.fetch(self.endpoint, request).await {
-                Ok(chunks) => chunks,
-                Err(status) => {
-                    self.patience.again("fetch_backup", self.endpoint, &status).await?;
-                    continue;
+            match self.stream(file, &mut target, &mut offset).await? {
+                Ended::ByStatus(status) => {
+                    self.patience.again(FETCH, self.endpoint, &status).await?;
                 }
-            };
-            let stall = self.client.connector().stream_stall_timeout();
-            loop {
-                match tokio::time::timeout(stall, chunks.message()).await {
-                    Ok(Ok(Some(chunk))) => {
-                        let room = file.length_bytes.saturating_sub(offset);
-                        let data = &chunk.data[..chunk.data.len().min(usize_of(room))];
-                        target.write_all(data).map_err(failed("write", &path))?;
-                        offset += data.len() as u64;
-                        self.patience.progressed();
-                        self.progressed(data.len() as u64);
-                        self.throttle.take(data.len()).await;
-                    }
-                    Ok(Ok(None)) => {
-                        if offset < file.length_bytes {
-                            let short = tonic::Status::unavailable("the node's file is shorter");
-                            self.patience.again("fetch_backup", self.endpoint, &short).await?;
-                        }
-                        break;
-                    }
-                    Ok(Err(status)) => {
-                        self.patience.again("fetch_backup", self.endpoint, &status).await?;
-                        break;
-                    }
-                    Err(_) => {
-                        self.patience.late("fetch_backup", self.endpoint)?;
-                        break;
-                    }
-                }
+                Ended::Silent => self.patience.late(FETCH, self.endpoint)?,
+                Ended::Whole => {}
             }
         }
         target.sync_all().map_err(failed("sync", &path))
+    }
+
+    /// Adds what one stream brings, until the file is whole or the stream ends.
+    async fn stream(
+        &mut self,
+        file: &BackupFile,
+        target: &mut File,
+        offset: &mut u64,
+    ) -> Result<Ended, BackupError> {
+        let request = FetchBackupRequest {
+            backup_id: self.staging.backup_id.clone(),
+            file: file.name.clone(),
+            offset: *offset,
+        };
+        let stall = self.client.connector().stream_stall_timeout();
+        let mut chunks = match self.client.fetch(self.endpoint, request).await {
+            Ok(chunks) => chunks,
+            Err(status) => return Ok(Ended::ByStatus(status)),
+        };
+        loop {
+            let chunk = match tokio::time::timeout(stall, chunks.message()).await {
+                Ok(Ok(Some(chunk))) => chunk.data,
+                Ok(Ok(None)) => {
+                    let short = tonic::Status::unavailable("the node's file is shorter");
+                    return Ok(Ended::ByStatus(short));
+                }
+                Ok(Err(status)) => return Ok(Ended::ByStatus(status)),
+                Err(_) => return Ok(Ended::Silent),
+            };
+            let room = usize_of(file.length_bytes.saturating_sub(*offset));
+            let data = &chunk[..chunk.len().min(room)];
+            let path = self.staging.folder.join(&file.name);
+            target.write_all(data).map_err(failed("write", &path))?;
+            *offset += data.len() as u64;
+            self.patience.progressed();
+            self.progressed(data.len() as u64);
+            if *offset >= file.length_bytes {
+                return Ok(Ended::Whole);
+            }
+            self.throttle.take(data.len()).await;
+        }
     }
 
     fn progressed(&mut self, bytes: u64) {

@@ -119,6 +119,7 @@ impl BackupError {
             Self::Client(error) => error.reason().unwrap_or("UNAVAILABLE"),
             Self::Exists(_) | Self::InUse(_) => "FOLDER_IN_USE",
             Self::NoSpace { .. } => "NO_SPACE",
+            Self::File { cause, .. } if cause.kind() == io::ErrorKind::StorageFull => "NO_SPACE",
             Self::File { .. } | Self::OtherFormat { .. } => "OTHER",
             Self::Broken { .. } | Self::Signed { .. } => "BACKUP_BROKEN",
             Self::Gap { .. } => "ARCHIVE_GAP",

@@ -223,6 +223,9 @@ fn backup_hint(error: &BackupError) -> String {
         BackupError::Exists(_) => "choose another --out: nothing is ever overwritten",
         BackupError::InUse(_) => "wait until the other command has ended, or choose another --out",
         BackupError::NoSpace { .. } => "make room, or choose another disk for --out",
+        BackupError::File { .. } if error.reason() == "NO_SPACE" => {
+            "make room, then repeat the command: it goes on where it stopped"
+        }
         BackupError::File { .. } => "see that the folder is there and yours to read and write",
         BackupError::Broken { .. } => {
             "do not restore from it; take another copy of it, or make a new one: `backup create`, \
