@@ -7,6 +7,7 @@ use prost::Message as _;
 
 const PROTOS: &[&str] = &[
     "registry/v1/account.proto",
+    "registry/v1/backup.proto",
     "registry/v1/cash.proto",
     "registry/v1/cluster.proto",
     "registry/v1/compliance.proto",
@@ -19,6 +20,7 @@ const PROTOS: &[&str] = &[
     "registry/v1/query.proto",
     "registry/v1/repo.proto",
     "registry/v1/settlement.proto",
+    "registry/v1/signed.proto",
     "peer/v1/raft.proto",
     "storage/v1/log.proto",
 ];

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
-use registry_chaos_tests::cluster::{Cluster, Layout, Managed, find_binary, tail};
+use registry_chaos_tests::cluster::{Cluster, Layout, ServedCopy};
 use registry_chaos_tests::day::ExchangeDay;
 use registry_chaos_tests::market::{Market, open_day};
 use registry_chaos_tests::pledging::{Close, offer, pledge, recent_trading_days, settle_close};
 use registry_chaos_tests::scratch;
 use registry_chaos_tests::wait::eventually;
-use registry_client::journal::{AuditError, NodeReport, audit_node};
+use registry_client::journal::audit_node;
 use registry_client::pki::{self, Role};
-use registry_client::proto::{Consistency, GetStatusReply, OpenBankRequest};
-use registry_client::{BankClient, FirmClient, ReadClient};
+use registry_client::proto::{Consistency, OpenBankRequest};
+use registry_client::{BankClient, FirmClient};
 
 const RTT: Duration = Duration::from_millis(2);
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -49,74 +49,6 @@ async fn start() -> anyhow::Result<Cluster> {
     day.confirm(registry, &exchange).await?;
     exchange.deliver_day(&days[1], 0, |_| {}).await?;
     Ok(cluster)
-}
-
-/// A process that serves a folder at the client port of a node that is down.
-struct Served<'a> {
-    cluster: &'a Cluster,
-    node: u64,
-    process: Managed,
-}
-
-impl<'a> Served<'a> {
-    fn launch(cluster: &'a Cluster, node: u64, folder: &Path) -> anyhow::Result<Self> {
-        let plan = cluster.plan();
-        let mut files = plan.configs().zip(plan.config_paths());
-        let (config, path) =
-            files.find(|(config, _)| config.node.id == node).context("the node's file")?;
-        let binary = find_binary("registry-node", "REGISTRY_NODE_BIN")?;
-        let (path, folder) = (path.to_string_lossy(), folder.to_string_lossy());
-        let arguments = ["--config", &*path, "--serve-copy", &*folder];
-        let log = plan.work_dir().join("logs").join(format!("copy-{}.log", config.node.name));
-        let process = Managed::start("copy", &binary, &arguments, plan.work_dir(), &log)?;
-        Ok(Self { cluster, node, process })
-    }
-
-    async fn start(cluster: &'a Cluster, node: u64, folder: &Path) -> anyhow::Result<Self> {
-        let mut served = Self::launch(cluster, node, folder)?;
-        let (operator, endpoint) = (cluster.operator()?, cluster.endpoint(node)?);
-        let log = served.process.log_path().to_owned();
-        let answered = eventually("the copy to answer", DEADLINE, || {
-            let exited = served.process.exited();
-            let (operator, endpoint) = (&operator, &endpoint);
-            async move {
-                if let Some(status) = exited? {
-                    return Ok(Some(Err(anyhow::anyhow!("the copy ended with {status}"))));
-                }
-                operator.status(endpoint, 0).await?;
-                Ok(Some(Ok(())))
-            }
-        });
-        answered.await.and_then(|answer| answer).with_context(|| tail(&log, 15))?;
-        Ok(served)
-    }
-
-    async fn status(&self) -> anyhow::Result<GetStatusReply> {
-        let status = self.cluster.operator()?.status(&self.cluster.endpoint(self.node)?, 0).await?;
-        assert_eq!((&*status.raft_state, status.leader_id), ("copy", 0));
-        Ok(status)
-    }
-
-    async fn audit(&self) -> Result<NodeReport, AuditError> {
-        let connector = self.cluster.connect_to("auditor-1", &[self.node]).expect("an auditor");
-        audit_node(&ReadClient::new(connector), Consistency::StaleOk, |_, _| {}).await
-    }
-
-    async fn stop(mut self) -> anyhow::Result<()> {
-        self.process.terminate(Duration::from_secs(15)).await?;
-        Ok(())
-    }
-}
-
-/// What a folder that cannot be served is refused with.
-async fn refusal(cluster: &Cluster, node: u64, folder: &Path) -> anyhow::Result<String> {
-    let mut served = Served::launch(cluster, node, folder)?;
-    let ended = eventually("the copy to be refused", DEADLINE, || {
-        let exited = served.process.exited();
-        async move { exited }
-    });
-    assert!(!ended.await?.success(), "a folder that cannot be served");
-    Ok(tail(served.process.log_path(), 1))
 }
 
 fn data_of(cluster: &Cluster, node: u64) -> PathBuf {
@@ -176,13 +108,13 @@ async fn a_copy_of_a_node_is_audited_alone_and_agrees_with_its_cluster() -> anyh
     cluster.stop(stopped).await?;
 
     // A node that runs keeps its folder to itself.
-    let said = refusal(&cluster, stopped, &data_of(&cluster, leader)).await?;
+    let said = ServedCopy::refusal(&cluster, stopped, &data_of(&cluster, leader)).await?;
     assert!(said.contains("is in use by a running node"), "{said}");
 
     let folder = cluster.plan().work_dir().join("copy");
     copy(&data_of(&cluster, stopped), &folder)?;
     let before = bytes_of(&folder)?;
-    let served = Served::start(&cluster, stopped, &folder).await?;
+    let served = ServedCopy::start(&cluster, stopped, &folder).await?;
     let status = served.status().await?;
     assert_eq!(status.last_log_index, status.applied_log_index, "it was stopped in order");
     let report = served.audit().await?;
@@ -199,7 +131,7 @@ async fn a_copy_of_a_node_is_audited_alone_and_agrees_with_its_cluster() -> anyh
     let snapshots = snapshots?.into_iter().map(|item| item.path());
     let whole = snapshots.filter(|path| path.join("snapshot.manifest").exists());
     let snapshot = whole.max().context("a snapshot")?;
-    let served = Served::start(&cluster, stopped, &snapshot).await?;
+    let served = ServedCopy::start(&cluster, stopped, &snapshot).await?;
     let of_snapshot = served.audit().await?;
     served.stop().await?;
     assert!(of_snapshot.counts.events <= report.counts.events);
@@ -208,7 +140,7 @@ async fn a_copy_of_a_node_is_audited_alone_and_agrees_with_its_cluster() -> anyh
     let bank = OpenBankRequest { bank_id: 999, name: "Bank".to_owned(), ..Default::default() };
     cluster.registry()?.open_bank(bank).await?;
     cluster.kill(killed)?;
-    let served = Served::start(&cluster, killed, &data_of(&cluster, killed)).await?;
+    let served = ServedCopy::start(&cluster, killed, &data_of(&cluster, killed)).await?;
     let status = served.status().await?;
     let of_killed = served.audit().await?;
     served.stop().await?;
@@ -221,7 +153,7 @@ async fn a_copy_of_a_node_is_audited_alone_and_agrees_with_its_cluster() -> anyh
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     fs::write(&table, bytes)?;
-    match Served::start(&cluster, stopped, &folder).await {
+    match ServedCopy::start(&cluster, stopped, &folder).await {
         Err(refused) => assert!(format!("{refused:#}").contains("damaged"), "{refused:#}"),
         Ok(served) => drop(served.audit().await.expect_err("a damaged copy")),
     }

@@ -34,7 +34,12 @@ impl Identity {
 
 fn read(pem: &[u8]) -> Result<Holder, String> {
     let der = CertificateDer::from_pem_slice(pem).map_err(|error| error.to_string())?;
-    let (_, certificate) = X509Certificate::from_der(&der).map_err(|error| error.to_string())?;
+    from_der(&der)
+}
+
+/// Whose a DER certificate is.
+pub(crate) fn from_der(der: &[u8]) -> Result<Holder, String> {
+    let (_, certificate) = X509Certificate::from_der(der).map_err(|error| error.to_string())?;
     let names = certificate.subject_alternative_name().map_err(|error| error.to_string())?;
     let names = names.iter().flat_map(|names| &names.value.general_names);
     let mut uris = names.filter_map(|name| match name {

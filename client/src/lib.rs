@@ -46,6 +46,7 @@
 //! ```
 
 pub mod amount;
+pub mod backup;
 mod bank;
 mod calls;
 mod compliance;
@@ -78,6 +79,7 @@ pub mod sample;
 mod settle;
 #[cfg(test)]
 mod settle_tests;
+pub mod signed;
 mod statement;
 #[cfg(test)]
 mod stream_tests;

@@ -8,6 +8,7 @@ mod ports;
 mod process;
 mod procfs;
 mod running;
+mod served_copy;
 mod states;
 
 pub use config::{
@@ -18,4 +19,5 @@ pub use plan::{ClusterPlan, Layout, repository_root};
 pub use process::{Managed, find_binary, signal, tail};
 pub use procfs::{ProcessUsage, command_line, machine_busy_us};
 pub use running::Cluster;
+pub use served_copy::ServedCopy;
 pub use states::HeldState;

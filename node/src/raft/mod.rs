@@ -2,6 +2,7 @@
 //! asks for read barriers and looks at the applied ledger; only this module
 //! and `storage` know the consensus library.
 
+mod backup;
 mod batcher;
 mod bootstrap;
 #[cfg(test)]
@@ -24,8 +25,10 @@ pub(crate) mod types;
 mod view;
 pub(crate) mod wire;
 
+pub(crate) use backup::{BackupCopy, ExportError};
 pub(crate) use bootstrap::BootstrapError;
-pub(crate) use consensus::{RaftStatus, Unavailable};
+
+pub(crate) use consensus::{Consensus, RaftStatus, Unavailable};
 pub(crate) use copy::StoredCopy;
 pub(crate) use replica::Replica;
 pub(crate) use start::start;

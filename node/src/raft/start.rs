@@ -27,7 +27,7 @@ use crate::storage::storage_id::FoundLog;
 use crate::storage::{LedgerStore, LogStore, SnapshotShelf, StorageThreads, storage_id};
 
 /// Raised by a recovery after the loss of a city; nodes of another epoch are refused.
-const RECOVERY_EPOCH: u64 = 0;
+pub(super) const RECOVERY_EPOCH: u64 = 0;
 /// Sending and installing a whole snapshot across the cities.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(600);
 /// Entries per replication message; the byte cap of the log reader binds first for large ones.

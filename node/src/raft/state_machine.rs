@@ -29,7 +29,7 @@ use crate::storage::{
 };
 
 /// Format of [`LogBatch`] that this version writes and reads.
-pub(super) const BATCH_FORMAT: u32 = 1;
+pub(crate) const BATCH_FORMAT: u32 = 1;
 /// Changed records are handed to the disk at this number or age, whichever
 /// comes first: a record that changes often is written once per handover.
 const HANDOVER_RECORDS: usize = 1_000_000;
@@ -178,6 +178,38 @@ impl StateMachine {
             machine.store.flush(changed).await?.finished().await
         }
     }
+
+    /// Queues a checkpoint of exactly this state for a backup, as one for a
+    /// snapshot is. Nothing else may be applied before it resolves.
+    pub(crate) fn start_backup(
+        &mut self,
+        staging: PathBuf,
+    ) -> impl Future<Output = Result<BackupCheckpoint, StorageError>> + Send + use<> {
+        let mut machine = self.clone();
+        async move {
+            let changed = machine.take_changes().await;
+            let mark = changed.mark.clone();
+            let (ledger_time, event_count, root_sha256) = {
+                let ledger = &machine.applied.view.read().await.ledger;
+                let journal = ledger.journal();
+                (ledger.ledger_time(), journal.leaves(), journal.root())
+            };
+            let made = machine.store.checkpoint(changed, staging).await?;
+            let shelf = machine.shelf;
+            Ok(BackupCheckpoint { mark, ledger_time, event_count, root_sha256, made, shelf })
+        }
+    }
+}
+
+/// A checkpoint for a backup, under way, and what its ledger is.
+pub(crate) struct BackupCheckpoint {
+    pub(crate) mark: AppliedMark,
+    pub(crate) ledger_time: LedgerTime,
+    pub(crate) event_count: u64,
+    pub(crate) root_sha256: [u8; 32],
+    pub(crate) made: Underway<()>,
+    /// Where a snapshot may lie that has tables of it.
+    pub(crate) shelf: SnapshotShelf,
 }
 
 fn apply_commands(ledger: &mut Ledger, log_id: &LogId, batch: &LogBatch) -> Vec<Answer> {
@@ -238,7 +270,7 @@ pub(super) fn position(last_applied: Option<&LogId>) -> (u64, u64) {
     last_applied.map_or((0, 0), |id| (id.leader_id.term, id.index))
 }
 
-pub(super) fn read_mark(
+pub(crate) fn read_mark(
     mark: &AppliedMark,
 ) -> Result<(Option<LogId>, StoredMembership), StorageError> {
     let corrupt = |e: wire::Malformed| StorageError::Corrupt {

@@ -4,6 +4,7 @@
 mod gate;
 mod identity;
 mod policy;
+pub(crate) mod signed;
 #[cfg(test)]
 mod test_pki;
 mod tls;

@@ -132,7 +132,13 @@ fn separation_of_duties() {
         assert!(!allowed(rpc, Role::Registry), "{rpc}");
     }
     assert_eq!(writes(Role::Node), Vec::<&str>::new());
-    assert_eq!(writes(Role::Operator), ["Bootstrap"]);
+    assert_eq!(
+        writes(Role::Operator),
+        ["Bootstrap", "BeginBackup", "FetchBackup", "EndBackup", "FollowLog"]
+    );
+    // Whoever copies the disks has all that is on them; nobody else may.
+    let copying = RULES.iter().filter(|r| r.rpc.contains("BackupService"));
+    assert!(copying.flat_map(|r| r.allowed).all(|(role, _)| *role == Role::Operator));
     assert_eq!(
         writes(Role::Platform),
         ["OpenInclusiveAccounts", "CreditInclusive", "IssueVoucher"]

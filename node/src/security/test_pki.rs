@@ -28,6 +28,11 @@ impl Authority {
 
     /// A certificate for these URIs and DNS names.
     pub(super) fn issue(&self, uris: &[&str], dns: &[&str]) -> Holder {
+        self.issue_to(KeyPair::generate().expect("a key"), uris, dns)
+    }
+
+    /// The same for a key of another kind.
+    pub(super) fn issue_to(&self, key: KeyPair, uris: &[&str], dns: &[&str]) -> Holder {
         let names: Vec<String> = dns.iter().map(|name| (*name).to_owned()).collect();
         let mut params = CertificateParams::new(names).expect("DNS names");
         for uri in uris {
@@ -36,7 +41,6 @@ impl Authority {
         }
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
-        let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Holder { certificate, key }
     }

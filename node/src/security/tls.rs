@@ -101,7 +101,7 @@ fn identity(certificate: &Path, key: &Path) -> Result<Identity, TlsError> {
     Ok(Identity::from_pem(certificate_pem(certificate)?, key_pem))
 }
 
-fn certificate_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(super) fn certificate_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
     let pem = read(path)?;
     if !contains(&pem, b"-----BEGIN CERTIFICATE-----") {
         return Err(not_pem(path, "certificate"));
@@ -109,7 +109,7 @@ fn certificate_pem(path: &Path) -> Result<Vec<u8>, TlsError> {
     Ok(pem)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, TlsError> {
     std::fs::read(path).map_err(|source| TlsError::Read { path: path.to_owned(), source })
 }
 
@@ -117,7 +117,7 @@ fn contains(bytes: &[u8], wanted: &[u8]) -> bool {
     bytes.windows(wanted.len()).any(|window| window == wanted)
 }
 
-fn not_pem(path: &Path, expected: &'static str) -> TlsError {
+pub(super) fn not_pem(path: &Path, expected: &'static str) -> TlsError {
     TlsError::NotPem { path: path.to_owned(), expected }
 }
 

@@ -4,6 +4,7 @@
 //! the gate of `security` stands before all of them.
 
 mod account;
+mod backup;
 mod cash;
 mod cash_flow;
 mod cluster;
@@ -32,8 +33,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use backup::Pins;
 use gateway::Gateway;
 use registry_proto::registry::account_service_server::AccountServiceServer;
+use registry_proto::registry::backup_service_server::BackupServiceServer;
 use registry_proto::registry::cash_service_server::CashServiceServer;
 use registry_proto::registry::cluster_service_server::ClusterServiceServer;
 use registry_proto::registry::compliance_service_server::ComplianceServiceServer;
@@ -54,6 +57,7 @@ use tonic::transport::server::TcpIncoming;
 use crate::config::Config;
 use crate::raft::Replica;
 use crate::security::{Gate, Port, TlsError, client_port_tls};
+use crate::storage::{BackupShelf, StorageError};
 
 /// Services of `registry.v1`, as reflection and health name them.
 const SERVICES: &[&str] = &[
@@ -68,6 +72,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.ComplianceService",
     "registry.v1.QueryService",
     "registry.v1.ClusterService",
+    "registry.v1.BackupService",
     "registry.v1.InclusiveService",
     "registry.v1.RepoService",
 ];
@@ -104,6 +109,9 @@ pub(crate) enum ServeError {
     /// The descriptors of our own protos do not load.
     #[error("cannot serve reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
+    /// What was kept for a backup cannot be read.
+    #[error("cannot serve backups: {0}")]
+    Backups(#[from] StorageError),
 }
 
 /// Serves clients until `shutdown`, then lets open calls end for a moment.
@@ -120,7 +128,15 @@ pub(crate) async fn serve_client_port(
     health::set(&reporter, SERVICES, false).await;
     let (stop_streams, stopping) = watch::channel(false);
     let gateway = Gateway { config: Arc::clone(&config), replica: replica.clone(), stopping };
-    let routes = routes(&gateway)?.add_service(health_service);
+    let pins = match &replica {
+        Replica::Member(_) => {
+            let shelf = BackupShelf::open(&config.node.data_dir.join("backups"))?;
+            Some(Pins::open(shelf)?)
+        }
+        Replica::Copy(_) => None,
+    };
+    let idle_pins = pins.clone();
+    let routes = routes(&gateway, pins)?.add_service(health_service);
 
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
@@ -152,11 +168,12 @@ pub(crate) async fn serve_client_port(
         result = server => result?,
         () = ended => {}
         () = health::report(replica, reporter.clone(), SERVICES) => {}
+        () = backup::release_idle(idle_pins) => {}
     }
     Ok(())
 }
 
-fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
+fn routes(gateway: &Gateway, pins: Option<Pins>) -> Result<Routes, ServeError> {
     let limit = gateway.config.limits.max_message_bytes;
     let mut reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(registry_proto::DESCRIPTORS)
@@ -178,6 +195,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
     let repos = RepoServiceServer::new(repo::Repos(gateway.clone()));
     let inclusive = InclusiveServiceServer::new(inclusive::Inclusive(gateway.clone()));
+    let backups = BackupServiceServer::new(backup::Backups::new(gateway.clone(), pins));
     Ok(Routes::new(accounts.max_decoding_message_size(limit))
         .add_service(cash.max_decoding_message_size(limit))
         .add_service(instruments.max_decoding_message_size(limit))
@@ -190,6 +208,7 @@ fn routes(gateway: &Gateway) -> Result<Routes, ServeError> {
         .add_service(queries.max_decoding_message_size(limit))
         .add_service(cluster.max_decoding_message_size(limit))
         .add_service(inclusive.max_decoding_message_size(limit))
+        .add_service(backups.max_decoding_message_size(limit))
         .add_service(repos.max_decoding_message_size(limit))
         .add_service(reflection.build_v1()?))
 }

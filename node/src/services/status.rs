@@ -2,6 +2,7 @@
 //! every reason; the matches have no catch-all, so a new one must be placed.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use registry_ledger::{Answer, Reason, Rejection};
 use tonic::{Code, Status};
@@ -40,6 +41,14 @@ pub(crate) mod transport {
     pub(crate) const FOREIGN_MEMBER: &str = "FOREIGN_MEMBER";
     /// The bootstrap stopped halfway; asking the same node again resumes it.
     pub(crate) const BOOTSTRAP_INCOMPLETE: &str = "BOOTSTRAP_INCOMPLETE";
+    /// The node keeps another backup's checkpoint.
+    pub(crate) const BACKUP_IN_PROGRESS: &str = "BACKUP_IN_PROGRESS";
+    /// The node keeps no checkpoint of this id.
+    pub(crate) const UNKNOWN_BACKUP: &str = "UNKNOWN_BACKUP";
+    /// An archive asks for entries that are gone from the log.
+    pub(crate) const LOG_PURGED: &str = "LOG_PURGED";
+    /// An archive is of another cluster, or of a time before a recovery.
+    pub(crate) const OTHER_CLUSTER: &str = "OTHER_CLUSTER";
     /// Something that must not happen; the node's log has the details.
     pub(crate) const FAULT: &str = "FAULT";
 
@@ -58,6 +67,10 @@ pub(crate) mod transport {
         (MEMBER_UNREACHABLE, tonic::Code::Unavailable),
         (FOREIGN_MEMBER, tonic::Code::FailedPrecondition),
         (BOOTSTRAP_INCOMPLETE, tonic::Code::Unavailable),
+        (BACKUP_IN_PROGRESS, tonic::Code::FailedPrecondition),
+        (UNKNOWN_BACKUP, tonic::Code::NotFound),
+        (LOG_PURGED, tonic::Code::FailedPrecondition),
+        (OTHER_CLUSTER, tonic::Code::FailedPrecondition),
         (FAULT, tonic::Code::Internal),
     ];
 }
@@ -305,6 +318,70 @@ pub(crate) fn bootstrap(error: &BootstrapError) -> Status {
         BootstrapError::Failed(_) => {
             status(Code::Unavailable, transport::BOOTSTRAP_INCOMPLETE, &[], message)
         }
+    }
+}
+
+/// Why nothing is copied.
+pub(crate) enum BackupRefusal<'a> {
+    /// One at a time: each keeps disk space.
+    InProgress {
+        /// If nobody asks for the other one.
+        frees_in: Duration,
+    },
+    /// It was ended, or nobody asked for it too long.
+    Unknown,
+    /// Entries that a snapshot has made superfluous here.
+    LogPurged {
+        /// What was asked for.
+        from_index: u64,
+        /// What there is.
+        begins_at: u64,
+    },
+    /// Cluster id and recovery epoch differ.
+    OtherCluster {
+        /// This node's.
+        own: (&'a str, u64),
+        /// The caller's.
+        asked: (&'a str, u64),
+    },
+}
+
+/// Nothing is copied.
+pub(crate) fn backup(refusal: &BackupRefusal<'_>) -> Status {
+    match refusal {
+        BackupRefusal::InProgress { frees_in } => status(
+            Code::FailedPrecondition,
+            transport::BACKUP_IN_PROGRESS,
+            &[("frees_in_s", &frees_in.as_secs().to_string())],
+            format!(
+                "this node keeps another backup's checkpoint; it lets it go {} s after the last \
+                 question for it",
+                frees_in.as_secs()
+            ),
+        ),
+        BackupRefusal::Unknown => status(
+            Code::NotFound,
+            transport::UNKNOWN_BACKUP,
+            &[],
+            "this node keeps no checkpoint of this id; it was ended, or nobody asked for it for \
+             ten minutes"
+                .to_owned(),
+        ),
+        BackupRefusal::LogPurged { from_index, begins_at } => status(
+            Code::FailedPrecondition,
+            transport::LOG_PURGED,
+            &[("from_index", &from_index.to_string()), ("begins_at", &begins_at.to_string())],
+            format!("log entry {from_index} is gone here: the log begins at {begins_at}"),
+        ),
+        BackupRefusal::OtherCluster { own, asked } => status(
+            Code::FailedPrecondition,
+            transport::OTHER_CLUSTER,
+            &[("cluster_id", own.0), ("recovery_epoch", &own.1.to_string())],
+            format!(
+                "this node is of cluster {}, recovery epoch {}; asked for was cluster {}, epoch {}",
+                own.0, own.1, asked.0, asked.1
+            ),
+        ),
     }
 }
 

@@ -7,7 +7,10 @@ use registry_ledger::{Answer, LedgerTime, Reason, Rejection};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::{access, bootstrap, code, fault, rejected, rejected_in_log, transport, unavailable};
+use super::{
+    BackupRefusal, access, backup, bootstrap, code, fault, rejected, rejected_in_log, transport,
+    unavailable,
+};
 use crate::config::Config;
 use crate::raft::{BootstrapError, Unavailable};
 use crate::security::{AccessError, Role};
@@ -156,6 +159,38 @@ fn access_and_bootstrap_have_their_reasons() {
     for (error, code, reason) in rows {
         let got = info(&bootstrap(&error));
         assert_eq!((got.0, got.1.as_str()), (code, reason));
+    }
+}
+
+#[test]
+fn a_refused_backup_says_when_or_where_there_is_one() {
+    let frees_in = std::time::Duration::from_secs(599);
+    let rows = [
+        (
+            BackupRefusal::InProgress { frees_in },
+            (Code::FailedPrecondition, "BACKUP_IN_PROGRESS", pairs(&[("frees_in_s", "599")])),
+        ),
+        (BackupRefusal::Unknown, (Code::NotFound, "UNKNOWN_BACKUP", pairs(&[]))),
+        (
+            BackupRefusal::LogPurged { from_index: 7, begins_at: 12 },
+            (
+                Code::FailedPrecondition,
+                "LOG_PURGED",
+                pairs(&[("from_index", "7"), ("begins_at", "12")]),
+            ),
+        ),
+        (
+            BackupRefusal::OtherCluster { own: ("c", 1), asked: ("d", 0) },
+            (
+                Code::FailedPrecondition,
+                "OTHER_CLUSTER",
+                pairs(&[("cluster_id", "c"), ("recovery_epoch", "1")]),
+            ),
+        ),
+    ];
+    for (refusal, expected) in rows {
+        let (code, reason, metadata) = info(&backup(&refusal));
+        assert_eq!((code, reason.as_str(), metadata), expected);
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) mod keys {
     pub(crate) const FORMAT: &[u8] = b"format";
 }
 
-const FORMAT: &[u8] = &[1];
+pub(super) const FORMAT: &[u8] = &[1];
 
 /// What the log did since the process started.
 #[derive(Default)]
@@ -54,7 +54,7 @@ pub(super) struct Shared {
     pub(super) durable_next_index: AtomicU64,
     pub(super) counters: LogCounters,
     last_log_id: Mutex<Option<LogId>>,
-    purged: Mutex<Option<LogId>>,
+    pub(super) purged: Mutex<Option<LogId>>,
     committed: Mutex<Option<LogId>>,
 }
 
@@ -81,10 +81,7 @@ impl LogStore {
     /// [`StorageError::LogTailLost`] when it holds less than was acknowledged.
     pub(crate) fn open(folder: &Path, threads: &StorageThreads) -> Result<Self, StorageError> {
         std::fs::create_dir_all(folder).map_err(|e| io_error("create", folder, e))?;
-        let families = [LOG_FAMILY, META_FAMILY, "default"]
-            .map(|name| ColumnFamilyDescriptor::new(name, family_options()));
-        let db = DB::open_cf_descriptors(&database_options(folder), folder, families)
-            .map_err(StorageError::rocks("open the log database"))?;
+        let db = open_database(folder)?;
         let (mark, acknowledged) = DurableMark::open(folder)?;
         let (shared, found) = load(db)?;
         if is_less(found, acknowledged) {
@@ -169,6 +166,14 @@ impl LogExtent {
             last_index: index(&shared.last_log_id),
         })
     }
+}
+
+/// Opens the database of a log, creating it when new.
+pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
+    let families = [LOG_FAMILY, META_FAMILY, "default"]
+        .map(|name| ColumnFamilyDescriptor::new(name, family_options()));
+    DB::open_cf_descriptors(&database_options(folder), folder, families)
+        .map_err(StorageError::rocks("open the log database"))
 }
 
 fn database_options(folder: &Path) -> Options {

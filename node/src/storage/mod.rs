@@ -1,5 +1,6 @@
 //! Everything on disk: the replicated log, the ledger's records, snapshots.
 
+mod backup_shelf;
 mod copy;
 mod direct_io;
 mod durable_mark;
@@ -7,20 +8,30 @@ mod journal;
 mod ledger_records;
 mod ledger_store;
 mod log_cache;
+mod log_export;
 mod log_reader;
 mod log_store;
 mod log_writer;
 mod pages;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the command that gives the folder a new cluster calls it")
+)]
+pub(crate) mod restore;
 mod snapshot;
 pub(crate) mod storage_id;
 mod threads;
 
+pub(crate) use backup_shelf::BackupShelf;
 pub(crate) use copy::FolderCopy;
 pub(crate) use journal::{Journal, StoredEvent};
 pub(crate) use ledger_records::{LedgerWrite, MARK_FORMAT, OpenedLedger};
 pub(crate) use ledger_store::{LedgerStore, Underway};
+pub(crate) use log_export::LogPage;
 pub(crate) use log_store::{LogExtent, LogStore};
-pub(crate) use snapshot::{IncomingSnapshot, SnapshotFolder, SnapshotShelf};
+pub(crate) use snapshot::{
+    FORMAT as SNAPSHOT_FORMAT, IncomingSnapshot, SnapshotFolder, SnapshotShelf,
+};
 pub(crate) use threads::StorageThreads;
 
 /// Storage that cannot be used; the process must not go on.
@@ -115,6 +126,8 @@ pub(crate) fn sync_folder(path: &std::path::Path) -> Result<(), StorageError> {
         .map_err(|e| io_error("sync folder", path, e))
 }
 
+#[cfg(test)]
+mod backup_tests;
 #[cfg(test)]
 pub(crate) mod damage;
 #[cfg(test)]

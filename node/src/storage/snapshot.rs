@@ -19,7 +19,8 @@ use super::{StorageError, io_error, sync_folder};
 
 pub(super) const MANIFEST: &str = "snapshot.manifest";
 const STAGING: &str = "staging-";
-const FORMAT: u32 = 1;
+/// Format of the manifest.
+pub(crate) const FORMAT: u32 = 1;
 
 /// One complete snapshot on this node's disk.
 #[derive(Clone, Debug)]
@@ -91,31 +92,7 @@ impl SnapshotShelf {
     ) -> Result<SnapshotFolder, StorageError> {
         // Whatever is wrong with it does not concern the new one.
         let before = self.latest().ok().flatten();
-        let mut files = Vec::new();
-        let listing = fs::read_dir(staging).map_err(|e| io_error("list", staging, e))?;
-        for item in listing {
-            let item = item.map_err(|e| io_error("list", staging, e))?;
-            let name = item.file_name().to_string_lossy().into_owned();
-            if name == MANIFEST {
-                continue;
-            }
-            if let Some(known) = before.as_ref().and_then(|before| before.same_table(&item)) {
-                files.push(known.clone());
-                continue;
-            }
-            let (length_bytes, sha256) = sync_and_hash(&item.path())?;
-            files.push(SnapshotFile { name, length_bytes, sha256: sha256.to_vec().into() });
-        }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        let manifest = SnapshotManifest { format: FORMAT, mark: Some(mark), files };
-        let path = staging.join(MANIFEST);
-        File::create(&path)
-            .and_then(|mut file| {
-                file.write_all(&manifest.encode_to_vec())?;
-                file.sync_all()
-            })
-            .map_err(|e| io_error("write", &path, e))?;
-        sync_folder(staging)?;
+        seal(staging, mark, before.as_ref())?;
         self.shelve(staging)
     }
 
@@ -157,6 +134,45 @@ impl SnapshotShelf {
             tracing::warn!(%error, path = %arrived.display(), "snapshot could not be removed");
         }
     }
+}
+
+/// Makes a checkpoint a snapshot where it lies: manifest and fsync. Tables that
+/// `before` has as well are not hashed again.
+pub(super) fn seal(
+    folder: &Path,
+    mark: AppliedMark,
+    before: Option<&SnapshotFolder>,
+) -> Result<SnapshotFolder, StorageError> {
+    let mut files = Vec::new();
+    let listing = fs::read_dir(folder).map_err(|e| io_error("list", folder, e))?;
+    for item in listing {
+        let item = item.map_err(|e| io_error("list", folder, e))?;
+        let name = item.file_name().to_string_lossy().into_owned();
+        if name == MANIFEST {
+            continue;
+        }
+        if let Some(known) = before.and_then(|before| before.same_table(&item)) {
+            files.push(known.clone());
+            continue;
+        }
+        let (length_bytes, sha256) = sync_and_hash(&item.path())?;
+        files.push(SnapshotFile { name, length_bytes, sha256: sha256.to_vec().into() });
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    let manifest = SnapshotManifest { format: FORMAT, mark: Some(mark), files };
+    write_durably(&folder.join(MANIFEST), &manifest.encode_to_vec())?;
+    sync_folder(folder)?;
+    read_manifest(folder)
+}
+
+/// Writes a new file whole.
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> Result<(), StorageError> {
+    File::create(path)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.sync_all()
+        })
+        .map_err(|e| io_error("write", path, e))
 }
 
 impl SnapshotFolder {
@@ -207,7 +223,7 @@ impl SnapshotFolder {
     }
 }
 
-fn read_manifest(folder: &Path) -> Result<SnapshotFolder, StorageError> {
+pub(super) fn read_manifest(folder: &Path) -> Result<SnapshotFolder, StorageError> {
     let path = folder.join(MANIFEST);
     let bytes = fs::read(&path).map_err(|e| io_error("read", &path, e))?;
     let corrupt = |why: String| StorageError::Corrupt { what: path.display().to_string(), why };
@@ -224,13 +240,13 @@ fn read_manifest(folder: &Path) -> Result<SnapshotFolder, StorageError> {
     Ok(SnapshotFolder { path: folder.to_owned(), mark, files: manifest.files })
 }
 
-fn sync_and_hash(path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
+pub(super) fn sync_and_hash(path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
     let file = File::open(path).map_err(|e| io_error("open", path, e))?;
     file.sync_all().map_err(|e| io_error("sync", path, e))?;
     hash(file, path)
 }
 
-fn hash(mut file: File, path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
+pub(super) fn hash(mut file: File, path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
     let mut hash = Sha256::new();
     let mut length = 0;
     let mut buffer = vec![0; 1 << 20];

@@ -29,7 +29,7 @@ use crate::raft::wire;
 
 struct Builder;
 
-fn open_machine(folder: &Path) -> StateMachine {
+pub(super) fn open_machine(folder: &Path) -> StateMachine {
     let shelf = SnapshotShelf::open(&folder.join("snapshots")).expect("shelf");
     let (store, opened) =
         LedgerStore::open(&folder.join("ledger"), &StorageThreads::default()).expect("ledger");
@@ -67,16 +67,16 @@ async fn stores_pass_the_consensus_librarys_conformance_suite() {
     Suite::test_all(Builder).await.expect("conformance");
 }
 
-fn log_id(term: u64, index: u64) -> LogId {
+pub(super) fn log_id(term: u64, index: u64) -> LogId {
     LogId { leader_id: LeaderId::new(term, 11), index }
 }
 
-fn entry(term: u64, index: u64, bytes: usize) -> Entry {
+pub(super) fn entry(term: u64, index: u64, bytes: usize) -> Entry {
     let payload = Payload(vec![7; bytes].into());
     Entry { log_id: log_id(term, index), payload: EntryContent::Normal(payload) }
 }
 
-async fn append(log: &mut LogStore, entries: Vec<Entry>) {
+pub(super) async fn append(log: &mut LogStore, entries: Vec<Entry>) {
     let (sender, flushed) = TypeConfig::oneshot();
     log.append(entries, IOFlushed::signal(sender)).await.expect("append");
     flushed.await.expect("writer lives").expect("durable");

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::commands::account::AccountCommand;
 use crate::commands::audit::Audit;
+use crate::commands::backup::BackupCommand;
 use crate::commands::bank::{BankCommand, CashCommand};
 use crate::commands::cluster::ClusterCommand;
 use crate::commands::compliance::ComplianceCommand;
@@ -98,6 +99,9 @@ pub(crate) enum Command {
     /// The nodes and their cluster (operator).
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Copies of the whole registry, and the log behind them (operator).
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// Holding accounts (registry).
     #[command(subcommand)]
     Account(AccountCommand),

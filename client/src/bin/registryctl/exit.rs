@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use registry_client::ClientError;
+use registry_client::backup::BackupError;
 use registry_client::journal::{AuditError, Finding, kind_name};
 use registry_client::workflow::WorkflowError;
 use serde_json::{Value, json};
@@ -170,7 +171,7 @@ fn code_name(code: Code) -> String {
 
 /// Reasons that no node gives: `docs/errors.md` lists them apart.
 #[cfg(test)]
-pub(crate) const OWN_REASONS: [&str; 9] = [
+pub(crate) const OWN_REASONS: [&str; 14] = [
     "UNAVAILABLE",
     "MESSAGE_TOO_LARGE",
     "PROTOCOL",
@@ -179,6 +180,11 @@ pub(crate) const OWN_REASONS: [&str; 9] = [
     "ALARM",
     "BOOKS_BROKEN",
     "ROOT_DIFFERS",
+    "BACKUP_BROKEN",
+    "ARCHIVE_GAP",
+    "OTHER_CLUSTER",
+    "FOLDER_IN_USE",
+    "NO_SPACE",
     "OTHER",
 ];
 
@@ -194,7 +200,7 @@ fn reason(error: &anyhow::Error) -> &str {
         None if error.downcast_ref::<Alarm>().is_some() => "ALARM",
         None if finding(error).is_some() => "BOOKS_BROKEN",
         None if is_other_root(error) => "ROOT_DIFFERS",
-        None => "OTHER",
+        None => backup_error(error).map_or("OTHER", BackupError::reason),
     }
 }
 
@@ -207,8 +213,38 @@ fn hint(error: &anyhow::Error, asked: &Asked) -> String {
         (None, Some(alarm)) => alarm.hint.clone(),
         (None, None) if finding(error).is_some() => BROKEN_HINT.to_owned(),
         (None, None) if is_other_root(error) => OTHER_ROOT_HINT.to_owned(),
-        (None, None) => String::new(),
+        (None, None) => backup_error(error).map_or_else(String::new, backup_hint),
     }
+}
+
+fn backup_hint(error: &BackupError) -> String {
+    let hint = match error {
+        BackupError::Client(_) => "",
+        BackupError::Exists(_) => "choose another --out: nothing is ever overwritten",
+        BackupError::InUse(_) => "wait until the other command has ended, or choose another --out",
+        BackupError::NoSpace { .. } => "make room, or choose another disk for --out",
+        BackupError::File { .. } if error.reason() == "NO_SPACE" => {
+            "make room, then repeat the command: it goes on where it stopped"
+        }
+        BackupError::File { .. } => "see that the folder is there and yours to read and write",
+        BackupError::Broken { .. } => {
+            "do not restore from it; take another copy of it, or make a new one: `backup create`, \
+             `backup follow --from-backup`"
+        }
+        BackupError::Signed { .. } => {
+            "see that --peer-ca is the authority of the nodes' peer port; if it is, do not restore \
+             from this backup"
+        }
+        BackupError::OtherFormat { .. } => "use the version of this program that wrote it",
+        BackupError::Gap { .. } => {
+            "look for the missing segments; what is lost cannot be fetched again: make a new \
+             backup and a new archive behind it: `backup create`, `backup follow --from-backup`"
+        }
+        BackupError::OtherCluster { .. } => {
+            "put the backup and the archive of one cluster together"
+        }
+    };
+    hint.to_owned()
 }
 
 /// The exit code of an error.
@@ -219,7 +255,7 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if let Some(alarm) = error.downcast_ref::<Alarm>() {
         return alarm.exit_code;
     }
-    if finding(error).is_some() || is_other_root(error) {
+    if finding(error).is_some() || is_other_root(error) || is_broken_backup(error) {
         return BROKEN;
     }
     match client_error(error) {
@@ -239,7 +275,21 @@ fn client_error(error: &anyhow::Error) -> Option<&ClientError> {
     if let Some(AuditError::Client(cause)) = error.downcast_ref::<AuditError>() {
         return Some(cause);
     }
+    if let Some(BackupError::Client(cause)) = backup_error(error) {
+        return Some(cause);
+    }
     error.downcast_ref::<ClientError>()
+}
+
+fn backup_error(error: &anyhow::Error) -> Option<&BackupError> {
+    error.downcast_ref()
+}
+
+/// A backup or an archive that cannot be relied on.
+fn is_broken_backup(error: &anyhow::Error) -> bool {
+    let reason = backup_error(error).map(BackupError::reason);
+    matches!(reason, Some("BACKUP_BROKEN" | "ARCHIVE_GAP" | "OTHER_CLUSTER"))
+        && client_error(error).is_none()
 }
 
 fn is_other_root(error: &anyhow::Error) -> bool {

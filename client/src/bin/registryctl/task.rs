@@ -38,6 +38,7 @@ impl Task {
             Command::Pki(_)
             | Command::Whoami
             | Command::Cluster(_)
+            | Command::Backup(_)
             | Command::GeneratePopulation(_)
             | Command::GenerateDay(_)
             | Command::Journal(_)

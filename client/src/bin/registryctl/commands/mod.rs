@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod audit;
+pub(crate) mod backup;
 pub(crate) mod bank;
 pub(crate) mod books;
 pub(crate) mod cash_flow;
@@ -41,6 +42,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Pki(command) => command.run()?,
         Command::Whoami => whoami::run(global)?,
         Command::Cluster(command) => Box::pin(command.run(global)).await?,
+        Command::Backup(command) => Box::pin(command.run(global)).await?,
         Command::Account(command) => Box::pin(command.run(global)).await?,
         Command::Bank(command) => Box::pin(command.run(global)).await?,
         Command::Cash(command) => Box::pin(command.run(global)).await?,
