@@ -18,6 +18,7 @@ const PROTOS: &[&str] = &[
     "registry/v1/pledge.proto",
     "registry/v1/price.proto",
     "registry/v1/query.proto",
+    "registry/v1/recovery.proto",
     "registry/v1/repo.proto",
     "registry/v1/settlement.proto",
     "registry/v1/signed.proto",

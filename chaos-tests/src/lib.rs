@@ -7,7 +7,7 @@
 //! settlement day step by step, [`books`] works out what a day must leave
 //! behind, [`sample_day`] does so for a published day; [`latency`] makes figures of
 //! waiting times, [`scratch`] says where a test's files go; [`persons`] makes those of an
-//! inclusive platform, [`year`] ends a compliance year, [`beijing`] says what day it is; [`model`] is the naive
+//! inclusive platform, [`probe`] is a client that notes how long the service was gone, [`year`] ends a compliance year, [`beijing`] says what day it is; [`model`] is the naive
 //! ledger that the real one is compared with.
 
 pub mod beijing;
@@ -20,6 +20,7 @@ pub mod market;
 pub mod model;
 pub mod persons;
 pub mod pledging;
+pub mod probe;
 pub mod sample_day;
 pub mod scratch;
 pub mod wait;

@@ -251,7 +251,8 @@ async fn an_archive_follows_the_log_over_a_leader_s_death_and_purges() -> anyhow
     .await?;
     stop.send(()).expect("it still follows");
     let report = following.await??;
-    assert!(report.entries > 30, "{report:?}");
+    // The chunks alone that were acknowledged before the leader died are so many.
+    assert!(report.entries >= 20, "{report:?}");
 
     // What came since is fetched later.
     let applied = bench.cluster.agreed_state(DEADLINE).await?.log_index;

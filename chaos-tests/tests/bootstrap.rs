@@ -57,7 +57,7 @@ async fn a_cluster_takes_no_writes_before_its_bootstrap_and_bootstraps_once() ->
     let registry = cluster.registry()?;
     assert_eq!(registry.open_account(account(1)).await?.account_id, 1);
     let before = cluster.agreed_state(DEADLINE).await?;
-    let again = cluster.operator()?.bootstrap().await.expect_err("a second bootstrap");
+    let again = cluster.operator()?.bootstrap("").await.expect_err("a second bootstrap");
     assert!(again.is_rejected_with("ALREADY_BOOTSTRAPPED"), "{again}");
     assert_eq!(cluster.agreed_state(DEADLINE).await?.digest, before.digest);
     Ok(())
@@ -69,13 +69,13 @@ async fn one_city_alone_forms_no_dual_city_cluster() -> anyhow::Result<()> {
     let cluster = Cluster::start(plan, Duration::from_millis(2)).await?;
     cluster.links()?.cut("shanghai", "wuhan");
     let operator = cluster.operator()?.with_timeout(Duration::from_secs(6));
-    operator.bootstrap().await.expect_err("the other city does not answer");
+    operator.bootstrap("").await.expect_err("the other city does not answer");
     let statuses = cluster.statuses(0).await?;
     assert!(statuses.iter().all(|status| status.raft_state != "leader"), "{statuses:?}");
 
     cluster.links()?.heal();
     eventually("the bootstrap once both cities answer", DEADLINE, || async {
-        match cluster.operator()?.bootstrap().await {
+        match cluster.operator()?.bootstrap("").await {
             Ok(_) => Ok(Some(())),
             Err(error) if error.is_rejected_with("ALREADY_BOOTSTRAPPED") => Ok(Some(())),
             Err(error) => Err(error.into()),

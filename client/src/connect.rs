@@ -1,6 +1,6 @@
 //! One channel per node, and a guess which node leads.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -90,6 +90,8 @@ struct Shared {
     leader: AtomicUsize,
     reader: AtomicUsize,
     trade_streams: TradeStreams,
+    /// Latest recovery epoch that an answer named.
+    recovery_epoch: AtomicU64,
 }
 
 #[derive(Clone, Debug)]
@@ -122,6 +124,7 @@ impl Connector {
             leader: AtomicUsize::new(0),
             trade_streams: TradeStreams::default(),
             reader: AtomicUsize::new(0),
+            recovery_epoch: AtomicU64::new(0),
         };
         let nodes = cluster
             .endpoints
@@ -165,6 +168,21 @@ impl Connector {
     #[must_use]
     pub fn with_timeout(&self, call_timeout: Duration) -> Self {
         Self { shared: Arc::clone(&self.shared), call_timeout }
+    }
+
+    /// Latest recovery epoch that an answer named.
+    #[must_use]
+    pub fn recovery_epoch(&self) -> u64 {
+        self.shared.recovery_epoch.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of the recovery epoch that an answer names.
+    pub(crate) fn heard(&self, metadata: &tonic::metadata::MetadataMap) {
+        let named = metadata.get(crate::leader::RECOVERY_EPOCH);
+        let Some(epoch) = named.and_then(|value| value.to_str().ok()?.parse().ok()) else { return };
+        if self.shared.recovery_epoch.fetch_max(epoch, Ordering::Relaxed) < epoch {
+            tracing::warn!(epoch, "the cluster was recovered; earlier nodes are asked no more");
+        }
     }
 
     /// Addresses of all known nodes.

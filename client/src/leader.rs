@@ -13,6 +13,9 @@ use crate::connect::{Connector, Route};
 use crate::error::{ClientError, Failure, Reach, Retry, classify};
 use crate::retry::Backoff;
 
+/// Header of calls and answers after a recovery.
+pub(crate) const RECOVERY_EPOCH: &str = "recovery-epoch";
+
 /// Names a call in errors; writes have a request id.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -43,6 +46,8 @@ pub(crate) struct Attempt {
     pub(crate) node: usize,
     pub(crate) channel: Channel,
     pub(crate) timeout: Duration,
+    /// As far as the caller knows; 0 before any recovery.
+    pub(crate) recovery_epoch: u64,
 }
 
 impl Attempt {
@@ -51,6 +56,10 @@ impl Attempt {
     pub(crate) fn message<M>(&self, message: M) -> tonic::Request<M> {
         let mut request = tonic::Request::new(message);
         request.set_timeout(self.timeout);
+        if self.recovery_epoch > 0 {
+            // Nodes that the cluster went on without must not answer.
+            request.metadata_mut().insert(RECOVERY_EPOCH, self.recovery_epoch.into());
+        }
         request
     }
 }
@@ -99,7 +108,9 @@ impl<'a> Attempts<'a> {
             return Err(self.deadline_error());
         }
         let (node, channel) = self.connector.pick(self.route);
-        Ok(Attempt { node, channel, timeout: left.min(self.connector.attempt_timeout()) })
+        let timeout = left.min(self.connector.attempt_timeout());
+        let recovery_epoch = self.connector.recovery_epoch();
+        Ok(Attempt { node, channel, timeout, recovery_epoch })
     }
 
     /// Notes a failed attempt.
@@ -107,6 +118,7 @@ impl<'a> Attempts<'a> {
     /// # Errors
     /// The call's final error, when another attempt cannot help.
     pub(crate) fn failed(&mut self, attempt: &Attempt, status: &Status) -> Result<(), ClientError> {
+        self.connector.heard(status.metadata());
         match classify(status) {
             Failure::Final(error) => Err(error),
             Failure::Retry(retry) => {
@@ -161,11 +173,20 @@ impl<'a> Attempts<'a> {
         tracing::debug!(call = self.call.name, cause = retry.cause, "attempt failed");
         self.outcome_unknown |= !retry.not_applied;
         self.met.insert(attempt.node, (retry.reach, retry.cause));
-        let named = !retry.same_node
-            && self.connector.turn(self.route, attempt.node, retry.leader_address.as_deref());
+        let hint = retry.leader_address.as_deref().filter(|address| !self.is_gone(address));
+        let named = !retry.same_node && self.connector.turn(self.route, attempt.node, hint);
         // The first hint is followed at once; two nodes that name each other wait.
         self.wait = if named && !self.followed { Duration::ZERO } else { self.backoff.next_wait() };
         self.followed = named && !self.followed;
+    }
+
+    /// Whether nothing listened there when this call tried last: who names it does
+    /// not know yet that it is gone.
+    fn is_gone(&self, address: &str) -> bool {
+        let nodes = self.connector.endpoints();
+        let tried = nodes.iter().position(|node| node == address);
+        let met = tried.and_then(|node| self.met.get(&node));
+        met.is_some_and(|(reach, _)| *reach == Reach::Nothing)
     }
 
     fn deadline_error(&self) -> ClientError {
@@ -221,7 +242,10 @@ impl Connector {
         loop {
             let attempt = attempts.next().await?;
             match tokio::time::timeout(attempt.timeout, Box::pin(send(attempt.clone()))).await {
-                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Ok(response)) => {
+                    self.heard(response.metadata());
+                    return Ok(response.into_inner());
+                }
                 Ok(Err(status)) => attempts.failed(&attempt, &status)?,
                 Err(_) => attempts.silent(&attempt),
             }

@@ -69,8 +69,10 @@ mod leader_tests;
 mod operator;
 pub mod pki;
 mod platform;
+pub mod preflight;
 mod province;
 mod reads;
+pub mod recovery;
 mod registry;
 mod repo;
 mod request_id;
@@ -112,7 +114,9 @@ pub use province::ProvinceClient;
 pub use reads::ReadClient;
 pub use registry::RegistryClient;
 pub use repo::RepoClient;
-pub use request_id::{MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id};
+pub use request_id::{
+    MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id, random_bytes,
+};
 pub use statement::PeriodStatement;
 pub use submit::{SubmitOptions, SubmitReport};
 pub use two_officers::{MAX_SHARED_ID_BYTES, TwoOfficers};

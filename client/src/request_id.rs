@@ -12,12 +12,20 @@ pub const MAX_REQUEST_ID_BYTES: usize = 64;
 /// # Errors
 /// `Setup` if the operating system gives no random bytes.
 pub fn new_request_id() -> Result<String, ClientError> {
-    let mut bytes = [0_u8; 16];
+    random_bytes::<16>().map(|bytes| hex(&bytes))
+}
+
+/// Bytes that nobody can guess.
+///
+/// # Errors
+/// `Setup` when the operating system gives none.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N], ClientError> {
+    let mut bytes = [0_u8; N];
     rustls::crypto::ring::default_provider()
         .secure_random
         .fill(&mut bytes)
         .map_err(|_| ClientError::Setup("the operating system gives no random bytes".to_owned()))?;
-    Ok(hex(&bytes))
+    Ok(bytes)
 }
 
 /// Lower-case hexadecimal digits.

@@ -35,8 +35,12 @@ pub struct Config {
     /// What the process writes about itself.
     #[serde(default)]
     pub log: LogConfig,
-    /// Every member of the cluster, this node included.
+    /// Every member that the cluster is formed with, this node included.
     pub members: Vec<MemberConfig>,
+    /// How this node reaches members that joined later, where that is not at the
+    /// address that the ledger has of them.
+    #[serde(default)]
+    pub dial: Vec<DialConfig>,
 }
 
 /// How the members form quorums.
@@ -45,6 +49,8 @@ pub struct Config {
 pub enum Layout {
     /// Every commit needs a majority in each of two cities.
     DualCity,
+    /// Two cities and one node in a third place; a majority of all of them.
+    Witnessed,
     /// One set of voters in one city; for comparison runs.
     SingleCity,
 }
@@ -151,6 +157,16 @@ pub struct MemberConfig {
     pub client_address: String,
 }
 
+/// How this node reaches one member.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DialConfig {
+    /// Raft id.
+    pub id: u64,
+    /// `host:port` of its peer port as dialled from this node.
+    pub peer_address: String,
+}
+
 /// Why a configuration cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -229,6 +245,7 @@ impl Layout {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::DualCity => "dual-city",
+            Self::Witnessed => "witnessed",
             Self::SingleCity => "single-city",
         }
     }

@@ -231,7 +231,7 @@ async fn a_copy_takes_no_writes_and_does_not_claim_to_be_the_newest() {
                 OpenBankRequest { bank_id: 103, name: "Bank".to_owned(), ..Default::default() };
             refused(registry.open_bank(bank).await.map(drop));
             let operator = OperatorClient::new(stored.connector("operator-1"));
-            refused(operator.bootstrap().await.map(drop));
+            refused(operator.bootstrap("").await.map(drop));
             let endpoint = stored.config.node.client_listen.to_string();
             let status = operator.status(&endpoint, 0).await.expect("its status");
             assert_eq!((&*status.raft_state, status.leader_id), ("copy", 0));

@@ -26,29 +26,49 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 pub use config::{Config, LogFormat};
-use raft::Replica;
+use raft::{Closed, Replica};
 use storage::StorageThreads;
 
 /// How long a stopping node waits for open calls.
 const DRAIN: Duration = Duration::from_secs(5);
+/// The same before a recovery: nobody gets an answer from this node meanwhile.
+const RECOVERY_DRAIN: Duration = Duration::from_millis(300);
 
 /// Runs a node until it is told to stop (SIGTERM or Ctrl-C) or cannot go on.
-/// Returns once its storage is closed.
+/// Returns once its storage is closed. A recovery closes the storage as well, and
+/// then the node starts again.
 ///
 /// # Errors
 /// When storage cannot be trusted, a port cannot be opened, or consensus stops.
 pub fn run(config: Config) -> anyhow::Result<()> {
-    let threads = StorageThreads::default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let ended = runtime.block_on(Box::pin(serve(config, &threads)));
-    // Ends every task, and with them whoever could still use the storage.
-    drop(runtime);
-    threads.join();
-    ended
+    let config = Arc::new(config);
+    loop {
+        let threads = StorageThreads::default();
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ended = runtime.block_on(Box::pin(serve(config.clone(), &threads)));
+        // Ends every task, and with them whoever could still use the storage.
+        drop(runtime);
+        threads.join();
+        match ended? {
+            None => return Ok(()),
+            Some(Closed::Recover(kept)) => {
+                let copy = storage::recovery::begin(&config.node.data_dir, &kept)?;
+                tracing::warn!(copy = %copy.display(), "storage copied; starting again");
+            }
+            Some(Closed::Wipe) => {
+                storage::wipe(&config.node.data_dir)?;
+                tracing::warn!(
+                    node = config.node.name,
+                    "data removed; give this node a new id before it is started again"
+                );
+                return Ok(());
+            }
+        }
+    }
 }
 
-async fn serve(config: Config, threads: &StorageThreads) -> anyhow::Result<()> {
-    let config = Arc::new(config);
+/// Serves until the end; says what is to be done with the storage closed.
+async fn serve(config: Arc<Config>, threads: &StorageThreads) -> anyhow::Result<Option<Closed>> {
     security::check_own_certificates(&config)?;
     let running = raft::start(config.clone(), threads).await?;
     let (stop, stopping) = oneshot::channel::<()>();
@@ -66,25 +86,27 @@ async fn serve(config: Config, threads: &StorageThreads) -> anyhow::Result<()> {
         peer_port = %config.node.peer_listen,
         "node started"
     );
-    tokio::select! {
+    let closed = tokio::select! {
         ended = &mut peer_port => return ended.and(Err(anyhow!("the peer port closed"))),
         ended = &mut client_port => return Ok(ended?).and(Err(anyhow!("the client port closed"))),
         failure = running.failure() => return Err(failure),
-        asked = stop_asked() => asked?,
-    }
+        asked = stop_asked() => { asked?; None },
+        closed = running.consensus.to_be_closed() => Some(closed),
+    };
     drop(stop);
+    let drain = if closed.is_some() { RECOVERY_DRAIN } else { DRAIN };
     // Open calls get their answers before the node leaves the consensus, which
     // needs the peer port until then.
     tokio::select! {
         ended = &mut peer_port => ended?,
-        drained = tokio::time::timeout(DRAIN, client_port) => match drained {
+        drained = tokio::time::timeout(drain, client_port) => match drained {
             Ok(ended) => ended?,
-            Err(_) => tracing::warn!("calls were still open after {DRAIN:?}"),
+            Err(_) => tracing::warn!("calls were still open after {drain:?}"),
         },
     }
     running.stop().await?;
     tracing::info!("node stopped");
-    Ok(())
+    Ok(closed)
 }
 
 /// Answers reads from a copy of a node's data folder, or from one of its

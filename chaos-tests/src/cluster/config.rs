@@ -26,6 +26,8 @@ pub struct NodeConfig {
     #[serde(default)]
     pub log: LogSection,
     pub members: Vec<Member>,
+    #[serde(default)]
+    pub dial: Vec<Dial>,
 }
 
 /// Who this node is and where it listens.
@@ -97,6 +99,15 @@ pub struct Member {
     /// As dialled from this node; a link's near end towards the other city.
     pub peer_address: SocketAddr,
     pub client_address: SocketAddr,
+}
+
+/// How this node dials a member that joined later.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the node's own configuration documents each key")]
+pub struct Dial {
+    pub id: u64,
+    pub peer_address: SocketAddr,
 }
 
 impl NodeConfig {
@@ -173,6 +184,11 @@ impl NodeConfig {
             line(&mut out, "city", &quoted(&member.city));
             line(&mut out, "peer_address", &quoted(&member.peer_address.to_string()));
             line(&mut out, "client_address", &quoted(&member.client_address.to_string()));
+        }
+        for dial in &self.dial {
+            out.push_str("\n[[dial]]\n");
+            line(&mut out, "id", &dial.id.to_string());
+            line(&mut out, "peer_address", &quoted(&dial.peer_address.to_string()));
         }
         out
     }

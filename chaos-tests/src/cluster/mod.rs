@@ -9,10 +9,11 @@ mod process;
 mod procfs;
 mod running;
 mod served_copy;
+mod spare;
 mod states;
 
 pub use config::{
-    LimitsSection, LogSection, Member, NodeConfig, NodeSection, RaftSection, TlsSection,
+    Dial, LimitsSection, LogSection, Member, NodeConfig, NodeSection, RaftSection, TlsSection,
 };
 pub use links::{link_control, start_links};
 pub use plan::{ClusterPlan, Layout, repository_root};

@@ -15,6 +15,8 @@ use super::ports::PortBlock;
 pub enum Layout {
     /// Two sets of three voters: a majority in each city.
     DualCity,
+    /// Two nodes in each city and one in a third place: a majority of all.
+    Witnessed,
     /// One set of three voters in one city, for comparison.
     SingleCity,
 }
@@ -25,7 +27,7 @@ pub struct ClusterPlan {
     pub(crate) work_dir: PathBuf,
     pub(crate) nodes: Vec<PlannedNode>,
     /// Held so that no other cluster takes the ports; none for deployed files.
-    ports: Option<PortBlock>,
+    pub(crate) ports: Option<PortBlock>,
 }
 
 /// One node's file.
@@ -33,6 +35,8 @@ pub struct ClusterPlan {
 pub(crate) struct PlannedNode {
     pub(crate) config: NodeConfig,
     pub(crate) config_path: PathBuf,
+    /// Not one of those that the cluster is formed with.
+    pub(crate) spare: bool,
 }
 
 impl PlannedNode {
@@ -49,7 +53,7 @@ impl ClusterPlan {
     /// # Errors
     /// When a file is absent or malformed, or the folder cannot be emptied.
     pub fn deployed(repository: &Path, work_dir: &Path) -> anyhow::Result<Self> {
-        let nodes = read_deployed(repository)?;
+        let nodes = read_deployed(repository, Layout::DualCity)?;
         Ok(Self { work_dir: emptied(work_dir)?, nodes, ports: None })
     }
 
@@ -66,7 +70,7 @@ impl ClusterPlan {
         adjust: impl Fn(&mut RaftSection),
     ) -> anyhow::Result<Self> {
         let work_dir = emptied(work_dir)?;
-        let mut nodes = read_deployed(repository)?;
+        let mut nodes = read_deployed(repository, layout)?;
         if layout == Layout::SingleCity {
             keep_one_city(&mut nodes);
         }
@@ -126,10 +130,11 @@ impl ClusterPlan {
         self.work_dir.join("pki")
     }
 
-    /// Where the nodes answer clients.
+    /// Where the nodes that the cluster is formed with answer clients.
     #[must_use]
     pub fn endpoints(&self) -> Vec<String> {
-        self.configs().map(|config| config.node.client_listen.to_string()).collect()
+        let first = self.nodes.iter().filter(|node| !node.spare);
+        first.map(|node| node.config.node.client_listen.to_string()).collect()
     }
 }
 
@@ -144,17 +149,22 @@ pub fn repository_root() -> PathBuf {
         .map_or(built_in, Path::to_owned)
 }
 
-fn read_deployed(repository: &Path) -> anyhow::Result<Vec<PlannedNode>> {
+fn read_deployed(repository: &Path, layout: Layout) -> anyhow::Result<Vec<PlannedNode>> {
     let mut nodes = Vec::new();
-    for city in ["shanghai", "wuhan"] {
-        let folder = repository.join("deploy").join(city);
+    let folders: &[&str] = match layout {
+        Layout::DualCity | Layout::SingleCity => &["shanghai", "wuhan"],
+        Layout::Witnessed => &["witnessed"],
+    };
+    for folder in folders {
+        let folder = repository.join("deploy").join(folder);
         let entries =
             fs::read_dir(&folder).with_context(|| format!("reading {}", folder.display()))?;
         for entry in entries {
             let path = entry?.path();
             if path.extension().is_some_and(|extension| extension == "toml") {
                 let path = fs::canonicalize(path)?;
-                nodes.push(PlannedNode { config: NodeConfig::read(&path)?, config_path: path });
+                let config = NodeConfig::read(&path)?;
+                nodes.push(PlannedNode { config, config_path: path, spare: false });
             }
         }
     }

@@ -65,7 +65,10 @@ impl Cluster {
 
     async fn start_with(plan: ClusterPlan, links: Option<LinkEmulator>) -> anyhow::Result<Self> {
         let binary = find_binary("registry-node", "REGISTRY_NODE_BIN")?;
-        pki::init(&plan.pki_dir(), &pki::Layout::dual_city()).context("making the certificates")?;
+        let mut certified = pki::Layout::dual_city();
+        let named = |node: &PlannedNode| (node.config.node.id, node.config.node.name.clone());
+        certified.nodes = plan.nodes.iter().map(named).collect();
+        pki::init(&plan.pki_dir(), &certified).context("making the certificates")?;
         let nodes = plan.nodes.iter().map(|planned| {
             let node = Node {
                 planned: planned.clone(),
@@ -100,7 +103,7 @@ impl Cluster {
     /// # Errors
     /// When no node accepts.
     pub async fn bootstrap(&self) -> anyhow::Result<BootstrapReply> {
-        let bootstrapped = self.operator()?.bootstrap().await;
+        let bootstrapped = self.operator()?.bootstrap("").await;
         self.with_logs(bootstrapped.context("bootstrap"))
     }
 
@@ -139,6 +142,25 @@ impl Cluster {
             })
         });
         futures::future::try_join_all(stopping).await?;
+        Ok(())
+    }
+
+    /// Waits until a node has ended by itself, without an error.
+    ///
+    /// # Errors
+    /// When it does not run, does not end in time, or ends with an error.
+    pub async fn ended(&mut self, id: u64, timeout: Duration) -> anyhow::Result<()> {
+        let node = self.node_mut(id)?;
+        let mut process = node.process.take().with_context(|| format!("node {id} does not run"))?;
+        let what = format!("node {id} to end");
+        let status = eventually(&what, timeout, || {
+            let exited = process.exited();
+            async move { exited }
+        });
+        let status = status.await?;
+        if !status.success() {
+            bail!("node {id} ended with {status}");
+        }
         Ok(())
     }
 
@@ -206,17 +228,29 @@ impl Cluster {
         &self.plan
     }
 
-    /// All nodes, running or not.
+    /// All nodes that the cluster is formed with, running or not.
     #[must_use]
     pub fn node_ids(&self) -> Vec<u64> {
-        self.nodes.keys().copied().collect()
+        self.first_nodes().map(|(id, _)| *id).collect()
     }
 
-    /// Nodes of a city, running or not.
+    /// Those of a city, running or not.
     #[must_use]
     pub fn nodes_in(&self, city: &str) -> Vec<u64> {
-        let nodes = self.nodes.iter().filter(|(_, node)| node.planned.config.node.city == city);
+        let nodes = self.first_nodes().filter(|(_, node)| node.planned.config.node.city == city);
         nodes.map(|(id, _)| *id).collect()
+    }
+
+    fn first_nodes(&self) -> impl Iterator<Item = (&u64, &Node)> {
+        self.nodes.iter().filter(|(_, node)| !node.planned.spare)
+    }
+
+    /// What a node, also a spare one, is told.
+    ///
+    /// # Errors
+    /// When there is no such node.
+    pub fn config(&self, id: u64) -> anyhow::Result<&NodeConfig> {
+        Ok(&self.node(id)?.planned.config)
     }
 
     /// Where a node answers clients.

@@ -32,33 +32,32 @@ pub struct Route {
 pub fn routes_between(configs: &[NodeConfig]) -> anyhow::Result<Vec<Route>> {
     let mut routes: Vec<Route> = Vec::new();
     for config in configs {
-        for member in config.members.iter().filter(|member| member.id != config.node.id) {
-            let far =
-                configs.iter().find(|other| other.node.id == member.id).with_context(|| {
-                    format!(
-                        "node {} names member {}, which has no file",
-                        config.node.name, member.id
-                    )
-                })?;
-            if member.peer_address == far.node.peer_listen {
+        let others = config.members.iter().filter(|member| member.id != config.node.id);
+        let others = others.map(|member| (member.id, member.peer_address));
+        let later = config.dial.iter().map(|dial| (dial.id, dial.peer_address));
+        for (id, near) in others.chain(later) {
+            let far = configs.iter().find(|other| other.node.id == id).with_context(|| {
+                format!("node {} names member {id}, which has no file", config.node.name)
+            })?;
+            if near == far.node.peer_listen {
                 continue;
             }
-            if let Some(other) = routes.iter().find(|route| route.near == member.peer_address) {
+            if let Some(other) = routes.iter().find(|route| route.near == near) {
                 bail!(
                     "routes {}->{} and {}->{} share {}",
                     other.from_node,
                     other.to_node,
                     config.node.id,
-                    member.id,
+                    id,
                     other.near
                 );
             }
             routes.push(Route {
                 from_node: config.node.id,
                 from_city: config.node.city.clone(),
-                to_node: member.id,
+                to_node: id,
                 to_city: far.node.city.clone(),
-                near: member.peer_address,
+                near,
                 far: far.node.peer_listen,
             });
         }

@@ -65,7 +65,7 @@ async fn wrong_roles(bench: &mut Bench) -> anyhow::Result<()> {
         bench.refusals.denied(&format!("all accounts as {user}"), outcome, DENIED).await;
     }
     let operator = OperatorClient::new(bench.cluster.connect_as("registry-officer-1")?);
-    bench.refusals.denied("bootstrap as an officer", operator.bootstrap().await, DENIED).await;
+    bench.refusals.denied("bootstrap as an officer", operator.bootstrap("").await, DENIED).await;
     Ok(())
 }
 

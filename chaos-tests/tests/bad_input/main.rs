@@ -128,7 +128,8 @@ async fn bad_input_is_refused_by_reason_and_field_and_changes_nothing() -> anyho
 }
 
 /// What no client can bring about on a cluster that serves.
-const NEVER_SEEN: [(Reason, &str); 4] = [
+const NEVER_SEEN: [(Reason, &str); 5] = [
+    (Reason::RecoveryEpoch, "only the first leader after a recovery writes it down"),
     (Reason::NotBootstrapped, "a cluster that is not formed proposes nothing"),
     (Reason::ClearingImbalance, "both sides are sums of the same trades"),
     (Reason::DeliveryGap, "only the leader asks for steps of a delivery"),

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::awaited::{Awaited, Following, approval_of};
 use super::books::{Books, Holder};
+use super::cluster::Cluster;
 use super::code::Date;
 use super::compliance::Compliance;
 use super::day::Day;
@@ -68,6 +69,7 @@ pub struct Auditor {
     following: Following,
     pub(crate) persons: Persons,
     pub(crate) repos: Repos,
+    cluster: Cluster,
 }
 
 /// Accounts of one [`What::AccountsLoaded`].
@@ -344,6 +346,7 @@ impl Auditor {
                 let banks = &self.books.banks;
                 self.persons.take(event, |bank| banks.contains_key(&bank))?;
             }
+            What::ClusterChanged { .. } => self.cluster.take(event)?,
             What::RepoProposed { .. }
             | What::RepoOpened { .. }
             | What::RepoDeclined { .. }

@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::code::AllocationKind;
+use super::cluster::needed_for;
+use super::code::{AllocationKind, ClusterChange};
 use super::event::{Event, What};
 use super::finding::{Checked, Wrong, same};
 use super::trade::TradeLine;
@@ -20,7 +21,8 @@ pub(crate) enum Awaited {
     Reason,
     /// That a second person approved; what a province allocates it may have
     /// proposed itself.
-    Approval { province: Option<u8> },
+    /// A decision about the cluster is one of operators.
+    Approval { province: Option<u8>, by_operators: bool },
 }
 
 /// Everything that must follow, the first first, in one log entry and by one person.
@@ -85,11 +87,21 @@ pub(crate) fn approval_of(what: &What) -> Option<Awaited> {
     match what {
         What::Allocated { province, allocated, .. } => {
             let by_province = *allocated != AllocationKind::Recall;
-            Some(Awaited::Approval { province: by_province.then_some(*province) })
+            let province = by_province.then_some(*province);
+            Some(Awaited::Approval { province, by_operators: false })
         }
-        what if needs_two_people(what) => Some(Awaited::Approval { province: None }),
+        what if needs_two_people(what) => {
+            let by_operators = is_of_operators(what);
+            Some(Awaited::Approval { province: None, by_operators })
+        }
         _ => None,
     }
+}
+
+/// Rules are put in force by officers, all else about the cluster is decided by
+/// operators.
+fn is_of_operators(what: &What) -> bool {
+    matches!(what, What::ClusterChanged { change, .. } if *change != ClusterChange::RulesActivated)
 }
 
 fn needs_two_people(what: &What) -> bool {
@@ -109,6 +121,7 @@ fn needs_two_people(what: &What) -> bool {
         | What::FreezeLifted { .. }
         | What::FreezeExecuted { .. }
         | What::InclusiveQuotaGranted { .. } => true,
+        What::ClusterChanged { change, .. } => needed_for(*change),
         // A court orders it with a document; the pledgee alone needs none.
         What::PledgeReleased { document, .. } => !document.is_empty(),
 

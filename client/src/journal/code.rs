@@ -71,6 +71,33 @@ codes! {
         /// What was too much.
         Recall = 3 "recall";
     }
+    /// What happened to the cluster that keeps the ledger.
+    ClusterChange {
+        /// A node gets the log and does not vote.
+        NodeAdmitted = 1 "node admitted";
+        /// A node votes, maybe in the place of another.
+        NodeSeated = 2 "node seated";
+        /// A node was let go.
+        NodeRetired = 3 "node retired";
+        /// A node is found elsewhere.
+        NodeMoved = 4 "node moved";
+        /// From now on a commit is durable in one city only.
+        CityLeft = 5 "city left";
+        /// A city is on its way back.
+        CityReturning = 6 "city returning";
+        /// The voters are those commanded.
+        VotersConfirmed = 7 "voters confirmed";
+        /// The leader should stand there.
+        CityPreferred = 8 "city preferred";
+        /// The right to recover alone moved.
+        RecoveryRightMoved = 9 "recovery right moved";
+        /// A city may recover once without it.
+        OverrideIssued = 10 "override issued";
+        /// The survivors of a lost city went on.
+        Recovered = 11 "recovered";
+        /// Other rules are in force.
+        RulesActivated = 12 "rules activated";
+    }
     /// Why tonnes change hands without a trade.
     TransferCause {
         /// 合并

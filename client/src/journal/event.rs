@@ -2,7 +2,8 @@
 
 use super::bytes::{DecodeError, Reader, Wire};
 use super::code::{
-    AllocationKind, Date, FreePart, HolderKind, Instrument, Shortage, TradeMark, TransferCause,
+    AllocationKind, ClusterChange, Date, FreePart, HolderKind, Instrument, Shortage, TradeMark,
+    TransferCause,
 };
 use super::posting::Posting;
 use super::repos::RepoTerms;
@@ -299,4 +300,8 @@ kinds! {
     135 RepoFailed { repo: u64, seller: u64, buyer: u64, reason: Shortage, }
     /// The buyer did not answer in time.
     136 RepoExpired { repo: u64, seller: u64, buyer: u64, }
+    /// The cluster changed.
+    140 ClusterChanged {
+        change: ClusterChange, node_id: u64, city: String, recovery_epoch: u64, note: String,
+    }
 }

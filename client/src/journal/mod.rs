@@ -17,6 +17,7 @@ mod auditor;
 mod awaited;
 mod books;
 mod bytes;
+mod cluster;
 mod code;
 mod compare;
 mod compliance;
@@ -48,8 +49,8 @@ mod tests;
 pub use auditor::{AuditCounts, Auditor};
 pub use bytes::{DecodeError, Reader, Wire};
 pub use code::{
-    AllocationKind, CashPart, CashPot, Date, FreePart, GoodsPot, HolderKind, Instrument,
-    PositionPart, RepoMark, Shortage, TradeMark, TradeWay, TransferCause, VoucherMark,
+    AllocationKind, CashPart, CashPot, ClusterChange, Date, FreePart, GoodsPot, HolderKind,
+    Instrument, PositionPart, RepoMark, Shortage, TradeMark, TradeWay, TransferCause, VoucherMark,
 };
 pub use event::{Event, What};
 pub use export::{ExportReport, export};

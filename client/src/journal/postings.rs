@@ -92,6 +92,7 @@ fn fits(event: &Event) -> bool {
         | What::DaySuspended { .. }
         | What::DayResumed { .. }
         | What::Founded { .. }
+        | What::ClusterChanged { .. }
         | What::Proposed { .. }
         | What::Approved { .. }
         | What::Declined { .. }

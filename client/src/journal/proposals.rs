@@ -16,19 +16,20 @@ pub(crate) struct Proposals {
 impl Proposals {
     /// Checks an approval and what it has carried out: `awaited` by it.
     pub(crate) fn approve(&mut self, event: &Event, awaited: Option<&Awaited>) -> Checked {
-        let Some(Awaited::Approval { province }) = awaited else {
+        let Some(Awaited::Approval { province, by_operators }) = awaited else {
             let expected = "the event of what was approved";
             return Err(Wrong::new("what an approval follows", expected, "nothing"));
         };
         self.take(event)?;
-        an_officer("second person", &event.actor)?;
+        let decides = if *by_operators { an_operator } else { an_officer };
+        decides("second person", &event.actor)?;
         match (&event.what, province) {
             (What::Approved { maker, .. }, Some(province))
                 if *maker == format!("province/{province}") =>
             {
                 Ok(())
             }
-            (What::Approved { maker, .. }, _) => an_officer("first person", maker),
+            (What::Approved { maker, .. }, _) => decides("first person", maker),
             _ => Ok(()),
         }
     }
@@ -83,6 +84,13 @@ fn an_officer(what: &str, actor: &str) -> Checked {
     match actor.starts_with("registry/") {
         true => Ok(()),
         false => Err(Wrong::new(what, "an officer of the registry", actor)),
+    }
+}
+
+fn an_operator(what: &str, actor: &str) -> Checked {
+    match actor.starts_with("operator/") {
+        true => Ok(()),
+        false => Err(Wrong::new(what, "an operator", actor)),
     }
 }
 

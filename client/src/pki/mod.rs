@@ -121,8 +121,8 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Three nodes in each city, the exchange, two registry officers, an
-    /// operator, an auditor, an inclusive platform and eight settlement banks.
+    /// Three nodes in each city, the exchange, two registry officers, two
+    /// operators, an auditor, an inclusive platform and eight settlement banks.
     #[must_use]
     pub fn dual_city() -> Self {
         let node = |id: u64, name: &str| (id, name.to_owned());
@@ -131,6 +131,7 @@ impl Layout {
             (Role::Registry, "officer-1".to_owned()),
             (Role::Registry, "officer-2".to_owned()),
             (Role::Operator, "1".to_owned()),
+            (Role::Operator, "2".to_owned()),
             (Role::Auditor, "1".to_owned()),
             (Role::Platform, SAMPLE_PLATFORM.to_owned()),
         ];

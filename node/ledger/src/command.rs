@@ -1,5 +1,6 @@
 //! What the log replicates: who asked for what, and when the leader stamped it.
 
+use crate::cluster::ClusterCommand;
 use crate::compliance::ComplianceCommand;
 use crate::control::Approval;
 use crate::freeze::FreezeCommand;
@@ -313,6 +314,8 @@ pub enum Command {
     },
     /// About pledges.
     Pledge(PledgeCommand),
+    /// About the cluster that keeps this ledger.
+    Cluster(ClusterCommand),
     /// About freezes by courts; needs two people.
     Freeze(FreezeCommand),
     /// Until when an instrument can meet obligations; `None` when that is open.

@@ -69,6 +69,9 @@ impl Command {
         if let Self::Pledge(command) = self {
             return command.needs_two_people();
         }
+        if let Self::Cluster(command) = self {
+            return command.needs_two_people();
+        }
         if let Self::Inclusive(command) = self {
             return command.needs_two_people();
         }

@@ -1,10 +1,12 @@
 //! The ledger itself: applying entries in order and sealing what they changed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::account::{Account, Balances, place};
 use crate::bank::Banks;
 use crate::cash::OpenWithdrawals;
+use crate::cluster::Topology;
 use crate::code_index::CodeIndex;
 use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
@@ -40,6 +42,8 @@ pub(crate) const READ_AHEAD: usize = 32;
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub(crate) genesis: Option<Genesis>,
+    /// The cluster as it stands since; there as soon as the genesis is.
+    pub(crate) topology: Option<Arc<Topology>>,
     /// Greatest time any leader has stamped.
     pub(crate) now: LedgerTime,
     /// An account's place is its number less one.
@@ -386,6 +390,7 @@ impl Ledger {
             Command::Compliance(command) => self.carry_out_compliance(command),
             Command::Inclusive(command) => self.carry_out_inclusive(command),
             Command::Repo(command) => self.carry_out_repo(command),
+            Command::Cluster(command) => self.carry_out_cluster(command),
         }
     }
 
@@ -411,6 +416,7 @@ impl Ledger {
         }
         self.touch(RecordKey::Genesis);
         self.genesis = Some(genesis.clone());
+        self.topology = Some(Arc::new(Topology::founded(genesis)));
         let (cluster_id, layout) = (genesis.cluster_id.clone(), genesis.layout.clone());
         self.record(What::Founded { cluster_id, layout }, Vec::new());
         Ok(Receipt::Done)

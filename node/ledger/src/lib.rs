@@ -28,6 +28,7 @@ pub mod calendar;
 mod candles;
 mod cash;
 mod changes;
+mod cluster;
 mod code_index;
 mod codec;
 mod command;
@@ -69,6 +70,10 @@ pub use cash::{
     ReportedBalance, WithdrawalFilter,
 };
 pub use changes::Changes;
+pub use cluster::{
+    ClusterChange, ClusterCommand, ClusterMember, Layout, NodeDescription, OneCity, RULES_KNOWN,
+    Recovery, SealedOverride, Standing, Topology, VoterSets, next_voters,
+};
 pub use codec::CorruptRecord;
 pub use command::{
     Chunk, Command, Entry, Genesis, Manifest, Member, OpeningBooks, OpeningHolding, Request,

@@ -326,4 +326,23 @@ reasons! {
     ReturnDatePassed = 200, "RETURN_DATE_PASSED";
     /// The seller has as many open offers as are allowed.
     TooManyRepos = 201, "TOO_MANY_REPOS";
+
+    /// No such city in this cluster.
+    UnknownCity = 220, "UNKNOWN_CITY";
+    /// No such node, or not one that this can be done with.
+    UnknownNode = 221, "UNKNOWN_NODE";
+    /// The node's id, name or data folder is another's, or was.
+    NodeIdUsed = 222, "NODE_ID_USED";
+    /// An earlier change of voters is not confirmed yet.
+    VotersChanging = 223, "VOTERS_CHANGING";
+    /// The city is out of the quorum.
+    CityOut = 224, "CITY_OUT";
+    /// The city is not out of the quorum.
+    CityNotOut = 225, "CITY_NOT_OUT";
+    /// The cluster's layout does not allow this.
+    LayoutForbids = 226, "LAYOUT_FORBIDS";
+    /// Not the recovery epoch that follows.
+    RecoveryEpoch = 227, "RECOVERY_EPOCH";
+    /// Not the version of the rules that follows.
+    RulesVersion = 228, "RULES_VERSION";
 }

@@ -146,7 +146,8 @@ impl Touched {
             | RecordKey::Compliance(_)
             | RecordKey::Voucher(_)
             | RecordKey::InclusivePlatform(_)
-            | RecordKey::Repo(_) => self.others.insert(record),
+            | RecordKey::Repo(_)
+            | RecordKey::Topology => self.others.insert(record),
         }
     }
 

@@ -12,6 +12,7 @@ impl Config {
         self.check_members()?;
         self.check_own_entry()?;
         self.check_layout()?;
+        self.check_dial()?;
         self.check_raft()?;
         self.check_limits()?;
         if self.log.level.parse::<tracing_subscriber::EnvFilter>().is_err() {
@@ -84,8 +85,33 @@ impl Config {
             Layout::SingleCity if cities != 1 => {
                 invalid("layout", self.layout.as_str(), "members must all stand in one city")
             }
-            Layout::DualCity | Layout::SingleCity => Ok(()),
+            Layout::Witnessed if !self.has_witness() => invalid(
+                "layout",
+                self.layout.as_str(),
+                "members must stand in two cities and, one alone, in a third place",
+            ),
+            Layout::DualCity | Layout::Witnessed | Layout::SingleCity => Ok(()),
         }
+    }
+
+    /// Whether one of exactly three places has one node, and it alone.
+    fn has_witness(&self) -> bool {
+        let cities = self.cities();
+        cities.len() == 3 && cities.iter().filter(|(_, nodes)| nodes.len() == 1).count() == 1
+    }
+
+    fn check_dial(&self) -> Result<(), ConfigError> {
+        let mut ids = BTreeSet::new();
+        for (i, dial) in self.dial.iter().enumerate() {
+            if !ids.insert(dial.id) {
+                return invalid(format!("dial[{i}].id"), dial.id, "used twice; ids are unique");
+            }
+            if !is_host_and_port(&dial.peer_address) {
+                let key = format!("dial[{i}].peer_address");
+                return invalid(key, &dial.peer_address, "write host:port, port 1 to 65535");
+            }
+        }
+        Ok(())
     }
 
     fn check_raft(&self) -> Result<(), ConfigError> {

@@ -8,7 +8,7 @@ use registry_proto::registry::{
 };
 use registry_proto::storage::Approve;
 
-use super::{account, cash, compliance, fields, inclusive, instrument, pledge};
+use super::{account, cash, cluster, compliance, fields, inclusive, instrument, pledge};
 
 pub(super) fn propose(message: &ProposeRequest) -> Result<Command, Rejection> {
     if message.content.len() > PROPOSAL_BYTES_LIMIT {
@@ -80,6 +80,11 @@ fn controlled(content: &[u8]) -> Result<Command, Rejection> {
         Some(Content::FreezeLifting(asked)) => pledge::freeze_lifting(asked),
         Some(Content::FreezeExecution(asked)) => pledge::freeze_execution(asked),
         Some(Content::InclusiveQuota(quota)) => inclusive::quota(quota),
+        Some(Content::CityLeave(order)) => cluster::city_leave(order),
+        Some(Content::CityReturn(order)) => cluster::city_return(order),
+        Some(Content::RecoveryRight(order)) => cluster::recovery_right(order),
+        Some(Content::RecoveryOverride(order)) => cluster::recovery_override(order),
+        Some(Content::RulesActivation(order)) => cluster::rules_activation(order),
         Some(Content::Resumption(day)) => Ok(Command::ResumeDay(fields::date(&day.date, "date")?)),
         Some(Content::Allocation(order)) => compliance::allocation(order),
         Some(Content::Recall(order)) => compliance::recall(order),

@@ -133,6 +133,12 @@ pub(super) fn time_to_live_ms(asked_ms: i64) -> i64 {
     if asked_ms == 0 { DAY_MS } else { asked_ms }
 }
 
+/// Random id of a data folder.
+pub(super) fn storage_id(bytes: &[u8], field: &str) -> Result<[u8; 16], Rejection> {
+    let malformed = |_| Rejection::new(Reason::Malformed, field, "a storage id has 16 bytes");
+    bytes.try_into().map_err(malformed)
+}
+
 /// Exactly 32 bytes.
 pub(super) fn sha256(bytes: &[u8], field: &str) -> Result<[u8; 32], Rejection> {
     if bytes.is_empty() {

@@ -8,6 +8,7 @@
 mod account;
 mod cash;
 mod chunk;
+mod cluster;
 mod compliance;
 mod control;
 pub(crate) mod fields;
@@ -52,6 +53,8 @@ pub(crate) fn decode_command(
     let decoded = match wire {
         Wire::Genesis(genesis) => return Ok((None, self::genesis(genesis)?)),
         Wire::ExpireDue(_) => return Ok((None, Command::ExpireDue)),
+        Wire::ConfirmVoters(m) => return Ok((None, cluster::confirm_voters(m)?)),
+        Wire::RecordRecovery(m) => return Ok((None, cluster::record_recovery(m)?)),
         Wire::DeliverTrades(step) => return Ok((None, settlement::deliver_trades(step)?)),
         Wire::OpenAccount(m) => (request(11, &m.request_id, m)?, account::open_account(m)?),
         Wire::MoveHolding(m) => (request(12, &m.request_id, m)?, account::move_holding(m)?),
@@ -148,6 +151,15 @@ pub(crate) fn decode_command(
         Wire::AcceptRepo(m) => (request(131, &m.request_id, m)?, repo::accept(m)?),
         Wire::DeclineRepo(m) => (request(132, &m.request_id, m)?, repo::decline(m)?),
         Wire::ReturnRepo(m) => (request(133, &m.request_id, m)?, repo::give_back(m)?),
+        Wire::AdmitNode(m) => {
+            // The data folder's id was added by a node and is no part of what was asked.
+            let asked = m.request.clone().unwrap_or_default();
+            (request(140, &asked.request_id, &asked)?, cluster::admit_node(m)?)
+        }
+        Wire::SeatNode(m) => (request(141, &m.request_id, m)?, cluster::seat_node(m)?),
+        Wire::RetireNode(m) => (request(142, &m.request_id, m)?, cluster::retire_node(m)?),
+        Wire::MoveNode(m) => (request(143, &m.request_id, m)?, cluster::move_node(m)?),
+        Wire::PreferCity(m) => (request(144, &m.request_id, m)?, cluster::prefer_city(m)?),
     };
     let (request, command) = decoded;
     Ok((Some(request), command))
@@ -164,9 +176,7 @@ fn genesis(genesis: &storage::Genesis) -> Result<Command, Rejection> {
 }
 
 fn member(member: &storage::Member) -> Result<Member, Rejection> {
-    let storage_id = member.storage_id[..]
-        .try_into()
-        .map_err(|_| Rejection::new(Reason::Malformed, "cities", "a storage id has 16 bytes"))?;
+    let storage_id = fields::storage_id(&member.storage_id, "cities")?;
     Ok(Member { node_id: member.node_id, storage_id })
 }
 

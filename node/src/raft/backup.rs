@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use super::consensus::{Consensus, Unavailable};
-use super::start::RECOVERY_EPOCH;
 use super::state_machine::BackupCheckpoint;
 use crate::security::signed::SignError;
 use crate::storage::{BackupShelf, LogPage, StorageError};
@@ -71,7 +70,7 @@ impl Consensus {
 
     /// Raised by a recovery after the loss of a city.
     pub(crate) fn recovery_epoch(&self) -> u64 {
-        RECOVERY_EPOCH
+        self.directory().recovery_epoch()
     }
 
     /// Last applied log index, and word of every later one.

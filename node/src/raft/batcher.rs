@@ -11,7 +11,7 @@ use openraft::impls::ProgressResponder;
 use prost::Message as _;
 use registry_ledger::Answer;
 use registry_proto::storage::{LogBatch, LogCommand};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedRwLockWriteGuard, RwLock, Semaphore, mpsc, oneshot};
 
 use super::consensus::Unavailable;
 use super::state_machine::BATCH_FORMAT;
@@ -65,6 +65,8 @@ pub(super) struct Batcher {
     queue: mpsc::Sender<Waiting>,
     taken: Arc<AtomicUsize>,
     proposals: Arc<AtomicU64>,
+    /// Shared by entries that are under way, held alone while none may be.
+    under_way: Arc<RwLock<()>>,
 }
 
 impl Batcher {
@@ -72,8 +74,10 @@ impl Batcher {
     pub(super) fn start(raft: Raft, max_in_flight: usize) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let proposals = Arc::new(AtomicU64::new(0));
-        tokio::spawn(run(raft, waiting, max_in_flight, proposals.clone()));
-        Self { queue, taken: Arc::default(), proposals }
+        let under_way = Arc::default();
+        let shared = (proposals.clone(), Arc::clone(&under_way));
+        tokio::spawn(run(raft, waiting, max_in_flight, shared));
+        Self { queue, taken: Arc::default(), proposals, under_way }
     }
 
     /// Puts a command in line; the order of calls is the order in the log.
@@ -91,6 +95,12 @@ impl Batcher {
         }
     }
 
+    /// Resolves when no entry is under way, and keeps others from being proposed for
+    /// as long as what it gives is held.
+    pub(super) async fn drained(&self) -> OwnedRwLockWriteGuard<()> {
+        Arc::clone(&self.under_way).write_owned().await
+    }
+
     /// Entries proposed since the start.
     pub(super) fn proposals(&self) -> u64 {
         self.proposals.load(Ordering::Relaxed)
@@ -98,7 +108,7 @@ impl Batcher {
 }
 
 /// The leader's clock; the ledger takes the greatest stamp it has seen.
-pub(super) fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
@@ -130,7 +140,7 @@ async fn run(
     raft: Raft,
     mut waiting: mpsc::Receiver<Waiting>,
     max_in_flight: usize,
-    proposals: Arc<AtomicU64>,
+    (proposals, under_way): (Arc<AtomicU64>, Arc<RwLock<()>>),
 ) {
     let in_flight = Arc::new(Semaphore::new(max_in_flight));
     let mut left_over = None;
@@ -155,6 +165,7 @@ async fn run(
                 left_over = gather(&mut waiting, &mut batch, &mut bytes);
             }
         }
+        let is_under_way = Arc::clone(&under_way).read_owned().await;
         proposals.fetch_add(1, Ordering::Relaxed);
         let (commands, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
@@ -181,7 +192,7 @@ async fn run(
                 // and commit yet.
                 Ok(Err(_)) | Err(_) => refuse(answers, &Unavailable::OutcomeUnknown),
             }
-            drop(place);
+            drop((place, is_under_way));
         });
     }
 }

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::impls::EmptyNode;
 use parking_lot::Mutex;
-use registry_ledger::Reason;
+use registry_ledger::{Reason, next_voters};
 use registry_proto::peer::{HelloReply, HelloRequest};
 use registry_proto::storage::log_command::Command;
 use registry_proto::storage::{City, Genesis, LogCommand, Member};
@@ -21,6 +21,7 @@ use tonic::Request;
 
 use super::consensus::{Consensus, Unavailable};
 use super::membership;
+use crate::config::Layout;
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -89,12 +90,19 @@ fn failed(error: impl std::fmt::Display) -> BootstrapError {
 
 impl Consensus {
     /// Forms the configured cluster and returns the log index of its genesis.
-    pub(crate) async fn bootstrap(&self, actor: String) -> Result<u64, BootstrapError> {
+    /// `recovery_city` may recover alone at first; the city of this node when it is
+    /// empty.
+    pub(crate) async fn bootstrap(
+        &self,
+        actor: String,
+        recovery_city: &str,
+    ) -> Result<u64, BootstrapError> {
         let cluster_id = self.inner.config.cluster_id.clone();
         let already = || BootstrapError::AlreadyBootstrapped { cluster_id: cluster_id.clone() };
         if self.has_genesis() {
             return Err(already());
         }
+        let recovery_city = self.recovery_city(recovery_city)?;
         let resuming = self.has_log();
         if resuming && !self.leads() {
             // Formed long ago, or left half-way and led by another since.
@@ -116,8 +124,10 @@ impl Consensus {
             self.raft().initialize(alone).await.map_err(failed)?;
         }
         tokio::time::timeout(STEP_TIMEOUT, self.widen()).await.map_err(failed)??;
-        let answer =
-            self.propose(self.genesis(actor, &storage_ids)).await.map_err(|why| match why {
+        let answer = self
+            .propose(self.genesis(actor, &recovery_city, &storage_ids))
+            .await
+            .map_err(|why| match why {
                 Unavailable::NotLeader { .. } => failed("this node lost the leadership meanwhile"),
                 other => failed(format!("{other:?}")),
             })?;
@@ -126,6 +136,28 @@ impl Consensus {
             Err(rejection) if rejection.reason == Reason::AlreadyBootstrapped => Err(already()),
             Err(rejection) => Err(failed(rejection)),
         }
+    }
+
+    /// The city that may recover alone, if it is one that can.
+    fn recovery_city(&self, asked: &str) -> Result<String, BootstrapError> {
+        let config = &self.inner.config;
+        let cities = config.cities();
+        let witness = |nodes: &[u64]| config.layout == Layout::Witnessed && nodes.len() == 1;
+        let mut leading = cities.iter().filter(|(_, nodes)| !witness(nodes)).map(|(city, _)| city);
+        let asked = match asked {
+            // The third place cannot, so somebody else must.
+            "" if !leading.clone().any(|city| *city == config.node.city) => leading.next(),
+            "" => Some(&config.node.city),
+            asked => leading.find(|city| *city == asked),
+        };
+        let unknown = || {
+            let cities: Vec<&str> = cities.iter().map(|(city, _)| city.as_str()).collect();
+            self.cannot_take_part(format!(
+                "recovery_city must be one of the cities that may lead, of {}",
+                cities.join(", ")
+            ))
+        };
+        asked.cloned().ok_or_else(unknown)
     }
 
     fn leads(&self) -> bool {
@@ -152,7 +184,8 @@ impl Consensus {
         resuming: bool,
     ) -> Result<BTreeMap<u64, Bytes>, BootstrapError> {
         let config = &self.inner.config;
-        let mut storage_ids = BTreeMap::from([(config.node.id, self.inner.known.own())]);
+        let mut storage_ids =
+            BTreeMap::from([(config.node.id, self.inner.directory.own_storage_id())]);
         for member in config.members.iter().filter(|member| member.id != config.node.id) {
             let unreachable = |why: String| BootstrapError::Unreachable {
                 node: member.name.clone(),
@@ -200,22 +233,22 @@ impl Consensus {
         wait.current_leader(config.node.id, "bootstrap leader").await.map_err(failed)?;
         // A leader may change the membership only after a commit of its own term.
         self.raft().write_blank().await.map_err(failed)?;
+        let nodes: BTreeSet<u64> = config.members.iter().map(|member| member.id).collect();
         loop {
             let stored = self.raft().metrics().borrow_watched().membership_config.clone();
             let current: Vec<BTreeSet<u64>> = stored.membership().get_joint_config().clone();
             let known = stored.membership().nodes().count();
-            let next = if known < config.members.len() {
+            let next = if known < nodes.len() {
                 // Learners first: a node that joins the quorum can answer at once.
                 current
             } else {
-                match membership::next_step(config, &current) {
+                match next_voters(&current, &membership::layout_sets(config)) {
                     Some(next) => next,
                     None => return Ok(()),
                 }
             };
-            let log_id = membership::append(self.raft(), config, next, *stored.log_id())
-                .await
-                .map_err(failed)?;
+            let log_id =
+                membership::append(self.raft(), &nodes, next, &stored).await.map_err(failed)?;
             let seen = self.raft().wait(Some(STEP_TIMEOUT));
             seen.metrics(
                 |metrics| metrics.membership_config.log_id().as_ref() >= Some(&log_id),
@@ -226,20 +259,27 @@ impl Consensus {
         }
     }
 
-    fn genesis(&self, actor: String, storage_ids: &BTreeMap<u64, Bytes>) -> LogCommand {
+    /// The city that may recover goes first: the ledger takes it from there.
+    fn genesis(
+        &self,
+        actor: String,
+        recovery_city: &str,
+        storage_ids: &BTreeMap<u64, Bytes>,
+    ) -> LogCommand {
         let config = &self.inner.config;
         let mut cities: BTreeMap<&str, Vec<Member>> = BTreeMap::new();
         for member in &config.members {
             let storage_id = storage_ids.get(&member.id).cloned().unwrap_or_default();
             cities.entry(&member.city).or_default().push(Member { node_id: member.id, storage_id });
         }
-        let cities = cities
+        let mut cities: Vec<City> = cities
             .into_iter()
             .map(|(name, mut members)| {
                 members.sort_unstable_by_key(|member| member.node_id);
                 City { name: name.to_owned(), members }
             })
             .collect();
+        cities.sort_by_key(|city| city.name != recovery_city);
         LogCommand {
             actor,
             command: Some(Command::Genesis(Genesis {

@@ -117,7 +117,7 @@ impl Cities {
     async fn bootstrap(&self, id: u64) -> Result<u64, BootstrapError> {
         within(async {
             loop {
-                match self.nodes[&id].bootstrap("operator/1".into()).await {
+                match self.nodes[&id].bootstrap("operator/1".into(), "").await {
                     Err(BootstrapError::Unreachable { .. }) => tokio::task::yield_now().await,
                     ended => return ended,
                 }

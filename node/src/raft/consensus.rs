@@ -14,10 +14,12 @@ use tokio::sync::RwLock;
 
 use super::batcher::Batcher;
 use super::bootstrap::Promise;
-use super::known_storage::KnownStorage;
+use super::directory::Directory;
+use super::freshness::Freshness;
 use super::membership;
 use super::network::Peers;
 use super::read_gate::ReadGate;
+use super::recovery::Recovering;
 use super::state_machine::Applied;
 use super::types::Raft;
 use super::view::LedgerView;
@@ -32,8 +34,13 @@ pub(crate) enum Unavailable {
         /// Who leads, as far as this node knows.
         leader_id: Option<u64>,
     },
-    /// No majority in each city answered; nothing was read.
+    /// No majority in each city answers; nothing was read, or proposed.
     NoQuorum,
+    /// The others were recovered without this node; nothing was proposed or read.
+    Superseded {
+        /// The recovery epoch that they are in.
+        by_epoch: u64,
+    },
     /// The command was proposed and may still commit: ask again with the same request id.
     OutcomeUnknown,
     /// Too much waits already; nothing was proposed.
@@ -54,6 +61,7 @@ pub(crate) struct RaftStatus {
     pub(crate) snapshot_log_index: u64,
     pub(crate) purged_log_index: u64,
     pub(crate) voter_sets: Vec<Vec<u64>>,
+    pub(crate) quorum_age: Option<Duration>,
     pub(crate) membership_as_layout: bool,
     /// Known to the leader only.
     pub(crate) matched: Vec<(u64, u64)>,
@@ -68,8 +76,10 @@ pub(super) struct Inner {
     pub(super) log: LogStore,
     pub(super) batcher: Batcher,
     pub(super) read_gate: ReadGate,
-    pub(super) known: KnownStorage,
+    pub(super) directory: Directory,
+    pub(super) freshness: Arc<Freshness>,
     pub(super) promise: Promise,
+    pub(super) recovering: Recovering,
 }
 
 /// Cheap to clone.
@@ -86,10 +96,14 @@ impl Consensus {
         command: LogCommand,
     ) -> impl Future<Output = Result<Answer, Unavailable>> + Send + use<> {
         let leader_id = self.current_leader();
-        let queued = if leader_id == Some(self.inner.config.node.id) {
-            self.inner.batcher.submit(command)
-        } else {
+        let queued = if let Some(by_epoch) = self.directory().superseded_by() {
+            Err(Unavailable::Superseded { by_epoch })
+        } else if leader_id != Some(self.inner.config.node.id) {
             Err(Unavailable::NotLeader { leader_id })
+        } else if self.has_lost_quorum() {
+            Err(Unavailable::NoQuorum)
+        } else {
+            self.inner.batcher.submit(command)
         };
         let deadline = self.request_timeout();
         async move {
@@ -104,6 +118,9 @@ impl Consensus {
     /// One quorum round shared with every reader that waits; afterwards this
     /// node has applied all that was committed when this was called.
     pub(crate) async fn read_barrier(&self) -> Result<(), Unavailable> {
+        if let Some(by_epoch) = self.directory().superseded_by() {
+            return Err(Unavailable::Superseded { by_epoch });
+        }
         let log_index = self.inner.read_gate.round().await?;
         let mut applied = self.inner.applied.index.subscribe();
         let reached = applied.wait_for(|index| *index >= log_index);
@@ -112,6 +129,23 @@ impl Consensus {
             Ok(Err(_)) => Err(Unavailable::Stopped),
             Err(_) => Err(Unavailable::NoQuorum),
         }
+    }
+
+    /// Whether this leader has not heard a majority of each city for longer than
+    /// the others wait for a leader: what it proposed now would only wait.
+    fn has_lost_quorum(&self) -> bool {
+        let lease = Duration::from_millis(self.inner.config.raft.election_timeout_max_ms);
+        self.inner.freshness.own_quorum_age().is_some_and(|age| age > lease)
+    }
+
+    /// The members and where they are.
+    pub(crate) fn directory(&self) -> &Directory {
+        &self.inner.directory
+    }
+
+    /// How old what this node knows may be.
+    pub(crate) fn freshness(&self) -> &Freshness {
+        &self.inner.freshness
     }
 
     /// The ledger as applied here.
@@ -171,7 +205,12 @@ impl Consensus {
             snapshot_log_index: index(&metrics.snapshot),
             purged_log_index: index(&metrics.purged),
             voter_sets: joint.iter().map(|set| set.iter().copied().collect()).collect(),
-            membership_as_layout: membership::is_as_layout(&self.inner.config, joint),
+            quorum_age: self.inner.freshness.quorum_age(),
+            membership_as_layout: membership::is_as_layout(
+                &self.inner.config,
+                self.directory().topology().as_deref(),
+                joint,
+            ),
             matched: matched.map(|(id, log_id)| (*id, index(log_id))).collect(),
             counters: self.counters(),
         }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use registry_ledger::Genesis;
 use registry_proto::registry::Counters;
-use tokio::sync::RwLock;
+use tokio::sync::{RwLock, watch};
 
 use super::consensus::RaftStatus;
+use super::directory::Directory;
 use super::membership;
 use super::state_machine::{position, read_mark};
 use super::view::LedgerView;
@@ -24,6 +25,7 @@ pub(crate) struct StoredCopy {
 
 struct Inner {
     config: Arc<Config>,
+    directory: Directory,
     view: RwLock<LedgerView>,
     journal: Journal,
     applied: (u64, u64),
@@ -84,8 +86,13 @@ impl StoredCopy {
             );
         }
         let joint = membership.membership().get_joint_config();
+        let (_, topology) = watch::channel(ledger.topology().cloned());
+        let own = copy.storage_id.unwrap_or_default();
+        let recovery_epoch = ledger.topology().map_or(0, |of| of.recovery_epoch);
+        let directory = Directory::new(config.clone(), topology, own, recovery_epoch);
         Ok(Self {
             inner: Arc::new(Inner {
+                directory,
                 config,
                 view: RwLock::new(LedgerView::new(ledger, term, log_index)),
                 journal: copy.journal,
@@ -101,13 +108,18 @@ impl StoredCopy {
         &self.inner.view
     }
 
+    pub(super) fn directory(&self) -> &Directory {
+        &self.inner.directory
+    }
+
     pub(super) fn journal(&self) -> &Journal {
         &self.inner.journal
     }
 
     /// No part of any consensus: it leads nobody and follows nobody.
     pub(super) fn status(&self) -> RaftStatus {
-        let Inner { config, applied: (term, log_index), log, voter_sets, .. } = &*self.inner;
+        let Inner { config, directory, applied, log, voter_sets, .. } = &*self.inner;
+        let (term, log_index) = applied;
         RaftStatus {
             state: "copy",
             term: *term,
@@ -116,7 +128,12 @@ impl StoredCopy {
             snapshot_log_index: 0,
             purged_log_index: log.purged_index,
             voter_sets: voter_sets.iter().map(|set| set.iter().copied().collect()).collect(),
-            membership_as_layout: membership::is_as_layout(config, voter_sets),
+            membership_as_layout: membership::is_as_layout(
+                config,
+                directory.topology().as_deref(),
+                voter_sets,
+            ),
+            quorum_age: None,
             matched: Vec::new(),
             counters: Counters::default(),
         }

@@ -14,6 +14,7 @@ use std::time::Duration;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::errors::{LinearizableReadError, RaftError};
 use openraft::{RaftState, ReadPolicy, ServerState};
+use parking_lot::Mutex;
 use registry_proto::peer;
 use tokio::sync::{Semaphore, mpsc};
 use tonic::Request;
@@ -58,19 +59,22 @@ impl Claim {
     }
 }
 
+fn open_questions() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(OPEN_QUESTIONS))
+}
+
 /// Asks the voters.
 #[derive(Clone)]
 pub(super) struct Leadership {
     raft: Raft,
     peers: Peers,
     node_id: u64,
-    open: Arc<BTreeMap<u64, Arc<Semaphore>>>,
+    open: Arc<Mutex<BTreeMap<u64, Arc<Semaphore>>>>,
 }
 
 impl Leadership {
     pub(super) fn new(raft: &Raft, peers: &Peers, node_id: u64) -> Self {
-        let open = peers.ids().map(|id| (id, Arc::new(Semaphore::new(OPEN_QUESTIONS))));
-        Self { raft: raft.clone(), peers: peers.clone(), node_id, open: Arc::new(open.collect()) }
+        Self { raft: raft.clone(), peers: peers.clone(), node_id, open: Arc::default() }
     }
 
     /// One round: the index up to which all was committed when it began.
@@ -96,9 +100,9 @@ impl Leadership {
     fn ask_all(&self, claim: &Claim, timeout: Duration) -> mpsc::UnboundedReceiver<u64> {
         let (standing_by, answers) = mpsc::unbounded_channel();
         let voters: BTreeSet<u64> = claim.voter_sets.iter().flatten().copied().collect();
-        for voter in voters {
-            let open = self.open.get(&voter).cloned();
-            let permit = open.and_then(|open| open.try_acquire_owned().ok());
+        for voter in voters.into_iter().filter(|voter| *voter != self.node_id) {
+            let open = self.open.lock().entry(voter).or_insert_with(open_questions).clone();
+            let permit = open.try_acquire_owned().ok();
             let (Some(permit), Some(mut client)) = (permit, self.peers.client(voter)) else {
                 continue;
             };

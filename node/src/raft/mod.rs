@@ -2,6 +2,7 @@
 //! asks for read barriers and looks at the applied ledger; only this module
 //! and `storage` know the consensus library.
 
+mod admission;
 mod backup;
 mod batcher;
 mod bootstrap;
@@ -9,13 +10,18 @@ mod bootstrap;
 pub(crate) mod cluster_tests;
 mod consensus;
 mod copy;
+mod directory;
 mod due;
-mod known_storage;
+mod freshness;
+mod handover;
 mod leadership;
 mod membership;
 mod network;
 mod peer_service;
+mod placement;
 mod read_gate;
+mod reconcile;
+mod recovery;
 mod replica;
 mod snapshot_stream;
 mod snapshot_trigger;
@@ -25,11 +31,15 @@ pub(crate) mod types;
 mod view;
 pub(crate) mod wire;
 
+pub(crate) use admission::NotMet;
 pub(crate) use backup::{BackupCopy, ExportError};
+pub(crate) use batcher::now_ms;
 pub(crate) use bootstrap::BootstrapError;
-
 pub(crate) use consensus::{Consensus, RaftStatus, Unavailable};
 pub(crate) use copy::StoredCopy;
+pub(crate) use directory::Directory;
+pub(crate) use handover::NotHandedOver;
+pub(crate) use recovery::{Closed, NotRecovered};
 pub(crate) use replica::Replica;
 pub(crate) use start::start;
 pub(crate) use view::LedgerView;

@@ -18,6 +18,8 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
     TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
 };
+use parking_lot::Mutex;
+use registry_proto::peer;
 use registry_proto::peer::raft_service_client::RaftServiceClient;
 use tonic::metadata::{BinaryMetadataValue, MetadataMap, MetadataValue};
 use tonic::service::Interceptor;
@@ -25,7 +27,8 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Response, Status};
 
-use super::known_storage::{KnownStorage, STORAGE_ID};
+use super::directory::{Directory, STORAGE_ID};
+use super::freshness::Freshness;
 use super::snapshot_stream;
 use super::types::{Snapshot, TypeConfig, Vote};
 use super::wire;
@@ -53,8 +56,8 @@ pub(super) mod header {
 pub(super) struct CallerHeaders {
     cluster_id: MetadataValue<tonic::metadata::Ascii>,
     node_id: MetadataValue<tonic::metadata::Ascii>,
-    recovery_epoch: MetadataValue<tonic::metadata::Ascii>,
     storage_id: BinaryMetadataValue,
+    directory: Directory,
 }
 
 impl Interceptor for CallerHeaders {
@@ -62,7 +65,7 @@ impl Interceptor for CallerHeaders {
         let metadata = request.metadata_mut();
         metadata.insert(header::CLUSTER_ID, self.cluster_id.clone());
         metadata.insert(header::NODE_ID, self.node_id.clone());
-        metadata.insert(header::RECOVERY_EPOCH, self.recovery_epoch.clone());
+        metadata.insert(header::RECOVERY_EPOCH, self.directory.recovery_epoch().into());
         metadata.insert_bin(STORAGE_ID, self.storage_id.clone());
         Ok(request)
     }
@@ -73,59 +76,83 @@ pub(super) type PeerClient = RaftServiceClient<InterceptedService<Channel, Calle
 /// Channels to the other members.
 #[derive(Clone)]
 pub(crate) struct Peers {
-    clients: Arc<BTreeMap<u64, PeerClient>>,
-    known: KnownStorage,
+    /// By node: where it was dialled, and how. Made on first use, and anew when the
+    /// node is found elsewhere.
+    clients: Arc<Mutex<BTreeMap<u64, (String, PeerClient)>>>,
+    config: Arc<Config>,
+    headers: CallerHeaders,
+    directory: Directory,
+    freshness: Arc<Freshness>,
 }
 
 impl Peers {
-    /// Prepares a channel per configured member; connections are made on first use.
     pub(crate) fn new(
-        config: &Config,
-        recovery_epoch: u64,
-        known: KnownStorage,
+        config: &Arc<Config>,
+        directory: Directory,
+        freshness: Arc<Freshness>,
     ) -> anyhow::Result<Self> {
         let headers = CallerHeaders {
             cluster_id: config.cluster_id.parse()?,
             node_id: config.node.id.into(),
-            recovery_epoch: recovery_epoch.into(),
-            storage_id: known.own_metadata(),
+            storage_id: directory.own_metadata(),
+            directory: directory.clone(),
         };
-        let mut clients = BTreeMap::new();
-        for member in &config.members {
-            if member.id == config.node.id {
-                continue;
-            }
-            let channel = Endpoint::from_shared(format!("https://{}", member.peer_address))?
-                .tls_config(crate::security::peer_dial_tls(&config.tls, member.id)?)?
-                .tcp_nodelay(true)
-                .connect_timeout(CONNECT_TIMEOUT)
-                .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-                .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-                .keep_alive_while_idle(true)
-                .initial_stream_window_size(WINDOW_BYTES)
-                .initial_connection_window_size(WINDOW_BYTES)
-                .connect_lazy();
-            let client = RaftServiceClient::with_interceptor(channel, headers.clone())
-                .max_decoding_message_size(PEER_MESSAGE_BYTES)
-                .max_encoding_message_size(PEER_MESSAGE_BYTES);
-            clients.insert(member.id, client);
-        }
-        Ok(Self { clients: Arc::new(clients), known })
-    }
-
-    /// The other members.
-    pub(super) fn ids(&self) -> impl Iterator<Item = u64> + '_ {
-        self.clients.keys().copied()
+        Ok(Self { clients: Arc::default(), config: config.clone(), headers, directory, freshness })
     }
 
     /// Whether an answer comes from the data folder that the node is known by.
     pub(super) fn is_known(&self, node_id: u64, answer: &MetadataMap) -> bool {
-        self.known.check(node_id, answer).is_ok()
+        self.directory.check(node_id, answer).is_ok()
     }
 
-    /// A client of one member; `None` when it is not configured here.
+    /// A client of one member; `None` when nobody knows where it is.
     pub(super) fn client(&self, node_id: u64) -> Option<PeerClient> {
-        self.clients.get(&node_id).cloned()
+        let address = self.directory.member(node_id)?.peer_address;
+        let mut clients = self.clients.lock();
+        match clients.get(&node_id) {
+            Some((known, client)) if *known == address => Some(client.clone()),
+            _ => {
+                let client = self.client_at(node_id, &address)?;
+                clients.insert(node_id, (address, client.clone()));
+                Some(client)
+            }
+        }
+    }
+
+    /// A client of a node that need not be a member yet; `None` when the address is
+    /// none.
+    pub(super) fn client_at(&self, node_id: u64, address: &str) -> Option<PeerClient> {
+        let channel = self.channel(node_id, address);
+        if let Err(error) = &channel {
+            tracing::warn!(node_id, address, %error, "the node cannot be dialled");
+        }
+        let client = RaftServiceClient::with_interceptor(channel.ok()?, self.headers.clone());
+        Some(
+            client
+                .max_decoding_message_size(PEER_MESSAGE_BYTES)
+                .max_encoding_message_size(PEER_MESSAGE_BYTES),
+        )
+    }
+
+    /// A leader's message, with how old its own knowledge of a quorum is.
+    fn append_out(&self, request: &AppendEntriesRequest<TypeConfig>) -> peer::AppendRequest {
+        let age = self.freshness.own_quorum_age().map(|age| age.as_millis());
+        let quorum_age_ms = age.and_then(|ms| u64::try_from(ms).ok()).unwrap_or(u64::MAX);
+        wire::append_out(request, quorum_age_ms)
+    }
+
+    fn channel(&self, node_id: u64, address: &str) -> anyhow::Result<Channel> {
+        let tls = crate::security::peer_dial_tls(&self.config.tls, node_id)?;
+        Ok(Endpoint::from_shared(format!("https://{address}"))?
+            .tls_config(tls)?
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+            .keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            .keep_alive_while_idle(true)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(WINDOW_BYTES)
+            .connect_lazy())
     }
 }
 
@@ -133,15 +160,14 @@ impl RaftNetworkFactory<TypeConfig> for Peers {
     type Network = Peer;
 
     async fn new_client(&mut self, target: u64, _node: &EmptyNode) -> Peer {
-        Peer { target, client: self.client(target), known: self.known.clone() }
+        Peer { target, peers: self.clone() }
     }
 }
 
 /// One target as the consensus library calls it.
 pub(crate) struct Peer {
     target: u64,
-    client: Option<PeerClient>,
-    known: KnownStorage,
+    peers: Peers,
 }
 
 fn unreachable(error: impl std::fmt::Display) -> Unreachable<TypeConfig> {
@@ -150,18 +176,20 @@ fn unreachable(error: impl std::fmt::Display) -> Unreachable<TypeConfig> {
 
 impl Peer {
     fn client(&self) -> Result<PeerClient, Unreachable<TypeConfig>> {
-        self.client.clone().ok_or_else(|| {
-            unreachable(format!(
-                "node {} is a member but not in this node's configuration",
-                self.target
-            ))
+        self.peers.client(self.target).ok_or_else(|| {
+            unreachable(format!("nobody has told this node where node {} is", self.target))
         })
     }
 
     /// The answer, if the node is still the one that the cluster was formed with.
     fn answer<T>(&self, reply: Result<Response<T>, Status>) -> Result<T, Unreachable<TypeConfig>> {
-        let reply = reply.map_err(unreachable)?;
-        self.known.check(self.target, reply.metadata()).map_err(unreachable)?;
+        let reply = reply.map_err(|status| {
+            if let Some(epoch) = later_epoch(&status) {
+                self.peers.directory.superseded(epoch);
+            }
+            unreachable(status)
+        })?;
+        self.peers.directory.check(self.target, reply.metadata()).map_err(unreachable)?;
         Ok(reply.into_inner())
     }
 
@@ -180,7 +208,7 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
-        let request = Self::request(wire::append_out(&rpc), &option);
+        let request = Self::request(self.peers.append_out(&rpc), &option);
         let reply = self.answer(self.client()?.append(request).await)?;
         let result = wire::append_result_in(reply).map_err(unreachable)?;
         Ok(result.into())
@@ -207,9 +235,11 @@ impl RaftNetworkV2<TypeConfig> for Peer {
             let mut input = input;
             // The pause after a failure lies in the first poll of the input; a
             // dead peer refuses the connection before that, in a tight loop.
-            let first = input.next().await.map(|request| wire::append_out(&request));
-            let rest = futures::stream::unfold(input, |mut input| async move {
-                input.next().await.map(|request| (wire::append_out(&request), input))
+            let first = input.next().await.map(|request| self.peers.append_out(&request));
+            let rest = (input, self.peers.clone());
+            let rest = futures::stream::unfold(rest, |(mut input, peers)| async move {
+                let request = input.next().await?;
+                Some((peers.append_out(&request), (input, peers)))
             });
             let requests = futures::stream::iter(first).chain(rest);
             let replies = self.answer(client.stream_append(requests).await)?;
@@ -274,6 +304,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         let reply = self.answer(self.client()?.transfer_leader(request).await)?;
         Ok(wire::transfer_reply_in(reply).map_err(unreachable)?)
     }
+}
+
+/// The recovery epoch that a refusal names: the node that refuses is in it.
+pub(super) fn later_epoch(refusal: &Status) -> Option<u64> {
+    let named = refusal.metadata().get(header::RECOVERY_EPOCH)?.to_str().ok()?;
+    named.parse().ok()
 }
 
 /// A receiver says that bytes are wrong. If this node's disk has changed them,

@@ -2,14 +2,17 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
+use registry_ledger::RULES_KNOWN;
 use registry_proto::peer;
 use registry_proto::peer::raft_service_server::RaftService;
 use tonic::{Request, Response, Status, Streaming};
 
+use super::batcher::now_ms;
 use super::consensus::Consensus;
-use super::known_storage::{KnownStorage, STORAGE_ID};
+use super::directory::{Directory, STORAGE_ID};
 use super::network::header;
 use super::state_machine::as_snapshot;
 use super::types::Raft;
@@ -18,11 +21,11 @@ use crate::config::Config;
 use crate::storage::SnapshotShelf;
 
 /// The peer port's one service.
+#[derive(Clone)]
 pub(crate) struct PeerService {
     pub(super) config: Arc<Config>,
     pub(super) consensus: Consensus,
     pub(super) shelf: SnapshotShelf,
-    pub(super) recovery_epoch: u64,
 }
 
 type Replies<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -50,37 +53,59 @@ impl PeerService {
                 text(header::CLUSTER_ID)
             )));
         }
-        if text(header::RECOVERY_EPOCH) != self.recovery_epoch.to_string() {
-            return Err(Status::permission_denied(format!(
-                "this node is in recovery epoch {}, the caller in {:?}",
-                self.recovery_epoch,
-                text(header::RECOVERY_EPOCH)
-            )));
-        }
         if text(header::NODE_ID) != certified.to_string() {
             return Err(Status::permission_denied(format!(
                 "the certificate is of node {certified}, the caller claims {:?}",
                 text(header::NODE_ID)
             )));
         }
-        if !self.config.members.iter().any(|member| member.id == certified) {
-            return Err(Status::permission_denied(format!("node {certified} is no member")));
-        }
-        self.known()
+        self.check_epoch(text(header::RECOVERY_EPOCH))?;
+        self.directory()
             .check(certified, request.metadata())
-            .map_err(|forgetful| Status::permission_denied(forgetful.to_string()))?;
+            .map_err(|refused| Status::permission_denied(refused.to_string()))?;
         Ok(certified)
+    }
+
+    /// Nodes of different recovery epochs have nothing to say to each other. The one
+    /// in the earlier epoch was given up; unless it is new and empty.
+    fn check_epoch(&self, callers: &str) -> Result<(), Status> {
+        let own = self.directory().recovery_epoch();
+        let epoch: Option<u64> = callers.parse().ok();
+        match epoch {
+            Some(epoch) if epoch == own => return Ok(()),
+            Some(epoch) if epoch > own && !self.consensus.has_log() => {
+                let data = &self.config.node.data_dir;
+                let joined = crate::storage::epoch::write(data, epoch);
+                joined.map_err(|error| Status::internal(error.to_string()))?;
+                self.directory().join_epoch(epoch);
+                return Ok(());
+            }
+            Some(epoch) if epoch > own => self.directory().superseded(epoch),
+            Some(_) | None => {}
+        }
+        let message = format!("this node is in recovery epoch {own}, the caller in {callers:?}");
+        let mut refused = Status::permission_denied(message);
+        refused.metadata_mut().insert(header::RECOVERY_EPOCH, own.into());
+        Err(refused)
     }
 
     /// Every answer says from which data folder it comes.
     fn answer<T>(&self, message: T) -> Response<T> {
         let mut response = Response::new(message);
-        response.metadata_mut().insert_bin(STORAGE_ID, self.known().own_metadata());
+        response.metadata_mut().insert_bin(STORAGE_ID, self.directory().own_metadata());
         response
     }
 
-    fn known(&self) -> &KnownStorage {
-        &self.consensus.inner.known
+    fn directory(&self) -> &Directory {
+        self.consensus.directory()
+    }
+
+    /// A leader spoke: how old what this node knows may be.
+    fn heard(&self, message: &peer::AppendRequest) {
+        let committed = message.leader_commit.as_ref().map_or(0, |id| id.index);
+        let applied = *self.consensus.inner.applied.index.borrow();
+        let quorum_age = Duration::from_millis(message.quorum_age_ms);
+        self.consensus.freshness().heard(quorum_age, applied >= committed);
     }
 
     fn raft(&self) -> &Raft {
@@ -98,10 +123,12 @@ impl RaftService for PeerService {
     ) -> Result<Response<Self::StreamAppendStream>, Status> {
         self.admit(&request)?;
         // A broken or malformed stream simply ends; the leader opens another.
-        let input = futures::stream::unfold(request.into_inner(), |mut stream| async move {
+        let stream = (request.into_inner(), self.clone());
+        let input = futures::stream::unfold(stream, |(mut stream, service)| async move {
             let message = stream.message().await.ok().flatten()?;
+            service.heard(&message);
             match wire::append_in(message) {
-                Ok(request) => Some((request, stream)),
+                Ok(request) => Some((request, (stream, service))),
                 Err(error) => {
                     tracing::warn!(%error, "append stream ended");
                     None
@@ -121,6 +148,7 @@ impl RaftService for PeerService {
         request: Request<peer::AppendRequest>,
     ) -> Result<Response<peer::AppendReply>, Status> {
         self.admit(&request)?;
+        self.heard(request.get_ref());
         let rpc = wire::append_in(request.into_inner()).map_err(refused)?;
         let previous = rpc.prev_log_id;
         let last = rpc.entries.last().map(|entry| entry.log_id).or(previous);
@@ -214,7 +242,13 @@ impl RaftService for PeerService {
             layout: self.config.layout.as_str().to_owned(),
             has_log: self.consensus.has_log(),
             promised_to,
-            storage_id: self.known().own(),
+            storage_id: self.directory().own_storage_id(),
+            clock_ms: now_ms(),
+            rules_known: RULES_KNOWN,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            city: self.config.node.city.clone(),
+            recovery_epoch: self.directory().recovery_epoch(),
+            last_log_index: self.consensus.status().last_log_index,
         }))
     }
 }

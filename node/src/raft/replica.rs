@@ -1,6 +1,7 @@
 //! What answers clients: a member of the cluster, or a copy of one's data folder.
 
 use std::future::ready;
+use std::time::Duration;
 
 use futures::future::Either;
 use registry_ledger::Answer;
@@ -9,6 +10,7 @@ use tokio::sync::RwLock;
 
 use super::consensus::{Consensus, RaftStatus, Unavailable};
 use super::copy::StoredCopy;
+use super::directory::Directory;
 use super::view::LedgerView;
 use crate::storage::Journal;
 
@@ -49,6 +51,23 @@ impl Replica {
         }
     }
 
+    /// The members and where they are.
+    pub(crate) fn directory(&self) -> &Directory {
+        match self {
+            Self::Member(consensus) => consensus.directory(),
+            Self::Copy(copy) => copy.directory(),
+        }
+    }
+
+    /// Since when, at most, something newer may have been committed than is read
+    /// here; none when that is not known.
+    pub(crate) fn stale(&self) -> Option<Duration> {
+        match self {
+            Self::Member(consensus) => consensus.freshness().stale(),
+            Self::Copy(_) => None,
+        }
+    }
+
     /// Every event of what is applied here.
     pub(crate) fn journal(&self) -> &Journal {
         match self {
@@ -68,6 +87,10 @@ impl Replica {
     /// Whether clients should come here: never to a copy.
     pub(crate) fn is_serving(&self) -> bool {
         let Self::Member(consensus) = self else { return false };
+        let directory = consensus.directory();
+        if directory.superseded_by().is_some() || directory.is_retired() {
+            return false;
+        }
         let status = consensus.status();
         status.leader_id.is_some() && status.membership_as_layout && consensus.has_genesis()
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::{Config as RaftSettings, SnapshotPolicy};
-use registry_ledger::Genesis;
+use registry_ledger::{Genesis, Topology};
 use registry_proto::peer::raft_service_server::RaftServiceServer;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -14,20 +14,20 @@ use tonic::transport::server::TcpIncoming;
 use super::batcher::Batcher;
 use super::bootstrap::Promise;
 use super::consensus::{Consensus, Inner};
-use super::due;
-use super::known_storage::KnownStorage;
+use super::directory::Directory;
+use super::freshness::Freshness;
 use super::network::{PEER_MESSAGE_BYTES, Peers, WINDOW_BYTES};
 use super::peer_service::PeerService;
 use super::read_gate::ReadGate;
-use super::snapshot_trigger;
+use super::recovery::{self, Recovering};
 use super::state_machine::StateMachine;
 use super::types::Raft;
-use crate::config::{Config, RaftConfig};
+use super::{due, placement, reconcile, snapshot_trigger};
+use crate::config::{Config, Layout, RaftConfig};
+use crate::storage::recovery as recovery_on_disk;
 use crate::storage::storage_id::FoundLog;
-use crate::storage::{LedgerStore, LogStore, SnapshotShelf, StorageThreads, storage_id};
+use crate::storage::{LedgerStore, LogStore, SnapshotShelf, StorageThreads, epoch, storage_id};
 
-/// Raised by a recovery after the loss of a city; nodes of another epoch are refused.
-pub(super) const RECOVERY_EPOCH: u64 = 0;
 /// Sending and installing a whole snapshot across the cities.
 const SNAPSHOT_TIMEOUT: Duration = Duration::from_secs(600);
 /// Entries per replication message; the byte cap of the log reader binds first for large ones.
@@ -45,6 +45,7 @@ pub(crate) async fn start(
     threads: &StorageThreads,
 ) -> anyhow::Result<Running> {
     let data = &config.node.data_dir;
+    recovery_on_disk::finish(data, config.node.id)?;
     let is_new = !data.join("log").exists();
     let log = LogStore::open(&data.join("log"), threads)?;
     let found = match (is_new, log.is_empty()) {
@@ -55,21 +56,28 @@ pub(crate) async fn start(
     let own = storage_id::open(data, found)?;
     let shelf = SnapshotShelf::open(&data.join("snapshots"))?;
     let (store, opened) = LedgerStore::open(&data.join("ledger"), threads)?;
-    if let Some(genesis) = opened.ledger.genesis() {
-        check_genesis(genesis, &config, own)?;
+    if let (Some(genesis), Some(topology)) = (opened.ledger.genesis(), opened.ledger.topology()) {
+        check_genesis(genesis, &config)?;
+        check_own_record(topology, &config, own)?;
     }
     let (machine, applied) = StateMachine::new(opened, store, shelf.clone())?;
-    let known = KnownStorage::new(own, applied.clone());
-    let peers = Peers::new(&config, RECOVERY_EPOCH, known.clone())?;
+    let recovery_epoch = epoch::read(data)?;
+    let topology = applied.topology.subscribe();
+    let directory = Directory::new(config.clone(), topology, own, recovery_epoch);
+    let freshness = Arc::new(Freshness::default());
+    let peers = Peers::new(&config, directory.clone(), freshness.clone())?;
     let settings = Arc::new(settings(&config).validate()?);
     let raft = Raft::new(config.node.id, settings, peers.clone(), log.clone(), machine).await?;
+    freshness.of(&raft);
     let consensus = Consensus {
         inner: Arc::new(Inner {
             batcher: Batcher::start(raft.clone(), config.raft.max_in_flight_batches),
             read_gate: ReadGate::start(&raft, &peers, config.node.id),
             config: config.clone(),
-            known,
+            directory,
+            freshness,
             promise: Promise::default(),
+            recovering: Recovering::new(recovery_on_disk::read(data)?),
             raft,
             peers,
             applied,
@@ -77,12 +85,15 @@ pub(crate) async fn start(
         }),
     };
     tokio::spawn(due::run(consensus.clone()));
+    tokio::spawn(reconcile::run(consensus.clone()));
+    tokio::spawn(placement::run(consensus.clone()));
+    tokio::spawn(recovery::record(consensus.clone()));
     tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
     Ok(Running { consensus, shelf })
 }
 
 /// Refuses a ledger that is not this node's.
-fn check_genesis(genesis: &Genesis, config: &Config, own: [u8; 16]) -> anyhow::Result<()> {
+fn check_genesis(genesis: &Genesis, config: &Config) -> anyhow::Result<()> {
     let data = config.node.data_dir.display();
     anyhow::ensure!(
         genesis.cluster_id == config.cluster_id,
@@ -90,24 +101,48 @@ fn check_genesis(genesis: &Genesis, config: &Config, own: [u8; 16]) -> anyhow::R
         genesis.cluster_id,
         config.cluster_id
     );
-    let mut members = genesis.cities.iter().flat_map(|(_, members)| members);
-    let recorded = members.find(|member| member.node_id == config.node.id);
     anyhow::ensure!(
-        recorded.is_none_or(|member| member.storage_id == own),
-        "storage.id under {data} is not the one that node {} was recorded with when its cluster was formed: part of the folder is damaged or from elsewhere; move it away and let the node rejoin empty under a new node id",
-        config.node.id
+        genesis.layout == config.layout.as_str(),
+        "the cluster was formed with layout {}, this node is configured for {}: the layout of a cluster does not change, correct the configuration",
+        genesis.layout,
+        config.layout.as_str()
     );
     Ok(())
 }
 
+/// Refuses a node that the cluster does not know as it is.
+fn check_own_record(topology: &Topology, config: &Config, own: [u8; 16]) -> anyhow::Result<()> {
+    let data = config.node.data_dir.display();
+    let Some(member) = topology.members.get(&config.node.id) else { return Ok(()) };
+    anyhow::ensure!(
+        member.storage_id == own,
+        "storage.id under {data} is not the one that node {} was recorded with: part of the folder is damaged or from elsewhere; move it away and let the node rejoin empty under a new node id",
+        config.node.id
+    );
+    anyhow::ensure!(
+        member.city == config.node.city,
+        "node {} stands in {} as the cluster knows it, in {} as configured: correct node.city",
+        config.node.id,
+        member.city,
+        config.node.city
+    );
+    Ok(())
+}
+
+/// The third place of the witnessed layout stands for election after the others:
+/// it leads only when nobody else has the newest entries.
+fn election_timeout_ms(config: &Config) -> (u64, u64) {
+    let RaftConfig { election_timeout_min_ms: min, election_timeout_max_ms: max, .. } = config.raft;
+    let alone = config.members.iter().filter(|of| of.city == config.node.city).count() == 1;
+    match config.layout {
+        Layout::Witnessed if alone => (max, max + (max - min)),
+        Layout::DualCity | Layout::Witnessed | Layout::SingleCity => (min, max),
+    }
+}
+
 fn settings(config: &Config) -> RaftSettings {
-    let RaftConfig {
-        heartbeat_interval_ms,
-        election_timeout_min_ms,
-        election_timeout_max_ms,
-        snapshot_keep_entries,
-        ..
-    } = config.raft;
+    let RaftConfig { heartbeat_interval_ms, snapshot_keep_entries, .. } = config.raft;
+    let (election_timeout_min_ms, election_timeout_max_ms) = election_timeout_ms(config);
     RaftSettings {
         cluster_name: config.cluster_id.clone(),
         heartbeat_interval: heartbeat_interval_ms,
@@ -138,7 +173,6 @@ impl Running {
             config: config.clone(),
             consensus: self.consensus.clone(),
             shelf: self.shelf.clone(),
-            recovery_epoch: RECOVERY_EPOCH,
         };
         let service = RaftServiceServer::new(service)
             .max_decoding_message_size(PEER_MESSAGE_BYTES)
@@ -201,12 +235,20 @@ mod tests {
             cities: vec![("shanghai".to_owned(), vec![Member { node_id, storage_id: [7; 16] }])],
         };
         let own = genesis(&config.cluster_id, config.node.id);
-        check_genesis(&own, &config, [7; 16]).expect("its own");
-        let later = genesis(&config.cluster_id, config.node.id + 100);
-        check_genesis(&later, &config, [8; 16]).expect("formed without this node");
+        check_genesis(&own, &config).expect("its own");
         let told = |refused: anyhow::Result<()>| refused.expect_err("refused").to_string();
-        assert!(told(check_genesis(&own, &config, [8; 16])).contains("storage.id"));
+        let own_record = |genesis: &Genesis, storage_id| {
+            check_own_record(&Topology::founded(genesis), &config, storage_id)
+        };
+        own_record(&own, [7; 16]).expect("its own");
+        assert!(told(own_record(&own, [8; 16])).contains("storage.id"));
+        let later = genesis(&config.cluster_id, config.node.id + 100);
+        own_record(&later, [8; 16]).expect("formed without this node");
+        let layout = Genesis { layout: "witnessed".to_owned(), ..own.clone() };
+        assert!(told(check_genesis(&layout, &config)).contains("layout witnessed"));
+        let moved = Genesis { cities: vec![("wuhan".to_owned(), own.cities[0].1.clone())], ..own };
+        assert!(told(own_record(&moved, [7; 16])).contains("node.city"));
         let foreign = genesis("other", config.node.id);
-        assert!(told(check_genesis(&foreign, &config, [7; 16])).contains("cluster other"));
+        assert!(told(check_genesis(&foreign, &config)).contains("cluster other"));
     }
 }

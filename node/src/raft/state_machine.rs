@@ -12,7 +12,7 @@ use futures::{Stream, TryStreamExt as _};
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use prost::Message as _;
-use registry_ledger::{Answer, Genesis, Ledger, LedgerTime};
+use registry_ledger::{Answer, Genesis, Ledger, LedgerTime, Topology};
 use registry_proto::storage::log_command::Command;
 use registry_proto::storage::{AppliedMark, LogBatch, LogCommand};
 use tokio::sync::{RwLock, watch};
@@ -47,6 +47,8 @@ pub(crate) struct Applied {
     pub(crate) view: RwLock<LedgerView>,
     /// What this cluster is, once known; consensus does not wait for the view.
     pub(crate) genesis: OnceLock<Genesis>,
+    /// The cluster's record; none before the genesis.
+    pub(crate) topology: watch::Sender<Option<Arc<Topology>>>,
     /// Every event of what is applied.
     pub(crate) journal: Journal,
     /// Last applied log index.
@@ -55,9 +57,22 @@ pub(crate) struct Applied {
     pub(crate) snapshots_installed: AtomicU64,
 }
 
-fn note_genesis(known: &OnceLock<Genesis>, ledger: &Ledger) {
-    if let Some(genesis) = ledger.genesis() {
-        known.get_or_init(|| genesis.clone());
+impl Applied {
+    /// Lets others know what the cluster is.
+    fn note_cluster(&self, ledger: &Ledger) {
+        if let Some(genesis) = ledger.genesis() {
+            self.genesis.get_or_init(|| genesis.clone());
+        }
+        self.topology.send_if_modified(|known| {
+            let same = match (&*known, ledger.topology()) {
+                (Some(known), Some(topology)) => Arc::ptr_eq(known, topology),
+                (known, topology) => known.is_none() && topology.is_none(),
+            };
+            if !same {
+                *known = ledger.topology().cloned();
+            }
+            !same
+        });
     }
 }
 
@@ -81,10 +96,9 @@ impl StateMachine {
     ) -> Result<(Self, Arc<Applied>), StorageError> {
         let (last_applied, membership) = read_mark(&opened.mark)?;
         let (term, log_index) = position(last_applied.as_ref());
-        let genesis = OnceLock::new();
-        note_genesis(&genesis, &opened.ledger);
         let applied = Arc::new(Applied {
-            genesis,
+            genesis: opened.ledger.genesis().cloned().map_or_else(OnceLock::new, OnceLock::from),
+            topology: watch::Sender::new(opened.ledger.topology().cloned()),
             journal: store.journal().clone(),
             view: RwLock::new(LedgerView::new(opened.ledger, term, log_index)),
             index: watch::Sender::new(log_index),
@@ -135,7 +149,7 @@ impl StateMachine {
         };
         view.advance(log_id.leader_id.term, log_id.index, sealed.state_digest);
         self.store.journal().append(view.ledger.take_events());
-        note_genesis(&self.applied.genesis, &view.ledger);
+        self.applied.note_cluster(&view.ledger);
         drop(view);
         self.applied.commands.fetch_add(answers.len() as u64, Ordering::Relaxed);
         Ok(answers)
@@ -365,7 +379,7 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         self.membership = membership;
         let (term, log_index) = position(last_applied.as_ref());
         let view = LedgerView::new(opened.ledger, term, log_index);
-        note_genesis(&self.applied.genesis, &view.ledger);
+        self.applied.note_cluster(&view.ledger);
         let old = std::mem::replace(&mut *self.applied.view.write().await, view);
         // Readers do not wait while its memory is given back.
         blocking(move || drop(old)).await?;

@@ -116,12 +116,16 @@ pub(crate) fn entry_in(entry: peer::Entry) -> Result<Entry, Malformed> {
     Ok(Entry { log_id, payload })
 }
 
-pub(crate) fn append_out(request: &AppendEntriesRequest<TypeConfig>) -> peer::AppendRequest {
+pub(crate) fn append_out(
+    request: &AppendEntriesRequest<TypeConfig>,
+    quorum_age_ms: u64,
+) -> peer::AppendRequest {
     peer::AppendRequest {
         vote: Some(vote_out(&request.vote)),
         prev_log_id: request.prev_log_id.as_ref().map(log_id_out),
         entries: request.entries.iter().map(entry_out).collect(),
         leader_commit: request.leader_commit.as_ref().map(log_id_out),
+        quorum_age_ms,
     }
 }
 
@@ -279,6 +283,7 @@ mod tests {
             prev_log_id: prev.as_ref().map(log_id_out),
             entries: indexes.iter().copied().map(blank).collect(),
             leader_commit: None,
+            quorum_age_ms: 0,
         };
         for whole in [request(Some(prev), &[5, 6]), request(Some(prev), &[]), request(None, &[0])] {
             assert!(append_in(whole).is_ok());

@@ -10,21 +10,46 @@ use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
 
+use crate::raft::Directory;
 use crate::security::identity::{AccessError, Caller, Principal};
 use crate::security::policy::{self, Port};
 use crate::services::status;
 
+/// Header of every call of a client that knows it, and of every answer after a
+/// recovery.
+pub(crate) const RECOVERY_EPOCH: &str = "recovery-epoch";
+
 /// Checks each call against the table, then hands it to the services behind.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Gate<S> {
     port: Port,
     services: S,
+    /// Tells the recovery epoch; none where callers do not name theirs.
+    directory: Option<Directory>,
 }
 
 impl<S> Gate<S> {
     /// A gate before the services of `port`.
     pub(crate) fn new(port: Port, services: S) -> Self {
-        Self { port, services }
+        Self { port, services, directory: None }
+    }
+
+    /// The same gate, closed to callers that know another recovery epoch.
+    pub(crate) fn of_epoch(self, directory: Directory) -> Self {
+        Self { directory: Some(directory), ..self }
+    }
+
+    /// Refuses a caller of an earlier epoch, who has to learn that the cluster was
+    /// recovered, and one of a later epoch, whom this node has nothing to tell.
+    fn check_epoch(&self, request: &http::Request<Body>) -> Result<(), tonic::Status> {
+        let named = request.headers().get(RECOVERY_EPOCH).and_then(|value| value.to_str().ok());
+        let (Some(directory), Some(callers)) = (&self.directory, named) else { return Ok(()) };
+        let own = directory.recovery_epoch();
+        match callers.parse::<u64>() {
+            Ok(callers) if callers == own => Ok(()),
+            Ok(callers) if callers < own => Err(status::earlier_epoch(own)),
+            Ok(_) | Err(_) => Err(status::later_epoch(own)),
+        }
     }
 
     fn admit(&self, request: &http::Request<Body>) -> Result<Caller, AccessError> {
@@ -55,6 +80,9 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        if let Err(refused) = self.check_epoch(&request) {
+            return Either::Right(ready(Ok(refused.into_http())));
+        }
         match self.admit(&request) {
             Ok(caller) => {
                 request.extensions_mut().insert(caller);

@@ -221,6 +221,15 @@ impl Caller {
         Self::any(extensions)
     }
 
+    /// Refuses an operator what is not about the cluster, and everybody else what is.
+    pub(crate) fn require_control_of_cluster(&self, about_cluster: bool) -> Result<(), Status> {
+        match (self.principal.role == Role::Operator, about_cluster) {
+            (true, true) | (false, false) => Ok(()),
+            (true, false) => Err(status::access(&self.denied("decide what is not of the cluster"))),
+            (false, true) => Err(status::access(&self.denied("decide about the cluster"))),
+        }
+    }
+
     /// Refuses a firm that the account is not of.
     pub(crate) fn require_account(&self, account_id: u64) -> Result<(), Status> {
         match self.scope {

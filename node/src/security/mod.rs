@@ -9,11 +9,11 @@ pub(crate) mod signed;
 mod test_pki;
 mod tls;
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Gate, RECOVERY_EPOCH};
 #[cfg(test)]
 pub(crate) use identity::Principal;
 pub(crate) use identity::{AccessError, Caller, Role, peer_node_id};
 pub(crate) use policy::{Port, Scope};
 pub(crate) use tls::{
-    TlsError, check_own_certificates, client_port_tls, peer_dial_tls, peer_port_tls,
+    TlsError, check_own_certificates, client_port_tls, first_expiry_s, peer_dial_tls, peer_port_tls,
 };

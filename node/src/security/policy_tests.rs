@@ -132,10 +132,32 @@ fn separation_of_duties() {
         assert!(!allowed(rpc, Role::Registry), "{rpc}");
     }
     assert_eq!(writes(Role::Node), Vec::<&str>::new());
+    // Operators decide about the cluster; the gate of proposals keeps them from all else.
     assert_eq!(
         writes(Role::Operator),
-        ["Bootstrap", "BeginBackup", "FetchBackup", "EndBackup", "FollowLog"]
+        [
+            "Propose",
+            "Approve",
+            "Decline",
+            "Withdraw",
+            "Bootstrap",
+            "AdmitNode",
+            "SeatNode",
+            "RetireNode",
+            "MoveNode",
+            "PreferCity",
+            "HandOver",
+            "Inspect",
+            "ApproveRecovery",
+            "Recover",
+            "WipeNode",
+            "BeginBackup",
+            "FetchBackup",
+            "EndBackup",
+            "FollowLog",
+        ]
     );
+    assert!(!allowed("/GetAccount", Role::Operator) && !allowed("/ListEvents", Role::Operator));
     // Whoever copies the disks has all that is on them; nobody else may.
     let copying = RULES.iter().filter(|r| r.rpc.contains("BackupService"));
     assert!(copying.flat_map(|r| r.allowed).all(|(role, _)| *role == Role::Operator));

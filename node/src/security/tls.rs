@@ -84,6 +84,18 @@ pub(crate) fn check_own_certificates(config: &Config) -> Result<(), TlsError> {
     Ok(())
 }
 
+/// When the first of this node's certificates expires, seconds since 1970-01-01
+/// UTC; `None` when one cannot be read.
+pub(crate) fn first_expiry_s(config: &Config) -> Option<i64> {
+    let expiry = |path: &std::path::PathBuf| {
+        let pem = certificate_pem(path).ok()?;
+        let leaf = Pem::iter_from_buffer(&pem).find_map(Result::ok)?;
+        Some(leaf.parse_x509().ok()?.validity().not_after.timestamp())
+    };
+    let client = expiry(&config.tls.client_cert)?;
+    Some(client.min(expiry(&config.tls.peer_cert)?))
+}
+
 fn server_tls(ca: &Path, certificate: &Path, key: &Path) -> Result<ServerTlsConfig, TlsError> {
     install_crypto();
     Ok(ServerTlsConfig::new()

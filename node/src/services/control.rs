@@ -8,15 +8,15 @@ use registry_proto::registry::control_service_server::ControlService;
 use registry_proto::registry::{
     AccountsOpened, ApproveReply, ApproveRequest, Consistency, ControlReply, ControlledCommand,
     DeclineRequest, ListProposalsReply, ListProposalsRequest, ProposeReply, ProposeRequest,
-    TradeCovered, WithdrawRequest, controlled_command,
+    Topology, TradeCovered, WithdrawRequest, controlled_command,
 };
 use registry_proto::storage::Approve;
 use registry_proto::storage::log_command::Command;
 use tonic::{Request, Response, Status};
 
-use crate::security::{Caller, Scope};
+use crate::security::{Caller, Role, Scope};
 use crate::services::gateway::{Gateway, page_size_of, unexpected};
-use crate::services::{encode, encode_compliance, encode_pledge, inclusive};
+use crate::services::{encode, encode_cluster, encode_compliance, encode_pledge, inclusive};
 
 /// Proposals of a page, at most and when the caller does not say.
 const MOST_PER_PAGE: u32 = 100;
@@ -33,10 +33,12 @@ impl ControlService for Control {
         request: Request<ProposeRequest>,
     ) -> Result<Response<ProposeReply>, Status> {
         // A province may propose what its own account gives, and nothing else.
-        let caller = match allocating_province(&request.get_ref().content) {
+        let content = &request.get_ref().content;
+        let caller = match allocating_province(content) {
             Some(province) => Caller::of_province(request.extensions(), province)?,
             None => Caller::of(request.extensions())?,
         };
+        caller.require_control_of_cluster(is_about_cluster(content))?;
         match self.0.write(&caller, Command::Propose(request.into_inner())).await? {
             (stamp, Receipt::Proposed { proposal, content_sha256, expires_at }) => {
                 Ok(Response::new(ProposeReply {
@@ -64,6 +66,9 @@ impl ControlService for Control {
                 Ok(ledger.proposal(id).map(|open| open.content.clone()).unwrap_or_default())
             })
             .await?;
+        if !content.is_empty() {
+            caller.require_control_of_cluster(is_about_cluster(&content))?;
+        }
         let approve = Approve { request: Some(message), content: content.into() };
         let (stamp, receipt) = self.0.write(&caller, Command::Approve(approve)).await?;
         let result = match receipt {
@@ -87,6 +92,7 @@ impl ControlService for Control {
             Receipt::Inclusive(InclusiveReceipt::Platform(view)) => {
                 Approved::Platform(inclusive::encode_platform(&view))
             }
+            Receipt::Done => Approved::Topology(self.topology().await?),
             other => match encode_pledge::freeze_step(&other) {
                 Some(step) => Approved::Freeze(step),
                 None => return Err(unexpected(&other)),
@@ -100,7 +106,18 @@ impl ControlService for Control {
         request: Request<DeclineRequest>,
     ) -> Result<Response<ControlReply>, Status> {
         let caller = Caller::of(request.extensions())?;
-        self.done(&caller, Command::Decline(request.into_inner())).await
+        let message = request.into_inner();
+        let id = ProposalId(message.proposal_id);
+        let (_, about_cluster) = self
+            .0
+            .read(Consistency::Linearizable.into(), |ledger| {
+                Ok(ledger.proposal(id).map(|open| is_about_cluster(&open.content)))
+            })
+            .await?;
+        if let Some(about_cluster) = about_cluster {
+            caller.require_control_of_cluster(about_cluster)?;
+        }
+        self.done(&caller, Command::Decline(message)).await
     }
 
     async fn withdraw(
@@ -118,6 +135,7 @@ impl ControlService for Control {
     ) -> Result<Response<ListProposalsReply>, Status> {
         let caller = Caller::of_party(request.extensions())?;
         let own = (caller.scope == Scope::Own).then(|| caller.principal.actor());
+        let operator = caller.principal.role == Role::Operator;
         let message = request.into_inner();
         let limit = page_size_of(message.page_size, USUAL_PER_PAGE, MOST_PER_PAGE)?;
         let after = ProposalId(message.after_proposal_id);
@@ -125,7 +143,10 @@ impl ControlService for Control {
             .0
             .read(message.consistency, |ledger| {
                 let (mut page, mut bytes, mut more) = (Vec::new(), 0, false);
-                let visible = |open: &&Proposal| own.as_ref().is_none_or(|own| *own == open.maker);
+                let visible = |open: &&Proposal| {
+                    own.as_ref().is_none_or(|own| *own == open.maker)
+                        && (!operator || is_about_cluster(&open.content))
+                };
                 for open in ledger.proposals_after(after).filter(visible) {
                     bytes += open.content.len();
                     more = page.len() >= limit || (bytes > BYTES_PER_PAGE && !page.is_empty());
@@ -154,6 +175,14 @@ fn allocating_province(content: &[u8]) -> Option<u32> {
     }
 }
 
+/// Whether the content is a matter of operators: who votes, who may recover.
+/// Which rules are in force is one of registry officers.
+fn is_about_cluster(content: &[u8]) -> bool {
+    use controlled_command::Command::{CityLeave, CityReturn, RecoveryOverride, RecoveryRight};
+    let command = ControlledCommand::decode(content).ok().and_then(|decoded| decoded.command);
+    matches!(command, Some(CityLeave(_) | CityReturn(_) | RecoveryRight(_) | RecoveryOverride(_)))
+}
+
 /// What an approved command of yearly compliance did.
 fn approved(receipt: ComplianceReceipt) -> Result<Approved, Status> {
     Ok(match receipt {
@@ -176,6 +205,13 @@ fn approved(receipt: ComplianceReceipt) -> Result<Approved, Status> {
 }
 
 impl Control {
+    /// The cluster's record after a command about it.
+    async fn topology(&self) -> Result<Topology, Status> {
+        let view = self.0.replica.ledger().read().await;
+        let (topology, directory) = (view.ledger.topology(), self.0.replica.directory());
+        Ok(topology.map(|of| encode_cluster::topology(of, directory)).unwrap_or_default())
+    }
+
     async fn done(
         &self,
         caller: &Caller,

@@ -80,6 +80,15 @@ fn what(what: &Ledger) -> Option<What> {
         Ledger::HolidaysSet { dates } => What::HolidaysSet(proto::HolidaysSet {
             dates: dates.iter().map(ToString::to_string).collect(),
         }),
+        Ledger::ClusterChanged { change, node_id, city, recovery_epoch, note } => {
+            What::ClusterChanged(proto::ClusterChanged {
+                change: change.code().to_owned(),
+                node_id: *node_id,
+                city: city.clone(),
+                recovery_epoch: *recovery_epoch,
+                note: note.clone(),
+            })
+        }
         Ledger::Founded { cluster_id, layout } => {
             What::Founded(proto::Founded { cluster_id: cluster_id.clone(), layout: layout.clone() })
         }

@@ -316,7 +316,8 @@ struct Watch {
 impl Watch {
     async fn next(&mut self) -> Result<WatchEventsReply, Status> {
         let after = self.after;
-        let stopped = || status::unavailable(&Unavailable::Stopped, &self.gateway.config);
+        let gateway = self.gateway.clone();
+        let stopped = || gateway.unavailable(&Unavailable::Stopped);
         let last = tokio::select! {
             reached = self.last.wait_for(|last| *last > after) => *reached.map_err(|_| stopped())?,
             _ = self.gateway.stopping.wait_for(|stopping| *stopping) => return Err(stopped()),

@@ -2,6 +2,7 @@
 //! the log, a read waits for a quorum unless the caller accepts a stale one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use registry_ledger::{Answer, Ledger, Reason, Receipt, Rejection};
 use registry_proto::registry::{Consistency, Stamp};
@@ -39,10 +40,10 @@ impl Gateway {
         let command = LogCommand { actor: caller.principal.actor(), command: Some(command) };
         decode::decode_command(&command).map_err(|rejection| status::rejected(&rejection))?;
         let answer = self.replica.propose(command);
-        let config = Arc::clone(&self.config);
+        let gateway = self.clone();
         Ok(async move {
-            let answer = answer.await.map_err(|reason| status::unavailable(&reason, &config))?;
-            answered(answer, config.node.id)
+            let answer = answer.await.map_err(|reason| gateway.unavailable(&reason))?;
+            gateway.answered(answer)
         })
     }
 
@@ -75,6 +76,10 @@ impl Gateway {
                 ));
             }
         };
+        // What it last knew may have been decided otherwise since.
+        if let Some(by_epoch) = self.replica.directory().superseded_by() {
+            return Err(self.unavailable(&Unavailable::Superseded { by_epoch }));
+        }
         let view = self.replica.ledger().read().await;
         if view.ledger.genesis().is_none() {
             // A node that knows nothing yet must not say that there is nothing.
@@ -91,7 +96,7 @@ impl Gateway {
         tokio::time::timeout(self.config.limits.request_timeout(), self.replica.read_barrier())
             .await
             .unwrap_or(Err(Unavailable::NoQuorum))
-            .map_err(|reason| status::unavailable(&reason, &self.config))
+            .map_err(|reason| self.unavailable(&reason))
     }
 
     fn stamp(&self, view: &LedgerView, stale: bool) -> Stamp {
@@ -101,22 +106,48 @@ impl Gateway {
             ledger_time_ms: view.ledger.ledger_time().0,
             served_by_node: self.config.node.id,
             stale,
+            stale_ms: if stale { milliseconds(self.replica.stale()) } else { 0 },
+            ..self.cluster_stamp()
+        }
+    }
+
+    /// What every stamp says of the cluster.
+    fn cluster_stamp(&self) -> Stamp {
+        let directory = self.replica.directory();
+        Stamp {
+            one_city: directory.is_one_city(),
+            recovery_epoch: directory.recovery_epoch(),
+            ..Stamp::default()
+        }
+    }
+
+    /// The status of a cluster that cannot answer now.
+    pub(super) fn unavailable(&self, reason: &Unavailable) -> Status {
+        let client_address = |id| {
+            let member = self.replica.directory().member(id);
+            member.map_or_else(String::new, |member| member.client_address)
+        };
+        status::unavailable(reason, client_address)
+    }
+
+    fn answered(&self, answer: Answer) -> Result<(Stamp, Receipt), Status> {
+        let stamp = Stamp {
+            term: answer.term,
+            log_index: answer.log_index,
+            ledger_time_ms: answer.ledger_time.0,
+            served_by_node: self.config.node.id,
+            ..self.cluster_stamp()
+        };
+        match answer.outcome {
+            Ok(receipt) => Ok((stamp, receipt)),
+            Err(ref rejection) => Err(status::rejected_in_log(rejection, &answer)),
         }
     }
 }
 
-fn answered(answer: Answer, node_id: u64) -> Result<(Stamp, Receipt), Status> {
-    let stamp = Stamp {
-        term: answer.term,
-        log_index: answer.log_index,
-        ledger_time_ms: answer.ledger_time.0,
-        served_by_node: node_id,
-        stale: false,
-    };
-    match answer.outcome {
-        Ok(receipt) => Ok((stamp, receipt)),
-        Err(ref rejection) => Err(status::rejected_in_log(rejection, &answer)),
-    }
+/// An age; -1 when it is not known.
+pub(super) fn milliseconds(age: Option<Duration>) -> i64 {
+    age.map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The ledger answered a command with another command's receipt.

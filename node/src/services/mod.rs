@@ -4,6 +4,7 @@
 //! the gate of `security` stands before all of them.
 
 mod account;
+mod alarms;
 mod backup;
 mod cash;
 mod cash_flow;
@@ -12,6 +13,7 @@ mod compliance;
 mod control;
 mod deliver_day;
 mod encode;
+mod encode_cluster;
 mod encode_compliance;
 mod encode_event;
 mod encode_pledge;
@@ -23,6 +25,7 @@ mod instrument;
 mod pledge;
 mod price;
 mod query;
+mod recovery;
 mod repo;
 mod settle_trades;
 mod settlement;
@@ -47,16 +50,20 @@ use registry_proto::registry::instrument_service_server::InstrumentServiceServer
 use registry_proto::registry::pledge_service_server::PledgeServiceServer;
 use registry_proto::registry::price_service_server::PriceServiceServer;
 use registry_proto::registry::query_service_server::QueryServiceServer;
+use registry_proto::registry::recovery_service_server::RecoveryServiceServer;
 use registry_proto::registry::repo_service_server::RepoServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
 use tokio::sync::{Notify, watch};
+use tonic::body::Body;
+use tonic::codegen::http::Response;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
+use tower::util::MapResponse;
 
 use crate::config::Config;
-use crate::raft::Replica;
-use crate::security::{Gate, Port, TlsError, client_port_tls};
+use crate::raft::{Directory, Replica};
+use crate::security::{Gate, Port, RECOVERY_EPOCH, TlsError, client_port_tls};
 use crate::storage::{BackupShelf, StorageError};
 
 /// Services of `registry.v1`, as reflection and health name them.
@@ -72,6 +79,7 @@ const SERVICES: &[&str] = &[
     "registry.v1.ComplianceService",
     "registry.v1.QueryService",
     "registry.v1.ClusterService",
+    "registry.v1.RecoveryService",
     "registry.v1.BackupService",
     "registry.v1.InclusiveService",
     "registry.v1.RepoService",
@@ -138,6 +146,7 @@ pub(crate) async fn serve_client_port(
     let idle_pins = pins.clone();
     let routes = routes(&gateway, pins)?.add_service(health_service);
 
+    let routes = MapResponse::new(routes.prepare(), tell_epoch(replica.directory().clone()));
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let server = Server::builder()
@@ -148,7 +157,7 @@ pub(crate) async fn serve_client_port(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .serve_with_incoming_shutdown(
-            Gate::new(Port::Client, routes.prepare()),
+            Gate::new(Port::Client, routes).of_epoch(replica.directory().clone()),
             incoming,
             async move {
                 stopped.notified().await;
@@ -173,6 +182,17 @@ pub(crate) async fn serve_client_port(
     Ok(())
 }
 
+/// After a recovery every answer says in which epoch it was given.
+fn tell_epoch(directory: Directory) -> impl Fn(Response<Body>) -> Response<Body> + Clone {
+    move |mut response| {
+        let epoch = directory.recovery_epoch();
+        if epoch > 0 {
+            response.headers_mut().insert(RECOVERY_EPOCH, epoch.into());
+        }
+        response
+    }
+}
+
 fn routes(gateway: &Gateway, pins: Option<Pins>) -> Result<Routes, ServeError> {
     let limit = gateway.config.limits.max_message_bytes;
     let mut reflection = tonic_reflection::server::Builder::configure()
@@ -193,6 +213,7 @@ fn routes(gateway: &Gateway, pins: Option<Pins>) -> Result<Routes, ServeError> {
     let compliance = ComplianceServiceServer::new(compliance::Compliance(gateway.clone()));
     let queries = QueryServiceServer::new(query::Queries(gateway.clone()));
     let cluster = ClusterServiceServer::new(cluster::Cluster(gateway.clone()));
+    let recovery = RecoveryServiceServer::new(recovery::Recovery(gateway.clone()));
     let repos = RepoServiceServer::new(repo::Repos(gateway.clone()));
     let inclusive = InclusiveServiceServer::new(inclusive::Inclusive(gateway.clone()));
     let backups = BackupServiceServer::new(backup::Backups::new(gateway.clone(), pins));
@@ -207,6 +228,7 @@ fn routes(gateway: &Gateway, pins: Option<Pins>) -> Result<Routes, ServeError> {
         .add_service(compliance.max_decoding_message_size(limit))
         .add_service(queries.max_decoding_message_size(limit))
         .add_service(cluster.max_decoding_message_size(limit))
+        .add_service(recovery.max_decoding_message_size(limit))
         .add_service(inclusive.max_decoding_message_size(limit))
         .add_service(backups.max_decoding_message_size(limit))
         .add_service(repos.max_decoding_message_size(limit))

@@ -8,9 +8,8 @@ use registry_ledger::{Answer, Reason, Rejection};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::config::Config;
-use crate::raft::{BootstrapError, Unavailable};
-use crate::security::AccessError;
+use crate::raft::{BootstrapError, NotHandedOver, NotMet, NotRecovered, Unavailable};
+use crate::security::{AccessError, RECOVERY_EPOCH};
 
 /// Domain of every `google.rpc.ErrorInfo`.
 const ERROR_DOMAIN: &str = "carbon-registry";
@@ -29,6 +28,16 @@ pub(crate) mod transport {
     pub(crate) const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
     /// Too much is waiting already.
     pub(crate) const OVERLOADED: &str = "OVERLOADED";
+    /// The cluster was recovered without this node.
+    pub(crate) const SUPERSEDED: &str = "SUPERSEDED";
+    /// The caller knows an earlier recovery epoch.
+    pub(crate) const EARLIER_EPOCH: &str = "EARLIER_EPOCH";
+    /// The leadership was not handed over.
+    pub(crate) const NOT_HANDED_OVER: &str = "NOT_HANDED_OVER";
+    /// A recovery plan does not fit what this node knows.
+    pub(crate) const NOT_RECOVERED: &str = "NOT_RECOVERED";
+    /// A node that takes part is not wiped.
+    pub(crate) const NOT_WIPED: &str = "NOT_WIPED";
     /// A copy of a data folder was asked for more than it holds.
     pub(crate) const READ_ONLY_COPY: &str = "READ_ONLY_COPY";
     /// No usable certificate.
@@ -61,6 +70,11 @@ pub(crate) mod transport {
         (OUTCOME_UNKNOWN, tonic::Code::Unavailable),
         (SHUTTING_DOWN, tonic::Code::Unavailable),
         (OVERLOADED, tonic::Code::ResourceExhausted),
+        (SUPERSEDED, tonic::Code::Unavailable),
+        (EARLIER_EPOCH, tonic::Code::Unavailable),
+        (NOT_HANDED_OVER, tonic::Code::FailedPrecondition),
+        (NOT_RECOVERED, tonic::Code::FailedPrecondition),
+        (NOT_WIPED, tonic::Code::FailedPrecondition),
         (READ_ONLY_COPY, tonic::Code::FailedPrecondition),
         (NO_IDENTITY, tonic::Code::Unauthenticated),
         (NOT_AUTHORISED, tonic::Code::PermissionDenied),
@@ -142,7 +156,9 @@ pub(crate) fn code(reason: Reason) -> Code {
         Reason::UnknownPlatform
         | Reason::UnknownInclusiveAccount
         | Reason::UnknownVoucher
-        | Reason::UnknownRepo => Code::NotFound,
+        | Reason::UnknownRepo
+        | Reason::UnknownCity
+        | Reason::UnknownNode => Code::NotFound,
 
         Reason::AlreadyBootstrapped
         | Reason::RequestIdReused
@@ -154,7 +170,8 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::TradeDuplicate
         | Reason::ProvinceTaken
         | Reason::EmissionsRecorded
-        | Reason::InclusiveAccountExists => Code::AlreadyExists,
+        | Reason::InclusiveAccountExists
+        | Reason::NodeIdUsed => Code::AlreadyExists,
 
         Reason::NotBootstrapped
         | Reason::InsufficientHolding
@@ -228,23 +245,34 @@ pub(crate) fn code(reason: Reason) -> Code {
         | Reason::NotRepoParty
         | Reason::RepoState
         | Reason::RepoExpired
+        | Reason::VotersChanging
+        | Reason::CityOut
+        | Reason::CityNotOut
+        | Reason::LayoutForbids
+        | Reason::RecoveryEpoch
+        | Reason::RulesVersion
         | Reason::ReturnNotDue
         | Reason::ReturnDatePassed
         | Reason::TooManyRepos => Code::FailedPrecondition,
     }
 }
 
-/// The cluster cannot answer now.
-pub(crate) fn unavailable(unavailable: &Unavailable, config: &Config) -> Status {
+/// The cluster cannot answer now. `client_address` says where clients find a node.
+pub(crate) fn unavailable(
+    unavailable: &Unavailable,
+    client_address: impl Fn(u64) -> String,
+) -> Status {
     const NOT_APPLIED: (&str, &str) = ("outcome", "not_applied");
-    let address = |id: u64| config.member(id).map_or("", |member| &member.client_address);
     match unavailable {
-        Unavailable::NotLeader { leader_id: Some(id) } => status(
-            Code::Unavailable,
-            transport::NOT_LEADER,
-            &[("leader_id", &id.to_string()), ("leader_address", address(*id)), NOT_APPLIED],
-            format!("this node follows; ask the leader, node {id} at {}", address(*id)),
-        ),
+        Unavailable::NotLeader { leader_id: Some(id) } => {
+            let address = client_address(*id);
+            status(
+                Code::Unavailable,
+                transport::NOT_LEADER,
+                &[("leader_id", &id.to_string()), ("leader_address", &address), NOT_APPLIED],
+                format!("this node follows; ask the leader, node {id} at {address}"),
+            )
+        }
         Unavailable::NotLeader { leader_id: None } => status(
             Code::Unavailable,
             transport::NO_LEADER,
@@ -255,8 +283,18 @@ pub(crate) fn unavailable(unavailable: &Unavailable, config: &Config) -> Status 
             Code::Unavailable,
             transport::NO_QUORUM,
             &[NOT_APPLIED],
-            "no majority in every city answered, so the newest state is not known; ask again"
+            "no majority in every city answers, so nothing new can be known or decided here; ask \
+             again, or read with STALE_OK"
                 .to_owned(),
+        ),
+        Unavailable::Superseded { by_epoch } => status(
+            Code::Unavailable,
+            transport::SUPERSEDED,
+            &[("recovery_epoch", &by_epoch.to_string()), NOT_APPLIED],
+            format!(
+                "this node was given up when the cluster was recovered (recovery epoch \
+                 {by_epoch}) and knows nothing newer; ask another"
+            ),
         ),
         Unavailable::OutcomeUnknown => status(
             Code::Unavailable,
@@ -285,6 +323,11 @@ pub(crate) fn unavailable(unavailable: &Unavailable, config: &Config) -> Status 
                 .to_owned(),
         ),
     }
+}
+
+/// The node is stopping.
+pub(crate) fn stopped() -> Status {
+    unavailable(&Unavailable::Stopped, |_| String::new())
 }
 
 /// The caller may not do this.
@@ -319,6 +362,56 @@ pub(crate) fn bootstrap(error: &BootstrapError) -> Status {
             status(Code::Unavailable, transport::BOOTSTRAP_INCOMPLETE, &[], message)
         }
     }
+}
+
+/// The caller must learn that the cluster was recovered.
+pub(crate) fn earlier_epoch(own: u64) -> Status {
+    let epoch = own.to_string();
+    let mut refused = status(
+        Code::Unavailable,
+        transport::EARLIER_EPOCH,
+        &[("recovery_epoch", &epoch), ("outcome", "not_applied")],
+        format!("the cluster was recovered and is in recovery epoch {own}; connect again"),
+    );
+    refused.metadata_mut().insert(RECOVERY_EPOCH, own.into());
+    refused
+}
+
+/// The caller knows of a recovery that this node took no part in.
+pub(crate) fn later_epoch(own: u64) -> Status {
+    status(
+        Code::Unavailable,
+        transport::SUPERSEDED,
+        &[("recovery_epoch", &own.to_string()), ("outcome", "not_applied")],
+        format!("this node is in recovery epoch {own}, the caller knows a later one; ask another"),
+    )
+}
+
+/// The leadership stays where it is.
+pub(crate) fn not_handed_over(why: &NotHandedOver) -> Status {
+    status(Code::FailedPrecondition, transport::NOT_HANDED_OVER, &[], why.to_string())
+}
+
+/// A node is not admitted.
+pub(crate) fn not_met(why: &NotMet) -> Status {
+    match why {
+        NotMet::Unreachable { .. } => {
+            status(Code::Unavailable, transport::MEMBER_UNREACHABLE, &[], why.to_string())
+        }
+        NotMet::Foreign { .. } => {
+            status(Code::FailedPrecondition, transport::FOREIGN_MEMBER, &[], why.to_string())
+        }
+    }
+}
+
+/// A recovery is not carried out here.
+pub(crate) fn not_recovered(why: &NotRecovered) -> Status {
+    status(Code::FailedPrecondition, transport::NOT_RECOVERED, &[], why.to_string())
+}
+
+/// A node's data stays.
+pub(crate) fn not_wiped(message: String) -> Status {
+    status(Code::FailedPrecondition, transport::NOT_WIPED, &[], message)
 }
 
 /// Why nothing is copied.

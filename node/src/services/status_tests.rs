@@ -112,6 +112,12 @@ fn only_an_unknown_outcome_leaves_open_whether_it_was_applied() {
         (Unavailable::Overloaded, Code::ResourceExhausted, "OVERLOADED", pairs(&[not_applied])),
         (Unavailable::Stopped, Code::Unavailable, "SHUTTING_DOWN", pairs(&[not_applied])),
         (
+            Unavailable::Superseded { by_epoch: 3 },
+            Code::Unavailable,
+            "SUPERSEDED",
+            pairs(&[("recovery_epoch", "3"), not_applied]),
+        ),
+        (
             Unavailable::ReadOnlyCopy,
             Code::FailedPrecondition,
             "READ_ONLY_COPY",
@@ -119,7 +125,9 @@ fn only_an_unknown_outcome_leaves_open_whether_it_was_applied() {
         ),
     ];
     for (reason, code, text, metadata) in rows {
-        let status = unavailable(&reason, &config);
+        let status = unavailable(&reason, |id| {
+            config.member(id).map_or_else(String::new, |of| of.client_address.clone())
+        });
         assert_eq!(info(&status), (code, text.to_owned(), metadata), "{reason:?}");
     }
 }

@@ -99,6 +99,19 @@ impl LogStore {
         Ok(Self { shared, jobs })
     }
 
+    /// The last position, and the term of the vote; 0 for none.
+    pub(crate) fn last(&self) -> LogEnd {
+        let last = *self.shared.last_log_id.lock();
+        let vote = *self.shared.vote.lock();
+        let committed = *self.shared.committed.lock();
+        LogEnd {
+            vote_term: vote.map_or(0, |vote| vote.leader_id.term),
+            last_term: last.map_or(0, |last| last.leader_id.term),
+            last_index: last.map_or(0, |last| last.index),
+            committed_index: committed.map_or(0, |committed| committed.index),
+        }
+    }
+
     /// Whether the log holds anything at all.
     pub(crate) fn is_empty(&self) -> bool {
         self.shared.last_log_id.lock().is_none() && self.shared.vote.lock().is_none()
@@ -126,11 +139,32 @@ impl LogStore {
     }
 }
 
+/// Opens the log's database, creating it when new.
+pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
+    let families = [LOG_FAMILY, META_FAMILY, "default"]
+        .map(|name| ColumnFamilyDescriptor::new(name, family_options()));
+    DB::open_cf_descriptors(&database_options(folder), folder, families)
+        .map_err(StorageError::rocks("open the log database"))
+}
+
 /// Whether a log holds less than was acknowledged.
-fn is_less(found: Acknowledged, acknowledged: Acknowledged) -> bool {
+pub(super) fn is_less(found: Acknowledged, acknowledged: Acknowledged) -> bool {
     found.next_index < acknowledged.next_index
         || found.vote_term < acknowledged.vote_term
         || (found.next_index == acknowledged.next_index && found.last_term < acknowledged.last_term)
+}
+
+/// Where a log ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LogEnd {
+    /// Greatest term voted in.
+    pub(crate) vote_term: u64,
+    /// Of the last entry.
+    pub(crate) last_term: u64,
+    /// Of the last entry.
+    pub(crate) last_index: u64,
+    /// As far as this node knows.
+    pub(crate) committed_index: u64,
 }
 
 /// From where to where a log reaches that nobody writes.
@@ -166,14 +200,6 @@ impl LogExtent {
             last_index: index(&shared.last_log_id),
         })
     }
-}
-
-/// Opens the database of a log, creating it when new.
-pub(super) fn open_database(folder: &Path) -> Result<DB, StorageError> {
-    let families = [LOG_FAMILY, META_FAMILY, "default"]
-        .map(|name| ColumnFamilyDescriptor::new(name, family_options()));
-    DB::open_cf_descriptors(&database_options(folder), folder, families)
-        .map_err(StorageError::rocks("open the log database"))
 }
 
 fn database_options(folder: &Path) -> Options {

@@ -4,6 +4,7 @@ mod backup_shelf;
 mod copy;
 mod direct_io;
 mod durable_mark;
+pub(crate) mod epoch;
 mod journal;
 mod ledger_records;
 mod ledger_store;
@@ -13,6 +14,7 @@ mod log_reader;
 mod log_store;
 mod log_writer;
 mod pages;
+pub(crate) mod recovery;
 #[cfg_attr(
     not(test),
     expect(dead_code, reason = "the command that gives the folder a new cluster calls it")
@@ -28,7 +30,7 @@ pub(crate) use journal::{Journal, StoredEvent};
 pub(crate) use ledger_records::{LedgerWrite, MARK_FORMAT, OpenedLedger};
 pub(crate) use ledger_store::{LedgerStore, Underway};
 pub(crate) use log_export::LogPage;
-pub(crate) use log_store::{LogExtent, LogStore};
+pub(crate) use log_store::{LogEnd, LogExtent, LogStore};
 pub(crate) use snapshot::{
     FORMAT as SNAPSHOT_FORMAT, IncomingSnapshot, SnapshotFolder, SnapshotShelf,
 };
@@ -117,6 +119,13 @@ pub(crate) fn io_error(
     error: std::io::Error,
 ) -> StorageError {
     StorageError::Io { what, path: path.display().to_string(), error }
+}
+
+/// Removes everything in a data folder.
+pub(crate) fn wipe(folder: &std::path::Path) -> Result<(), StorageError> {
+    std::fs::remove_dir_all(folder).map_err(|e| io_error("remove", folder, e))?;
+    std::fs::create_dir_all(folder).map_err(|e| io_error("create", folder, e))?;
+    sync_folder(folder)
 }
 
 /// Makes a folder's entries durable (new names, renames).

@@ -48,6 +48,7 @@ impl Place {
     pub(crate) fn layout_name(self) -> &'static str {
         match self.layout {
             Layout::DualCity => "dual-city",
+            Layout::Witnessed => "witnessed",
             Layout::SingleCity => "single-city",
         }
     }
@@ -67,7 +68,7 @@ impl Bed {
     pub(crate) async fn start(out: &Path, name: &str, place: Place) -> anyhow::Result<Self> {
         let plan = ClusterPlan::variant(&repository_root(), &out.join(name), place.layout, |_| {})?;
         let links = match place.layout {
-            Layout::DualCity => Some(start_links(&plan, place.rtt_ms).await?),
+            Layout::DualCity | Layout::Witnessed => Some(start_links(&plan, place.rtt_ms).await?),
             Layout::SingleCity => None,
         };
         let cluster = Cluster::start_without_links(plan).await?;

@@ -13,6 +13,7 @@ use crate::commands::compliance::ComplianceCommand;
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
 use crate::commands::events::EventsCommand;
+use crate::commands::failover::FailoverCommand;
 use crate::commands::generate::{GenerateDay, GeneratePopulation};
 use crate::commands::inclusive::InclusiveCommand;
 use crate::commands::instrument::InstrumentCommand;
@@ -99,6 +100,9 @@ pub(crate) enum Command {
     /// The nodes and their cluster (operator).
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// The leader, the cities in the quorum, the right to go on alone (operator).
+    #[command(subcommand)]
+    Failover(FailoverCommand),
     /// Copies of the whole registry, and the log behind them (operator).
     #[command(subcommand)]
     Backup(BackupCommand),

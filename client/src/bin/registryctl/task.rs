@@ -3,8 +3,10 @@
 use crate::args::{Command, Global};
 use crate::commands::account::AccountCommand;
 use crate::commands::bank::{BankCommand, CashCommand};
+use crate::commands::cluster::ClusterCommand;
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
+use crate::commands::failover::FailoverCommand;
 use crate::commands::inclusive::InclusiveCommand;
 use crate::commands::instrument::InstrumentCommand;
 use crate::commands::pledge::FreezeCommand;
@@ -37,7 +39,15 @@ impl Task {
         match command {
             Command::Pki(_)
             | Command::Whoami
-            | Command::Cluster(_)
+            | Command::Cluster(
+                ClusterCommand::Status(_) | ClusterCommand::Bootstrap(_) | ClusterCommand::Record,
+            )
+            | Command::Failover(
+                FailoverCommand::Switchover(_)
+                | FailoverCommand::Recover(_)
+                | FailoverCommand::Approve(_)
+                | FailoverCommand::Wipe(_),
+            )
             | Command::Backup(_)
             | Command::GeneratePopulation(_)
             | Command::GenerateDay(_)
@@ -60,6 +70,8 @@ impl Task {
             Command::Compliance(_) => Self::Write,
             Command::Control(ControlCommand::List(_) | ControlCommand::Show(_)) => Self::Read,
             Command::Account(_)
+            | Command::Cluster(_)
+            | Command::Failover(_)
             | Command::Bank(_)
             | Command::Cash(_)
             | Command::Control(_)

@@ -1,5 +1,6 @@
 //! What happened: one event for everything that changed the registry.
 
+use crate::cluster::ClusterChange;
 use crate::codec::{CorruptRecord, Problem, Reader, Writer};
 use crate::compliance::{AllocationKind, ComplianceYear, ProvinceCode, TransferCause};
 use crate::freeze::FreezeTarget;
@@ -746,6 +747,19 @@ stored_enum! {
             /// Who bought.
             buyer: AccountId,
         }
+        /// The cluster that keeps this ledger changed.
+        ClusterChanged = 140 {
+            /// How.
+            change: ClusterChange,
+            /// Which node; 0 for none.
+            node_id: u64,
+            /// Which city; empty for none.
+            city: String,
+            /// The recovery epoch since.
+            recovery_epoch: u64,
+            /// What else there is to say.
+            note: String,
+        }
     }
 }
 
@@ -915,6 +929,7 @@ impl What {
             | Self::Issued { .. }
             | Self::HolidaysSet { .. }
             | Self::Founded { .. }
+            | Self::ClusterChanged { .. }
             | Self::Proposed { .. }
             | Self::Approved { .. }
             | Self::Declined { .. }

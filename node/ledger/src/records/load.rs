@@ -1,8 +1,10 @@
 //! Reading a whole state back from its records.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use crate::account::{Account, Balances};
+use crate::cluster::Topology;
 use crate::codec::{CorruptRecord, Problem};
 use crate::digest::record_hash;
 use crate::formats::TradesHasher;
@@ -63,7 +65,12 @@ impl Loader {
     fn read(&mut self, record: RecordKey, value: &[u8], hash: &[u8; 32]) -> Result<(), Problem> {
         let ledger = &mut self.ledger;
         match record {
-            RecordKey::Genesis => ledger.genesis = Some(standing::read_genesis(value)?),
+            RecordKey::Genesis => {
+                let genesis = standing::read_genesis(value)?;
+                ledger.topology = Some(Arc::new(Topology::founded(&genesis)));
+                ledger.genesis = Some(genesis);
+            }
+            RecordKey::Topology => ledger.load_topology(value)?,
             RecordKey::Clock => {
                 (ledger.now, self.next_ordinal) = standing::read_clock(value)?;
             }

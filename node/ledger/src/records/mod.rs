@@ -71,6 +71,8 @@ pub(crate) enum RecordKey {
     Voucher(VoucherId),
     InclusivePlatform(PlatformId),
     Repo(RepoId),
+    /// The cluster, once it is not as the genesis made it.
+    Topology,
 }
 
 impl RecordKey {
@@ -98,7 +100,8 @@ impl RecordKey {
             | Self::Holidays
             | Self::Journal
             | Self::Counters
-            | Self::PledgeNumbers => 1,
+            | Self::PledgeNumbers
+            | Self::Topology => 1,
             Self::Bank(_) | Self::Pots(_) | Self::Proceeds(_) | Self::InclusivePlatform(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
             Self::InclusiveAccount(_) | Self::Voucher(_) => 5,
@@ -225,6 +228,7 @@ impl RecordKey {
                 writer.u8(40);
                 writer.u64(id.0);
             }
+            Self::Topology => writer.u8(50),
         }
     }
 
@@ -261,6 +265,7 @@ impl RecordKey {
             37 => Self::Voucher(VoucherId(reader.u32()?)),
             38 => Self::InclusivePlatform(PlatformId(reader.u16()?)),
             40 => Self::Repo(RepoId(reader.u64()?)),
+            50 => Self::Topology,
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -362,7 +367,8 @@ impl Ledger {
             | RecordKey::Compliance(_)
             | RecordKey::Voucher(_)
             | RecordKey::InclusivePlatform(_)
-            | RecordKey::Repo(_) => None,
+            | RecordKey::Repo(_)
+            | RecordKey::Topology => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -407,6 +413,7 @@ impl Ledger {
             RecordKey::Voucher(id) => return self.write_voucher(id, writer),
             RecordKey::InclusivePlatform(id) => return self.write_platform(id, writer),
             RecordKey::Repo(id) => return self.write_repo(id, writer),
+            RecordKey::Topology => return self.write_topology(writer),
         }
         Some(())
     }
@@ -462,5 +469,6 @@ impl Ledger {
                     .map(|number| RecordKey::InclusivePlatform(PlatformId(number))),
             )
             .chain(self.repos.iter().map(|repo| RecordKey::Repo(repo.id)))
+            .chain([RecordKey::Topology])
     }
 }

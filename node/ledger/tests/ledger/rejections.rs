@@ -372,6 +372,16 @@ fn every_reason_of_the_rules_has_a_row() {
         Reason::PositionAhead,
         Reason::PositionBeforeRecords,
         Reason::CursorMismatch,
+        // Of the cluster: cluster.rs.
+        Reason::UnknownCity,
+        Reason::UnknownNode,
+        Reason::NodeIdUsed,
+        Reason::VotersChanging,
+        Reason::CityOut,
+        Reason::CityNotOut,
+        Reason::LayoutForbids,
+        Reason::RecoveryEpoch,
+        Reason::RulesVersion,
     ];
     for reason in Reason::ALL {
         let tested = all_rows().any(|(tested, ..)| tested == reason)

@@ -55,7 +55,7 @@ impl Following {
         loop {
             let applied_log_index = *self.applied.borrow_and_update();
             let page = self.consensus.log_page(self.next_index, MESSAGE_BYTES).await;
-            let page = page.map_err(|error| failed(&error, &self.gateway.config))?;
+            let page = page.map_err(|error| failed(&error))?;
             if let Some(begins_at) = page.begins_at {
                 let from_index = self.next_index;
                 return Err(status::backup(&BackupRefusal::LogPurged { from_index, begins_at }));
@@ -78,8 +78,7 @@ impl Following {
 
     /// Waits until there may be more.
     async fn more(&mut self, applied_log_index: u64) -> Result<(), Status> {
-        let stopped =
-            |gateway: &Gateway| Err(status::unavailable(&Unavailable::Stopped, &gateway.config));
+        let stopped = |gateway: &Gateway| Err(gateway.unavailable(&Unavailable::Stopped));
         if *self.gateway.stopping.borrow() {
             return stopped(&self.gateway);
         }

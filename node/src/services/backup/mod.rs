@@ -17,7 +17,6 @@ use tonic::{Request, Response, Status};
 
 pub(super) use pins::Pins;
 
-use crate::config::Config;
 use crate::raft::{Consensus, ExportError, Replica, Unavailable};
 use crate::security::Caller;
 use crate::services::gateway::Gateway;
@@ -48,7 +47,7 @@ impl Backups {
                 Err(status::rejected(&unformed))
             }
             (Replica::Member(consensus), Some(pins)) => Ok((consensus, pins)),
-            _ => Err(status::unavailable(&Unavailable::ReadOnlyCopy, &self.gateway.config)),
+            _ => Err(self.gateway.unavailable(&Unavailable::ReadOnlyCopy)),
         }
     }
 }
@@ -122,9 +121,9 @@ fn backup_id(id: &str) -> Result<&str, Status> {
     Err(status::rejected(&Rejection::new(Reason::Malformed, "backup_id", message)))
 }
 
-fn failed(error: &ExportError, config: &Config) -> Status {
+fn failed(error: &ExportError) -> Status {
     match error {
-        ExportError::Stopped => status::unavailable(&Unavailable::Stopped, config),
+        ExportError::Stopped => status::stopped(),
         ExportError::Storage(_) | ExportError::Sign(_) | ExportError::Task(_) => {
             status::fault(&error.to_string())
         }

@@ -100,7 +100,7 @@ impl Pins {
             Ok(document)
         });
         let made = making.await.unwrap_or_else(|error| Err(ExportError::Task(error)));
-        made.map_err(|error| failed(&error, config))
+        made.map_err(|error| failed(&error))
     }
 
     async fn make(

@@ -69,7 +69,14 @@ fn concerns(ledger: &Ledger, open: &Proposal, account: AccountId) -> bool {
             let freeze = ledger.freeze(FreezeId(order.freeze_id));
             named(order.to_account_id) || freeze.is_some_and(|freeze| freeze.account == account)
         }
-        Some(Command::InclusiveQuota(_)) => false,
+        Some(
+            Command::InclusiveQuota(_)
+            | Command::CityLeave(_)
+            | Command::CityReturn(_)
+            | Command::RecoveryRight(_)
+            | Command::RecoveryOverride(_)
+            | Command::RulesActivation(_),
+        ) => false,
         Some(Command::Allocation(order)) => {
             let own = ProvinceCode::from_code(order.province)
                 .and_then(|province| ledger.province(province).account);

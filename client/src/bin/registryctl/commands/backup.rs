@@ -124,15 +124,7 @@ impl Create {
     /// The named node, or the follower that has applied most.
     async fn choose(&self, global: &Global) -> Result<Chosen> {
         let operator = global.operator()?;
-        let mut statuses = operator.statuses(0).await;
-        let known: Vec<String> = statuses.iter().map(|node| node.endpoint.clone()).collect();
-        let members = statuses.iter().find_map(|node| Some(&node.status.as_ref().ok()?.members));
-        let addresses = members.into_iter().flatten().map(|member| member.client_address.clone());
-        let others: Vec<String> = addresses.filter(|address| !known.contains(address)).collect();
-        for endpoint in others {
-            let status = operator.status(&endpoint, 0).await;
-            statuses.push(registry_client::NodeStatus { endpoint, status });
-        }
+        let statuses = operator.statuses_of_all(0).await;
         let mut answering: Vec<(&str, &GetStatusReply)> = statuses
             .iter()
             .filter_map(|node| Some((node.endpoint.as_str(), node.status.as_ref().ok()?)))

@@ -2,15 +2,17 @@
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use futures::future::join_all;
-use registry_client::proto::{GetStatusReply, MemberStatus, VoterSet};
-use registry_client::{ClientError, NodeStatus, OperatorClient, hex};
+use registry_client::proto::{GetStatusReply, MemberStatus};
+use registry_client::{ClientError, NodeStatus, hex};
 use serde_json::Value;
 
+use super::failover::common_index;
 use super::health::{DigestAt, Health, digest_at, digests_agree};
+use super::node;
 use crate::args::Global;
 use crate::exit::{self, Alarm};
 use crate::output::{Page, Record};
+use crate::views::cluster;
 
 /// The nodes and their cluster.
 #[derive(Debug, Subcommand)]
@@ -18,7 +20,24 @@ pub(crate) enum ClusterCommand {
     /// Whether the cluster serves, and every node's own view; exit code 1 when it does not.
     Status(Status),
     /// Form the cluster of the configured layout; refuses to run twice.
-    Bootstrap,
+    Bootstrap(Bootstrap),
+    /// The cluster as the ledger records it: cities, nodes, rights.
+    Record,
+    /// Admit a node that is started and empty: it gets the log and does not vote.
+    Admit(node::Admit),
+    /// Give an admitted node a vote, that of another node of its city or a free one.
+    Seat(node::Seat),
+    /// Let go of a node that does not vote.
+    Retire(node::Retire),
+    /// Tell where a node is found from now on.
+    Move(node::Move),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bootstrap {
+    /// Which city may recover alone at first; left out for that of the first endpoint.
+    #[arg(long, value_name = "CITY", default_value = "", hide_default_value = true)]
+    recovery_city: String,
 }
 
 #[derive(Debug, Args)]
@@ -32,54 +51,54 @@ impl ClusterCommand {
     pub(crate) async fn run(&self, global: &Global) -> Result<Page> {
         match self {
             Self::Status(status) => status.run(global).await,
-            Self::Bootstrap => bootstrap(global).await,
+            Self::Bootstrap(bootstrap) => bootstrap.run(global).await,
+            Self::Record => record(global).await,
+            Self::Admit(admit) => admit.run(global).await,
+            Self::Seat(seat) => seat.run(global).await,
+            Self::Retire(retire) => retire.run(global).await,
+            Self::Move(moved) => moved.run(global).await,
         }
     }
 }
 
-async fn bootstrap(global: &Global) -> Result<Page> {
-    let reply = global.operator()?.bootstrap().await?;
-    let record = Record::default()
-        .with("cluster_id", reply.cluster_id)
-        .with("log_index", reply.log_index)
-        .with("voter_sets", voter_sets(&reply.voter_sets));
-    Ok(Page::default().one(record))
+impl Bootstrap {
+    async fn run(&self, global: &Global) -> Result<Page> {
+        let reply = global.operator()?.bootstrap(&self.recovery_city).await?;
+        let record = Record::default()
+            .with("cluster_id", reply.cluster_id)
+            .with("log_index", reply.log_index)
+            .with("voter_sets", cluster::voter_sets(&reply.voter_sets));
+        Ok(Page::default().one(record))
+    }
+}
+
+/// As the node that has applied most knows it.
+async fn record(global: &Global) -> Result<Page> {
+    let nodes = global.operator()?.statuses_of_all(0).await;
+    if let Some(error) = no_answer(&nodes) {
+        return Err(error);
+    }
+    let newest = Health::new(&nodes).newest();
+    let topology = newest.and_then(|status| status.topology.clone()).unwrap_or_default();
+    Ok(Page::default()
+        .one(cluster::topology(&topology))
+        .many("nodes", topology.nodes.iter().map(cluster::node).collect()))
 }
 
 impl Status {
     async fn run(&self, global: &Global) -> Result<Page> {
         let operator = global.operator()?;
-        let first = ask(&operator, 0).await;
+        let first = operator.statuses_of_all(0).await;
         if let Some(error) = no_answer(&first) {
             return Err(error);
         }
         let at_index = self.at_index.unwrap_or_else(|| common_index(&first));
-        let nodes = ask(&operator, at_index).await;
+        let nodes = operator.statuses_of_all(at_index).await;
         match no_answer(&nodes) {
             Some(error) => Err(error),
             None => Ok(page(&nodes, at_index)),
         }
     }
-}
-
-/// Asks the given endpoints, then the members that they name.
-async fn ask(operator: &OperatorClient, at_index: u64) -> Vec<NodeStatus> {
-    let mut nodes = operator.statuses(at_index).await;
-    let others = Health::new(&nodes).not_asked(&nodes).into_iter().map(async |endpoint| {
-        let status = operator.status(&endpoint, at_index).await;
-        NodeStatus { endpoint, status }
-    });
-    let others = join_all(others).await;
-    nodes.extend(others);
-    nodes
-}
-
-/// The greatest index that every answering node has applied; they remember
-/// the digests of some recent ones.
-fn common_index(nodes: &[NodeStatus]) -> u64 {
-    let applied =
-        nodes.iter().filter_map(|node| Some(node.status.as_ref().ok()?.applied_log_index));
-    applied.min().unwrap_or(0)
 }
 
 /// The first error, with what every endpoint met, when none answered.
@@ -108,8 +127,11 @@ fn page(nodes: &[NodeStatus], at_index: u64) -> Page {
     let health = Health::new(nodes);
     let faults = health.faults();
     let agree = digests_agree(nodes, at_index);
+    let record = health.newest().and_then(|newest| newest.topology.as_ref());
+    let one_city = cluster::one_city(record.and_then(|record| record.one_city.as_ref()));
     let headline = match faults.is_empty() {
-        true => "serving".to_owned(),
+        true if one_city.is_empty() => "serving".to_owned(),
+        true => format!("serving; {one_city}"),
         false => faults.join("; "),
     };
     let mut page = Page::default().with_headline(headline);
@@ -125,7 +147,8 @@ fn page(nodes: &[NodeStatus], at_index: u64) -> Page {
                 .with("bootstrapped", newest.bootstrapped)
                 .with("leader_id", leader_id)
                 .with("leader_address", leader_address)
-                .with("voter_sets", voter_sets(&newest.voter_sets))
+                .with("voter_sets", cluster::voter_sets(&newest.voter_sets))
+                .with("one_city", one_city.as_str())
                 .with("answering_nodes", answering)
                 .with("compared_log_index", at_index)
                 .with("digests_agree", agree.map_or(Value::Null, Value::from)),
@@ -150,12 +173,17 @@ fn alarm(text: String) -> Alarm {
 fn line(node: &NodeStatus, health: &Health<'_>, at_index: u64) -> Record {
     let record = Record::default().with("endpoint", node.endpoint.as_str());
     match &node.status {
-        Ok(status) => answering(record, status, at_index),
+        Ok(status) => answering(record, status, node.clock_offset_ms, at_index),
         Err(error) => silent(record, error, health.member_at(&node.endpoint)),
     }
 }
 
-fn answering(record: Record, status: &GetStatusReply, at_index: u64) -> Record {
+fn answering(
+    record: Record,
+    status: &GetStatusReply,
+    clock_offset_ms: i64,
+    at_index: u64,
+) -> Record {
     let digest = match digest_at(status, at_index) {
         DigestAt::Kept(digest) => hex(digest),
         DigestAt::NotReached => "not reached".to_owned(),
@@ -173,6 +201,10 @@ fn answering(record: Record, status: &GetStatusReply, at_index: u64) -> Record {
         .with("digest", digest)
         .with_wide("membership_as_layout", status.membership_as_layout)
         .with_wide("version", status.version.as_str())
+        .with_wide("recovery_epoch", status.recovery_epoch)
+        .with_wide("quorum_age_ms", status.quorum_age_ms)
+        .with_wide("clock_offset_ms", clock_offset_ms)
+        .with_wide("alarms", status.alarms.join("; "))
         .with_detail("error", "")
 }
 
@@ -193,15 +225,11 @@ fn silent(record: Record, error: &ClientError, member: Option<&MemberStatus>) ->
         .with("digest", "")
         .with_wide("membership_as_layout", Value::Null)
         .with_wide("version", "")
+        .with_wide("recovery_epoch", Value::Null)
+        .with_wide("quorum_age_ms", Value::Null)
+        .with_wide("clock_offset_ms", Value::Null)
+        .with_wide("alarms", "")
         .with_detail("error", error.to_string())
-}
-
-fn voter_sets(sets: &[VoterSet]) -> String {
-    let set = |set: &VoterSet| {
-        let ids: Vec<String> = set.node_ids.iter().map(u64::to_string).collect();
-        format!("{{{}}}", ids.join(","))
-    };
-    format!("[{}]", sets.iter().map(set).collect::<Vec<String>>().join(","))
 }
 
 #[cfg(test)]
@@ -217,13 +245,18 @@ mod tests {
                 write: false,
                 cause: cause.to_owned(),
             }),
+            clock_offset_ms: 0,
         };
         let nodes = [node("a:1", "refused"), node("b:1", "no answer within 5000 ms")];
         let error = no_answer(&nodes).expect("none answered");
         assert_eq!(exit::code(&error), 4);
         let told = error.to_string();
         assert!(told.contains("a:1: refused; b:1: no answer"), "{told}");
-        let answered = NodeStatus { endpoint: "c:1".to_owned(), status: Ok(Default::default()) };
+        let answered = NodeStatus {
+            endpoint: "c:1".to_owned(),
+            status: Ok(Default::default()),
+            clock_offset_ms: 0,
+        };
         assert!(no_answer(&[nodes[0].clone(), answered]).is_none());
     }
 }

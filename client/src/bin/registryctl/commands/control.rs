@@ -17,7 +17,7 @@ use crate::args::Global;
 use crate::context::from_pki;
 use crate::exit::Usage;
 use crate::output::{Page, Record};
-use crate::views::{account, compliance, day, inclusive, pledge, proposal, stamp};
+use crate::views::{account, cluster, compliance, day, inclusive, pledge, proposal, stamp};
 
 /// Fewest hexadecimal digits of a hash that say which content was looked at.
 const FEWEST_DIGITS: usize = 16;
@@ -220,6 +220,9 @@ impl Approve {
             ),
             Some(approve_reply::Result::Platform(platform)) => {
                 page.one(inclusive::platform(platform))
+            }
+            Some(approve_reply::Result::Topology(topology)) => {
+                page.one(cluster::topology(topology))
             }
             None => page,
         };

@@ -39,18 +39,6 @@ impl<'a> Health<'a> {
         self.members.values().copied().find(|member| member.client_address == endpoint)
     }
 
-    /// Addresses of members that nobody asked yet.
-    pub(crate) fn not_asked(&self, nodes: &[NodeStatus]) -> Vec<String> {
-        let answered = self.answered();
-        let asked: BTreeSet<&str> = nodes.iter().map(|node| node.endpoint.as_str()).collect();
-        let missing = self.members.values().filter(|member| {
-            !answered.contains(&member.node_id)
-                && !member.client_address.is_empty()
-                && !asked.contains(member.client_address.as_str())
-        });
-        missing.map(|member| member.client_address.clone()).collect()
-    }
-
     /// What keeps the cluster from serving; empty when nothing does.
     pub(crate) fn faults(&self) -> Vec<String> {
         if !self.answers.iter().any(|status| status.bootstrapped) {

@@ -12,6 +12,7 @@ pub(crate) mod compliance_lists;
 pub(crate) mod control;
 pub(crate) mod day;
 pub(crate) mod events;
+pub(crate) mod failover;
 pub(crate) mod files;
 pub(crate) mod generate;
 pub(crate) mod health;
@@ -20,6 +21,7 @@ pub(crate) mod instructions;
 pub(crate) mod instrument;
 pub(crate) mod journal;
 pub(crate) mod load;
+pub(crate) mod node;
 pub(crate) mod pki;
 pub(crate) mod pledge;
 pub(crate) mod price;
@@ -42,6 +44,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Pki(command) => command.run()?,
         Command::Whoami => whoami::run(global)?,
         Command::Cluster(command) => Box::pin(command.run(global)).await?,
+        Command::Failover(command) => Box::pin(command.run(global)).await?,
         Command::Backup(command) => Box::pin(command.run(global)).await?,
         Command::Account(command) => Box::pin(command.run(global)).await?,
         Command::Bank(command) => Box::pin(command.run(global)).await?,

@@ -387,6 +387,13 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
         Some(What::RepoExpired(of)) => {
             ("repo_expired", parties(of.repo_id, of.seller_account, of.buyer_account, None))
         }
+        Some(What::ClusterChanged(of)) => (
+            "cluster_changed",
+            json!({
+                "change": of.change, "node_id": of.node_id, "city": of.city,
+                "recovery_epoch": of.recovery_epoch, "note": of.note,
+            }),
+        ),
         Some(What::Founded(of)) => {
             ("founded", json!({ "cluster_id": of.cluster_id, "layout": of.layout }))
         }

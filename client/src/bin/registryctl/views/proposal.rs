@@ -47,6 +47,11 @@ fn kind(command: &Command) -> &'static str {
         Command::FreezeLifting(_) => "end of a freeze",
         Command::FreezeExecution(_) => "execution of a freeze",
         Command::InclusiveQuota(_) => "inclusive quota",
+        Command::CityLeave(_) => "city leaves the quorum",
+        Command::CityReturn(_) => "city returns to the quorum",
+        Command::RecoveryRight(_) => "right to recover",
+        Command::RecoveryOverride(_) => "sealed override",
+        Command::RulesActivation(_) => "activation of rules",
     }
 }
 
@@ -78,6 +83,22 @@ pub(crate) fn content(proposal: &Proposal) -> Result<Record> {
                 .with("document", books.document.clone())
                 .with("first_accounts", shown.collect::<Vec<_>>())
         }
+        Command::CityLeave(order) => {
+            Record::default().with("city", order.city).with("document", order.document)
+        }
+        Command::CityReturn(order) => {
+            Record::default().with("city", order.city).with("document", order.document)
+        }
+        Command::RecoveryRight(order) => {
+            Record::default().with("city", order.city).with("document", order.document)
+        }
+        Command::RecoveryOverride(order) => Record::default()
+            .with("city", order.city)
+            .with("secret_sha256", hex(&order.secret_sha256))
+            .with("document", order.document),
+        Command::RulesActivation(order) => Record::default()
+            .with("rules_version", order.rules_version)
+            .with("document", order.document),
         Command::Suspension(day) => Record::default().with("date", day.date),
         Command::Resumption(day) => Record::default().with("date", day.date),
         Command::PledgeActivation(asked) => Record::default()

@@ -1,0 +1,76 @@
+//! The cluster that keeps the ledger, as far as the events tell of it: which city
+//! is out, which recovery epoch and which rules are in force.
+
+use super::code::ClusterChange;
+use super::event::{Event, What};
+use super::finding::{Checked, Wrong, same};
+
+/// Whether the change takes effect by a second person's approval.
+pub(crate) fn needed_for(change: ClusterChange) -> bool {
+    match change {
+        ClusterChange::CityLeft
+        | ClusterChange::CityReturning
+        | ClusterChange::RecoveryRightMoved
+        | ClusterChange::OverrideIssued
+        | ClusterChange::RulesActivated => true,
+        ClusterChange::NodeAdmitted
+        | ClusterChange::NodeSeated
+        | ClusterChange::NodeRetired
+        | ClusterChange::NodeMoved
+        | ClusterChange::VotersConfirmed
+        | ClusterChange::CityPreferred
+        | ClusterChange::Recovered => false,
+    }
+}
+
+/// What the events say so far.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Cluster {
+    recovery_epoch: u64,
+    /// The city that is out of the quorum, and whether it is on its way back.
+    out: Option<(String, bool)>,
+    /// Every node admitted so far.
+    admitted: Vec<u64>,
+}
+
+impl Cluster {
+    pub(crate) fn take(&mut self, event: &Event) -> Checked {
+        let What::ClusterChanged { change, node_id, city, recovery_epoch, .. } = &event.what else {
+            return Ok(());
+        };
+        let raised = u64::from(*change == ClusterChange::Recovered);
+        same("recovery epoch", self.recovery_epoch + raised, *recovery_epoch)?;
+        let out = self.out.as_ref().map_or("none", |(city, _)| city);
+        match change {
+            ClusterChange::CityLeft => {
+                same("city that is out", "none", out)?;
+                self.out = Some((city.clone(), false));
+            }
+            ClusterChange::CityReturning => {
+                same("city that is out", city.as_str(), out)?;
+                self.out = Some((city.clone(), true));
+            }
+            ClusterChange::VotersConfirmed if !city.is_empty() => {
+                same("city that is on its way back", city.as_str(), out)?;
+                self.out = None;
+            }
+            ClusterChange::Recovered => self.out = Some((city.clone(), false)),
+            ClusterChange::NodeAdmitted => {
+                if self.admitted.contains(node_id) {
+                    return Err(Wrong::new("node", "one never admitted before", node_id));
+                }
+                self.admitted.push(*node_id);
+            }
+            ClusterChange::NodeSeated
+            | ClusterChange::NodeRetired
+            | ClusterChange::NodeMoved
+            | ClusterChange::VotersConfirmed
+            | ClusterChange::CityPreferred
+            | ClusterChange::RecoveryRightMoved
+            | ClusterChange::OverrideIssued
+            | ClusterChange::RulesActivated => {}
+        }
+        self.recovery_epoch = *recovery_epoch;
+        Ok(())
+    }
+}
