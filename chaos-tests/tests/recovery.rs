@@ -4,10 +4,11 @@
 use std::time::{Duration, Instant};
 
 use registry_chaos_tests::cluster::{Cluster, Layout};
-use registry_chaos_tests::market::{Market, bank_of};
-use registry_chaos_tests::probe::{Probe, ProbeSettings};
+use registry_chaos_tests::market::Market;
+use registry_chaos_tests::probe::ProbeSettings;
 use registry_chaos_tests::scratch;
 use registry_chaos_tests::wait::eventually;
+use registry_client::probe::Probe;
 use registry_client::proto::{Consistency, GetAccountRequest};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -29,10 +30,9 @@ fn probe(cluster: &Cluster, city: &str) -> anyhow::Result<Probe> {
     let settings = ProbeSettings {
         nodes: cluster.nodes_in(city),
         account_id: 1,
-        bank_id: bank_of(1),
         call_timeout: Duration::from_secs(60),
     };
-    Probe::start(cluster, &format!("probe-{city}"), settings)
+    cluster.probe(&format!("probe-{city}"), &settings)
 }
 
 /// As an operator types it; the second one's identity goes with it.
@@ -110,9 +110,9 @@ async fn a_lost_city_is_given_up_and_new_nodes_bring_it_back() -> anyhow::Result
         Ok((leader.recovery_epoch == 1 && leader.city == "wuhan").then_some(()))
     })
     .await?;
-    let log = working.stop().await?;
+    let log = working.stop().await.expect("the probe's task ends");
     assert!(log.failures().is_empty(), "{:?}", log.failures());
-    log.all_are_there(&cluster).await?;
+    cluster.has_everything_of(&log).await?;
     let written: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
     assert_eq!(written["recovery_epoch"], 1);
     assert_eq!(written["survivors"].as_array().map(Vec::len), Some(3));

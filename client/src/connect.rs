@@ -35,6 +35,8 @@ pub struct Cluster {
     pub connect_timeout: Duration,
     /// Time without an answer after which a stream is opened anew.
     pub stream_stall_timeout: Duration,
+    /// Whether nodes that answers name are asked as well.
+    pub learns_nodes: bool,
 }
 
 impl Cluster {
@@ -50,6 +52,7 @@ impl Cluster {
             attempt_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(2),
             stream_stall_timeout: Duration::from_secs(10),
+            learns_nodes: true,
         }
     }
 
@@ -84,6 +87,7 @@ struct Shared {
     connect_timeout: Duration,
     attempt_timeout: Duration,
     stream_stall_timeout: Duration,
+    learns_nodes: bool,
     /// Which files the identity is of, for errors.
     identity_files: String,
     nodes: RwLock<Vec<Node>>,
@@ -119,6 +123,7 @@ impl Connector {
             connect_timeout: cluster.connect_timeout,
             attempt_timeout: cluster.attempt_timeout,
             stream_stall_timeout: cluster.stream_stall_timeout,
+            learns_nodes: cluster.learns_nodes,
             identity_files: cluster.identity.files.clone(),
             nodes: RwLock::new(Vec::new()),
             leader: AtomicUsize::new(0),
@@ -275,7 +280,7 @@ impl Shared {
         if let Some(index) = nodes.iter().position(|node| node.address == address) {
             return Some(index);
         }
-        if nodes.len() >= MAX_NODES {
+        if !self.learns_nodes || nodes.len() >= MAX_NODES {
             return None;
         }
         nodes.push(self.open(address).ok()?);

@@ -70,6 +70,7 @@ mod operator;
 pub mod pki;
 mod platform;
 pub mod preflight;
+pub mod probe;
 mod province;
 mod reads;
 pub mod recovery;

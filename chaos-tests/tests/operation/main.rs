@@ -11,10 +11,11 @@ mod witnessed;
 use std::time::Duration;
 
 use registry_chaos_tests::cluster::{Cluster, Layout};
-use registry_chaos_tests::market::{Market, bank_of};
-use registry_chaos_tests::probe::{Probe, ProbeLog, ProbeSettings};
+use registry_chaos_tests::market::Market;
+use registry_chaos_tests::probe::ProbeSettings;
 use registry_chaos_tests::scratch;
 use registry_chaos_tests::wait::eventually;
+use registry_client::probe::{Probe, ProbeLog};
 use registry_client::proto::{GetStatusReply, Topology};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -39,9 +40,8 @@ fn probes(cluster: &Cluster) -> anyhow::Result<Vec<Probe>> {
     let each = [("shanghai", "wuhan", 1), ("wuhan", "shanghai", 2)];
     let probes = each.map(|(near, far, account_id)| {
         let nodes = [cluster.nodes_in(near), cluster.nodes_in(far)].concat();
-        let bank_id = bank_of(account_id);
-        let settings = ProbeSettings { nodes, account_id, bank_id, call_timeout: PATIENCE };
-        Probe::start(cluster, &format!("probe-{near}"), settings)
+        let settings = ProbeSettings { nodes, account_id, call_timeout: PATIENCE };
+        cluster.probe(&format!("probe-{near}"), &settings)
     });
     probes.into_iter().collect()
 }
@@ -49,7 +49,7 @@ fn probes(cluster: &Cluster) -> anyhow::Result<Vec<Probe>> {
 /// Both have written some more.
 async fn some_more(probes: &[Probe]) -> anyhow::Result<()> {
     for probe in probes {
-        probe.more(10, DEADLINE).await?;
+        assert!(probe.more(10, DEADLINE).await, "no ten writes more in {DEADLINE:?}");
     }
     Ok(())
 }
@@ -58,7 +58,7 @@ async fn stop(probes: Vec<Probe>) -> anyhow::Result<Vec<ProbeLog>> {
     some_more(&probes).await?;
     let mut logs = Vec::new();
     for probe in probes {
-        logs.push(probe.stop().await?);
+        logs.push(probe.stop().await.expect("a probe's task ends"));
     }
     Ok(logs)
 }
@@ -68,7 +68,7 @@ async fn nobody_noticed(cluster: &Cluster, logs: &[ProbeLog]) -> anyhow::Result<
     for log in logs {
         assert!(log.failures().is_empty(), "{}: {:?}", log.name, log.failures());
         assert!(log.acknowledged() > 10, "{}: {} writes", log.name, log.acknowledged());
-        log.all_are_there(cluster).await?;
+        cluster.has_everything_of(log).await?;
     }
     Ok(())
 }

@@ -74,7 +74,7 @@ async fn the_third_place_leads_only_to_hand_over_when_it_alone_has_the_newest_en
     let logs = stop(working).await?;
     for log in &logs {
         assert!(log.failures().is_empty(), "{}: {:?}", log.name, log.failures());
-        log.all_are_there(&cluster).await?;
+        cluster.has_everything_of(log).await?;
     }
     for id in [11, 12] {
         cluster.restart(id).await?;
