@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/release
 CARGO := . $(REGISTRY_CACHE)/build.env && cargo
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop test bench bench-national bench-persons bench-parts compare lint fmt fmt-check deny clean
+.PHONY: help setup build demo demo-stop drill test bench bench-national bench-persons bench-parts compare lint fmt fmt-check deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -22,6 +22,9 @@ demo: build ## Settles the record day of 2021-12-16 on six nodes in two cities (
 
 demo-stop: ## Stops what "make demo ARGS=--keep" left running
 	@$(BIN)/demo stop
+
+drill: build ## Rehearses every event on a six-node and a witnessed cluster: target/drill/report.json
+	@$(BIN)/registryctl drill all --reports target/drill $(ARGS)
 
 test: build ## Runs every test
 	@$(CARGO) test --locked --release --workspace
@@ -55,5 +58,5 @@ deny: ## Checks licences, sources and bans of all dependencies
 	@.ci/setup-deny
 	@$(REGISTRY_CACHE)/tools/bin/cargo-deny --all-features check --hide-inclusion-graph bans licenses sources
 
-clean: ## Removes what the demo and the bench wrote
-	@rm -rf target/demo target/bench
+clean: ## Removes what the demo and the bench wrote, and the drills' cluster; their reports stay
+	@rm -rf target/demo target/bench target/drill/cluster

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(20);
-const LONGEST: Duration = Duration::from_millis(500);
+const LONGEST: Duration = Duration::from_millis(200);
 
-/// Waits that double from 20 ms to 500 ms.
+/// Waits that double from 20 ms to 200 ms.
 ///
 /// Without jitter: calls share the leader guess, so they do not herd on one node.
 #[derive(Debug, Clone)]
@@ -31,9 +31,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_half_a_second() {
+    fn waits_double_up_to_a_fifth_of_a_second() {
         let mut backoff = Backoff::new();
         let waits: Vec<u128> = (0..7).map(|_| backoff.next_wait().as_millis()).collect();
-        assert_eq!(waits, [20, 40, 80, 160, 320, 500, 500]);
+        assert_eq!(waits, [20, 40, 80, 160, 200, 200, 200]);
     }
 }

@@ -95,11 +95,13 @@ pub struct TlsConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RaftConfig {
-    /// How often a leader speaks up. Default 200.
+    /// How often a leader speaks up. Default 100.
     pub heartbeat_interval_ms: u64,
-    /// Shortest silence before an election. Default 1,000.
+    /// A node stands for election so long, at least, after nobody is bound to the silent
+    /// leader any more. Default 500.
     pub election_timeout_min_ms: u64,
-    /// Longest silence before an election. Default 2,000.
+    /// The same at most; and so long everybody is bound to a leader that has become silent.
+    /// Default 1,000.
     pub election_timeout_max_ms: u64,
     /// Log bytes after which a snapshot is taken. Default 268,435,456.
     pub snapshot_log_bytes: u64,
@@ -262,9 +264,9 @@ impl LimitsConfig {
 impl Default for RaftConfig {
     fn default() -> Self {
         Self {
-            heartbeat_interval_ms: 200,
-            election_timeout_min_ms: 1_000,
-            election_timeout_max_ms: 2_000,
+            heartbeat_interval_ms: 100,
+            election_timeout_min_ms: 500,
+            election_timeout_max_ms: 1_000,
             snapshot_log_bytes: 256 * 1024 * 1024,
             snapshot_keep_entries: 4_096,
             max_in_flight_batches: 16,

@@ -200,12 +200,12 @@ fn number(out: &mut String, key: &str, value: Option<u64>) {
     }
 }
 
-fn line(out: &mut String, key: &str, value: &str) {
+pub(super) fn line(out: &mut String, key: &str, value: &str) {
     // Writing to a String cannot fail.
     let _ = writeln!(out, "{key} = {value}");
 }
 
 /// A JSON string is a TOML basic string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }

@@ -2,6 +2,7 @@
 
 mod command_line;
 mod config;
+mod drill_target;
 mod links;
 mod plan;
 mod ports;
@@ -15,6 +16,7 @@ mod states;
 pub use config::{
     Dial, LimitsSection, LogSection, Member, NodeConfig, NodeSection, RaftSection, TlsSection,
 };
+pub use drill_target::{DrillAccount, Programs, drill_target};
 pub use links::{link_control, start_links};
 pub use plan::{ClusterPlan, Layout, repository_root};
 pub use process::{Managed, find_binary, signal, tail};

@@ -350,8 +350,9 @@ impl Cluster {
         running.collect()
     }
 
-    /// Lets every node outlive this process.
+    /// Lets every node, and its data, outlive this process.
     pub fn detach(mut self) {
+        self.plan.ports = None;
         for process in self.nodes.values_mut().filter_map(|node| node.process.take()) {
             process.detach();
         }

@@ -45,11 +45,7 @@ impl Contest {
     /// Begins; each side is its name and a client that asks the nodes of its city
     /// only. `name` is part of each request id.
     #[must_use]
-    pub fn start(
-        sides: Vec<(String, RegistryClient)>,
-        name: &str,
-        account: ProbeAccount,
-    ) -> Self {
+    pub fn start(sides: Vec<(String, RegistryClient)>, name: &str, account: ProbeAccount) -> Self {
         let (stop, stopped) = watch::channel(false);
         let began = Instant::now();
         let sides = sides.into_iter().enumerate().map(|(side, (city, registry))| {
@@ -89,9 +85,8 @@ impl Contest {
     /// Ends it after what is under way.
     pub async fn stop(self) -> ContestLog {
         self.stop.send_replace(true);
-        let sides = self.sides.into_iter().map(async |(city, task)| {
-            (city, task.await.unwrap_or_default())
-        });
+        let sides =
+            self.sides.into_iter().map(async |(city, task)| (city, task.await.unwrap_or_default()));
         ContestLog { sides: join_all(sides).await }
     }
 }

@@ -147,8 +147,13 @@ mod tests {
             ended: at(ms),
             outcome: if ok { Ok(ms) } else { Err("no".to_owned()) },
         };
-        let samples =
-            [sample(10, true), sample(20, true), sample(50, false), sample(90, true), sample(95, true)];
+        let samples = [
+            sample(10, true),
+            sample(20, true),
+            sample(50, false),
+            sample(90, true),
+            sample(95, true),
+        ];
         assert_eq!(longest_gap(&samples, start, at(100)), Duration::from_millis(70));
         assert_eq!(longest_gap(&samples, at(40), at(100)), Duration::from_millis(50));
         assert_eq!(longest_gap(&samples, at(40), at(80)), Duration::from_millis(40));

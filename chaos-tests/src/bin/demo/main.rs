@@ -1,6 +1,7 @@
 //! The registry's main job on one machine: two cities of real node processes
 //! settle a published day, and everything is stopped again.
 
+mod cluster;
 mod console;
 mod kept;
 mod pledge;
@@ -51,7 +52,10 @@ struct Args {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Ends the processes that an earlier `demo --keep` left running.
+    /// Starts a cluster with a few accounts and leaves it running, with a target file for
+    /// `registryctl drill`.
+    Cluster(cluster::ClusterArgs),
+    /// Ends the processes that `demo --keep` or `demo cluster` left running.
     Stop,
 }
 
@@ -62,6 +66,10 @@ async fn main() -> ExitCode {
     let mut console = Console::new();
     let outcome = match args.command {
         Some(Command::Stop) => stop(&console, &work_dir).await,
+        Some(Command::Cluster(of)) => tokio::select! {
+            outcome = Box::pin(cluster::start(&console, &of, &work_dir)) => outcome,
+            outcome = asked_to_stop() => outcome,
+        },
         None => {
             let settings = run::Settings {
                 keep: args.keep,

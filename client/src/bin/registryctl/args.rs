@@ -12,6 +12,7 @@ use crate::commands::cluster::ClusterCommand;
 use crate::commands::compliance::ComplianceCommand;
 use crate::commands::control::ControlCommand;
 use crate::commands::day::DayCommand;
+use crate::commands::drill::DrillCommand;
 use crate::commands::events::EventsCommand;
 use crate::commands::failover::FailoverCommand;
 use crate::commands::generate::{GenerateDay, GeneratePopulation};
@@ -106,6 +107,9 @@ pub(crate) enum Command {
     /// Copies of the whole registry, and the log behind them (operator).
     #[command(subcommand)]
     Backup(BackupCommand),
+    /// Rehearse losing, moving and bringing back nodes and cities, on a cluster of its own
+    /// or on a named one, and keep a report (operator).
+    Drill(DrillCommand),
     /// Holding accounts (registry).
     #[command(subcommand)]
     Account(AccountCommand),

@@ -49,6 +49,7 @@ impl Task {
                 | FailoverCommand::Wipe(_),
             )
             | Command::Backup(_)
+            | Command::Drill(_)
             | Command::GeneratePopulation(_)
             | Command::GenerateDay(_)
             | Command::Journal(_)

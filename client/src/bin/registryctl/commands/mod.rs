@@ -11,6 +11,7 @@ pub(crate) mod compliance;
 pub(crate) mod compliance_lists;
 pub(crate) mod control;
 pub(crate) mod day;
+pub(crate) mod drill;
 pub(crate) mod events;
 pub(crate) mod failover;
 pub(crate) mod files;
@@ -46,6 +47,7 @@ pub(crate) async fn run(cli: &Cli) -> Result<()> {
         Command::Cluster(command) => Box::pin(command.run(global)).await?,
         Command::Failover(command) => Box::pin(command.run(global)).await?,
         Command::Backup(command) => Box::pin(command.run(global)).await?,
+        Command::Drill(command) => Box::pin(command.run()).await?,
         Command::Account(command) => Box::pin(command.run(global)).await?,
         Command::Bank(command) => Box::pin(command.run(global)).await?,
         Command::Cash(command) => Box::pin(command.run(global)).await?,
