@@ -6,7 +6,7 @@ BIN := $(CARGO_TARGET_DIR)/release
 CARGO := . $(REGISTRY_CACHE)/build.env && cargo
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop drill test bench bench-national bench-persons bench-parts compare lint fmt fmt-check deny clean
+.PHONY: help setup build demo demo-stop drill test bench bench-national bench-persons bench-snapshot bench-parts compare lint fmt fmt-check deny clean
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ bench-national: build ## Settles a day of 5.2 million trades among 3.8 million a
 
 bench-persons: build ## Opens and credits the accounts of 2 million persons of an inclusive platform
 	@$(BIN)/bench --cases persons $(ARGS)
+
+bench-snapshot: build ## Measures sending a snapshot between the cities, with and without load, and catching up
+	@$(BIN)/bench --cases snapshot $(ARGS)
 
 bench-parts: setup ## Measures the rules, the records, the chunk reader and the log alone (cargo bench)
 	@$(CARGO) bench --locked -p registry-ledger -p registry-node --bench ledger --bench node $(ARGS)

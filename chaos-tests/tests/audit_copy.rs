@@ -31,6 +31,7 @@ async fn start() -> anyhow::Result<Cluster> {
     let plan = scratch::plan("audit-copy", Layout::DualCity, |raft| {
         raft.snapshot_log_bytes = Some(256 << 10);
         raft.snapshot_keep_entries = Some(8);
+        raft.lagging_log_bytes = Some(0);
     })?;
     let cluster = Cluster::start_bootstrapped(plan, RTT).await?;
     let (officers, exchange) = (cluster.officers()?, cluster.exchange()?);

@@ -19,6 +19,7 @@ async fn start(name: &str, snapshot_log_bytes: u64) -> anyhow::Result<(Cluster, 
     let plan = scratch::plan(name, Layout::DualCity, |raft| {
         raft.snapshot_log_bytes = Some(snapshot_log_bytes);
         raft.snapshot_keep_entries = Some(8);
+        raft.lagging_log_bytes = Some(0);
     })?;
     let cluster = Cluster::start_bootstrapped(plan, Duration::from_millis(2)).await?;
     let registry = cluster.registry()?;

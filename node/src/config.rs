@@ -107,6 +107,12 @@ pub struct RaftConfig {
     pub snapshot_log_bytes: u64,
     /// Log entries kept after a snapshot for members that lag. Default 4,096.
     pub snapshot_keep_entries: u64,
+    /// Log bytes kept at most for members that lag or are being sent a
+    /// snapshot; beyond it they are sent a snapshot again. 0 waits for nobody. Default 1,073,741,824.
+    pub lagging_log_bytes: u64,
+    /// Rate at which a snapshot is sent while entries are written, in millions
+    /// of bytes; otherwise, and with 0 always, as fast as it goes. Default 50.
+    pub snapshot_rate_mb_per_s: u64,
     /// Log entries that the leader has proposed and not yet seen applied. Default 16.
     pub max_in_flight_batches: usize,
 }
@@ -269,6 +275,8 @@ impl Default for RaftConfig {
             election_timeout_max_ms: 1_000,
             snapshot_log_bytes: 256 * 1024 * 1024,
             snapshot_keep_entries: 4_096,
+            lagging_log_bytes: 1024 * 1024 * 1024,
+            snapshot_rate_mb_per_s: 50,
             max_in_flight_batches: 16,
         }
     }

@@ -66,6 +66,8 @@ pub struct RaftSection {
     pub election_timeout_max_ms: Option<u64>,
     pub snapshot_log_bytes: Option<u64>,
     pub snapshot_keep_entries: Option<u64>,
+    pub lagging_log_bytes: Option<u64>,
+    pub snapshot_rate_mb_per_s: Option<u64>,
     pub max_in_flight_batches: Option<u64>,
 }
 
@@ -159,6 +161,8 @@ impl NodeConfig {
             ("election_timeout_max_ms", raft.election_timeout_max_ms),
             ("snapshot_log_bytes", raft.snapshot_log_bytes),
             ("snapshot_keep_entries", raft.snapshot_keep_entries),
+            ("lagging_log_bytes", raft.lagging_log_bytes),
+            ("snapshot_rate_mb_per_s", raft.snapshot_rate_mb_per_s),
             ("max_in_flight_batches", raft.max_in_flight_batches),
         ] {
             number(&mut out, key, value);

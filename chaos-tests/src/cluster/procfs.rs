@@ -13,6 +13,8 @@ pub struct ProcessUsage {
     pub cpu_us: u64,
     /// Greatest resident set so far; 0 for a process that has exited.
     pub peak_rss_kib: u64,
+    /// Resident set now; 0 for a process that has exited.
+    pub rss_kib: u64,
 }
 
 impl ProcessUsage {
@@ -26,7 +28,11 @@ impl ProcessUsage {
     pub(crate) fn of(pid: u32) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-        Some(Self { cpu_us: cpu_us(&stat)?, peak_rss_kib: peak_rss_kib(&status).unwrap_or(0) })
+        Some(Self {
+            cpu_us: cpu_us(&stat)?,
+            peak_rss_kib: kib(&status, "VmHWM:").unwrap_or(0),
+            rss_kib: kib(&status, "VmRSS:").unwrap_or(0),
+        })
     }
 
     /// The same node's earlier process and this one, taken together.
@@ -34,6 +40,7 @@ impl ProcessUsage {
         Self {
             cpu_us: self.cpu_us + other.cpu_us,
             peak_rss_kib: self.peak_rss_kib.max(other.peak_rss_kib),
+            rss_kib: other.rss_kib,
         }
     }
 }
@@ -69,8 +76,8 @@ fn busy_ticks(stat: &str) -> Option<u64> {
     Some(ticks.get(..3)?.iter().sum::<u64>() + ticks.get(5..8)?.iter().sum::<u64>())
 }
 
-fn peak_rss_kib(status: &str) -> Option<u64> {
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+fn kib(status: &str, field: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
@@ -86,8 +93,10 @@ mod tests {
 
     #[test]
     fn peak_memory_is_read_in_kib() {
-        assert_eq!(peak_rss_kib("VmPeak:\t  900 kB\nVmHWM:\t  123456 kB\n"), Some(123_456));
-        assert_eq!(peak_rss_kib("State:\tZ (zombie)\n"), None);
+        let status = "VmPeak:\t  900 kB\nVmHWM:\t  123456 kB\nVmRSS:\t     789 kB\n";
+        assert_eq!(kib(status, "VmHWM:"), Some(123_456));
+        assert_eq!(kib(status, "VmRSS:"), Some(789));
+        assert_eq!(kib("State:\tZ (zombie)\n", "VmHWM:"), None);
     }
 
     #[test]

@@ -58,11 +58,11 @@ impl Consensus {
             .map_err(|_| ExportError::Stopped)??;
         let BackupCheckpoint { mark, ledger_time, event_count, root_sha256, made, shelf } = started;
         made.finished().await?;
-        let of_files = mark.clone();
+        let (of_files, config) = (mark.clone(), self.inner.config.clone());
         let files = spawn_blocking(move || {
             // Whatever is wrong with the last snapshot does not concern this one.
             let before = shelf.latest().ok().flatten();
-            BackupShelf::seal(&staging, of_files, before.as_ref())
+            BackupShelf::seal(&staging, of_files, before.as_ref(), &config.cluster_id)
         });
         let files = files.await??;
         Ok(BackupCopy { mark, ledger_time, event_count, root_sha256, files })

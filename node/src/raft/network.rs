@@ -29,7 +29,9 @@ use tonic::{Code, Request, Response, Status};
 
 use super::directory::{Directory, STORAGE_ID};
 use super::freshness::Freshness;
-use super::snapshot_stream;
+use super::log_purge::SentSnapshots;
+use super::snapshot_pace::SnapshotPace;
+use super::snapshot_send;
 use super::types::{Snapshot, TypeConfig, Vote};
 use super::wire;
 use crate::config::Config;
@@ -73,12 +75,19 @@ impl Interceptor for CallerHeaders {
 
 pub(super) type PeerClient = RaftServiceClient<InterceptedService<Channel, CallerHeaders>>;
 
+/// By node: where it was dialled, and how. Made on first use, and anew when the
+/// node is found elsewhere.
+type Clients = Arc<Mutex<BTreeMap<u64, (String, PeerClient)>>>;
+
 /// Channels to the other members.
 #[derive(Clone)]
 pub(crate) struct Peers {
-    /// By node: where it was dialled, and how. Made on first use, and anew when the
-    /// node is found elsewhere.
-    clients: Arc<Mutex<BTreeMap<u64, (String, PeerClient)>>>,
+    clients: Clients,
+    /// Over connections of their own: what of a snapshot waits to be written
+    /// takes nothing of the room for log entries.
+    snapshots: Clients,
+    sent: SentSnapshots,
+    pace: SnapshotPace,
     config: Arc<Config>,
     headers: CallerHeaders,
     directory: Directory,
@@ -90,6 +99,7 @@ impl Peers {
         config: &Arc<Config>,
         directory: Directory,
         freshness: Arc<Freshness>,
+        pace: SnapshotPace,
     ) -> anyhow::Result<Self> {
         let headers = CallerHeaders {
             cluster_id: config.cluster_id.parse()?,
@@ -97,7 +107,21 @@ impl Peers {
             storage_id: directory.own_metadata(),
             directory: directory.clone(),
         };
-        Ok(Self { clients: Arc::default(), config: config.clone(), headers, directory, freshness })
+        Ok(Self {
+            clients: Clients::default(),
+            snapshots: Clients::default(),
+            sent: SentSnapshots::default(),
+            pace,
+            config: config.clone(),
+            headers,
+            directory,
+            freshness,
+        })
+    }
+
+    /// How far the snapshots reach that this node sent.
+    pub(super) fn sent_snapshots(&self) -> &SentSnapshots {
+        &self.sent
     }
 
     /// Whether an answer comes from the data folder that the node is known by.
@@ -107,8 +131,17 @@ impl Peers {
 
     /// A client of one member; `None` when nobody knows where it is.
     pub(super) fn client(&self, node_id: u64) -> Option<PeerClient> {
+        self.client_among(&self.clients, node_id)
+    }
+
+    /// The same for a snapshot.
+    pub(super) fn snapshot_client(&self, node_id: u64) -> Option<PeerClient> {
+        self.client_among(&self.snapshots, node_id)
+    }
+
+    fn client_among(&self, clients: &Clients, node_id: u64) -> Option<PeerClient> {
         let address = self.directory.member(node_id)?.peer_address;
-        let mut clients = self.clients.lock();
+        let mut clients = clients.lock();
         match clients.get(&node_id) {
             Some((known, client)) if *known == address => Some(client.clone()),
             _ => {
@@ -176,9 +209,11 @@ fn unreachable(error: impl std::fmt::Display) -> Unreachable<TypeConfig> {
 
 impl Peer {
     fn client(&self) -> Result<PeerClient, Unreachable<TypeConfig>> {
-        self.peers.client(self.target).ok_or_else(|| {
-            unreachable(format!("nobody has told this node where node {} is", self.target))
-        })
+        self.peers.client(self.target).ok_or_else(|| self.nowhere())
+    }
+
+    fn nowhere(&self) -> Unreachable<TypeConfig> {
+        unreachable(format!("nobody has told this node where node {} is", self.target))
     }
 
     /// The answer, if the node is still the one that the cluster was formed with.
@@ -279,18 +314,23 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
-        let mut client = self.client()?;
-        let parts = snapshot_stream::parts(vote, &snapshot);
-        let sending = pin!(client.install_snapshot(parts));
+        let client = self.peers.snapshot_client(self.target).ok_or_else(|| self.nowhere())?;
+        let log_index = snapshot.meta.last_log_id.map_or(0, |id| id.index);
+        self.peers.sent.begin(self.target, log_index);
+        let folder = snapshot.snapshot.clone();
+        let sending = pin!(snapshot_send::send(client, vote, snapshot, self.peers.pace.clone()));
         let reply = match select(sending, pin!(cancel)).await {
-            Either::Left((reply, _)) => {
-                if reply.as_ref().is_err_and(|status| status.code() == Code::DataLoss) {
-                    stop_if_damaged(snapshot.snapshot).await;
-                }
-                self.answer(reply)?
-            }
+            Either::Left((reply, _)) => reply,
             Either::Right((closed, _)) => return Err(StreamingError::Closed(closed)),
         };
+        if let Err(status) = &reply {
+            let (target, why) = (self.target, status.message());
+            tracing::warn!(target, why, log_index, "a snapshot was not taken; trying again");
+            if status.code() == Code::DataLoss {
+                snapshot_send::stop_if_damaged(folder).await;
+            }
+        }
+        let reply = self.answer(reply)?;
         let vote = wire::vote_in(reply.vote).map_err(unreachable)?;
         Ok(SnapshotResponse { vote })
     }
@@ -310,22 +350,4 @@ impl RaftNetworkV2<TypeConfig> for Peer {
 pub(super) fn later_epoch(refusal: &Status) -> Option<u64> {
     let named = refusal.metadata().get(header::RECOVERY_EPOCH)?.to_str().ok()?;
     named.parse().ok()
-}
-
-/// A receiver says that bytes are wrong. If this node's disk has changed them,
-/// another node must lead: this one's ledger lies in the same files.
-async fn stop_if_damaged(snapshot: SnapshotFolder) {
-    let path = snapshot.path.display().to_string();
-    match tokio::task::spawn_blocking(move || snapshot.first_damaged()).await {
-        Ok(Ok(None)) | Err(_) => {}
-        Ok(Ok(Some(file))) => {
-            tracing::error!(
-                path,
-                file,
-                "the disk has changed a file of this node's snapshot; stopping this node"
-            );
-            std::process::abort();
-        }
-        Ok(Err(error)) => tracing::error!(path, %error, "own snapshot could not be checked"),
-    }
 }

@@ -16,7 +16,7 @@ use super::directory::{Directory, STORAGE_ID};
 use super::network::header;
 use super::state_machine::as_snapshot;
 use super::types::Raft;
-use super::{leadership, snapshot_stream, wire};
+use super::{leadership, snapshot_receive, wire};
 use crate::config::Config;
 use crate::storage::SnapshotShelf;
 
@@ -177,13 +177,22 @@ impl RaftService for PeerService {
         Ok(self.answer(wire::vote_reply_out(&reply)))
     }
 
+    async fn offer_snapshot(
+        &self,
+        request: Request<peer::SnapshotOffer>,
+    ) -> Result<Response<peer::SnapshotHeld>, Status> {
+        let sender = self.admit(&request)?;
+        let manifest = request.into_inner().manifest;
+        Ok(self.answer(snapshot_receive::held(&self.shelf, sender, manifest).await?))
+    }
+
     async fn install_snapshot(
         &self,
         request: Request<Streaming<peer::SnapshotPart>>,
     ) -> Result<Response<peer::SnapshotReply>, Status> {
         let sender = self.admit(&request)?;
         let (header, folder) =
-            snapshot_stream::receive(&self.shelf, sender, request.into_inner()).await?;
+            snapshot_receive::receive(&self.shelf, sender, request.into_inner()).await?;
         let vote = wire::vote_in(header.vote).map_err(refused)?;
         let arrived = folder.path.clone();
         let snapshot = as_snapshot(folder).map_err(|e| Status::data_loss(e.to_string()))?;

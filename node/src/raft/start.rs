@@ -20,9 +20,10 @@ use super::network::{PEER_MESSAGE_BYTES, Peers, WINDOW_BYTES};
 use super::peer_service::PeerService;
 use super::read_gate::ReadGate;
 use super::recovery::{self, Recovering};
+use super::snapshot_pace::SnapshotPace;
 use super::state_machine::StateMachine;
 use super::types::Raft;
-use super::{due, placement, reconcile, snapshot_trigger};
+use super::{due, log_purge, placement, reconcile, snapshot_trigger};
 use crate::config::{Config, Layout, RaftConfig};
 use crate::storage::recovery as recovery_on_disk;
 use crate::storage::storage_id::FoundLog;
@@ -54,7 +55,7 @@ pub(crate) async fn start(
         (false, false) => FoundLog::Filled,
     };
     let own = storage_id::open(data, found)?;
-    let shelf = SnapshotShelf::open(&data.join("snapshots"))?;
+    let shelf = SnapshotShelf::open(&data.join("snapshots"))?.of_cluster(&config.cluster_id);
     let (store, opened) = LedgerStore::open(&data.join("ledger"), threads)?;
     if let (Some(genesis), Some(topology)) = (opened.ledger.genesis(), opened.ledger.topology()) {
         check_genesis(genesis, &config)?;
@@ -65,7 +66,8 @@ pub(crate) async fn start(
     let topology = applied.topology.subscribe();
     let directory = Directory::new(config.clone(), topology, own, recovery_epoch);
     let freshness = Arc::new(Freshness::default());
-    let peers = Peers::new(&config, directory.clone(), freshness.clone())?;
+    let pace = SnapshotPace::new(log.shared_counters(), config.raft.snapshot_rate_mb_per_s);
+    let peers = Peers::new(&config, directory.clone(), freshness.clone(), pace)?;
     let settings = Arc::new(settings(&config).validate()?);
     let raft = Raft::new(config.node.id, settings, peers.clone(), log.clone(), machine).await?;
     freshness.of(&raft);
@@ -89,6 +91,7 @@ pub(crate) async fn start(
     tokio::spawn(placement::run(consensus.clone()));
     tokio::spawn(recovery::record(consensus.clone()));
     tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
+    tokio::spawn(log_purge::run(consensus.clone(), config.raft.clone()));
     Ok(Running { consensus, shelf })
 }
 
@@ -141,7 +144,7 @@ fn election_timeout_ms(config: &Config) -> (u64, u64) {
 }
 
 fn settings(config: &Config) -> RaftSettings {
-    let RaftConfig { heartbeat_interval_ms, snapshot_keep_entries, .. } = config.raft;
+    let heartbeat_interval_ms = config.raft.heartbeat_interval_ms;
     let (election_timeout_min_ms, election_timeout_max_ms) = election_timeout_ms(config);
     RaftSettings {
         cluster_name: config.cluster_id.clone(),
@@ -157,7 +160,8 @@ fn settings(config: &Config) -> RaftSettings {
         // positions other content.
         enable_leader_restore: Some(false),
         snapshot_policy: SnapshotPolicy::Never,
-        max_in_snapshot_log_to_keep: snapshot_keep_entries,
+        // `log_purge` does it, for it knows who still needs what.
+        max_in_snapshot_log_to_keep: u64::MAX,
         // Members that lag are helped by log entries while those exist.
         replication_lag_threshold: u64::MAX,
         install_snapshot_timeout: u64::try_from(SNAPSHOT_TIMEOUT.as_millis()).unwrap_or(u64::MAX),

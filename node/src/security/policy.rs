@@ -219,6 +219,7 @@ pub(crate) const RULES: &[Rule] = &[
     peer("peer.v1.RaftService/Append"),
     peer("peer.v1.RaftService/Vote"),
     peer("peer.v1.RaftService/PreVote"),
+    peer("peer.v1.RaftService/OfferSnapshot"),
     peer("peer.v1.RaftService/InstallSnapshot"),
     peer("peer.v1.RaftService/TransferLeader"),
     peer("peer.v1.RaftService/ReadIndex"),

@@ -45,8 +45,9 @@ impl BackupShelf {
         staging: &Path,
         mark: AppliedMark,
         before: Option<&SnapshotFolder>,
+        cluster_id: &str,
     ) -> Result<Vec<BackupFile>, StorageError> {
-        let sealed = seal(staging, mark, before)?;
+        let sealed = seal(staging, mark, before, cluster_id)?;
         let (length_bytes, sha256) = sync_and_hash(&staging.join(MANIFEST))?;
         let name = MANIFEST.to_owned();
         let manifest = BackupFile { name, length_bytes, sha256: sha256.to_vec().into() };

@@ -50,7 +50,7 @@ fn a_kept_checkpoint_outlives_a_restart_and_goes_when_it_is_let_go() {
     fs::create_dir(&staging).expect("created");
     fs::write(staging.join("000001.sst"), b"table").expect("written");
     let mark = AppliedMark { format: MARK_FORMAT, ..Default::default() };
-    let files = BackupShelf::seal(&staging, mark, None).expect("sealed");
+    let files = BackupShelf::seal(&staging, mark, None, "test").expect("sealed");
     let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
     assert_eq!(names, ["snapshot.manifest", "000001.sst"]);
     let document = SignedDocument { purpose: "p".to_owned(), ..Default::default() };

@@ -52,7 +52,7 @@ pub(super) struct Shared {
     pub(super) vote: Mutex<Option<Vote>>,
     /// Next index after the durable ones.
     pub(super) durable_next_index: AtomicU64,
-    pub(super) counters: LogCounters,
+    pub(super) counters: Arc<LogCounters>,
     last_log_id: Mutex<Option<LogId>>,
     pub(super) purged: Mutex<Option<LogId>>,
     committed: Mutex<Option<LogId>>,
@@ -126,6 +126,20 @@ impl LogStore {
     /// What the log did since the process started.
     pub(crate) fn counters(&self) -> &LogCounters {
         &self.shared.counters
+    }
+
+    /// The same for who outlives the log.
+    pub(crate) fn shared_counters(&self) -> Arc<LogCounters> {
+        self.shared.counters.clone()
+    }
+
+    /// About how many bytes of entries from this index on are in files; what
+    /// was written last is not.
+    pub(crate) fn bytes_from(&self, index: u64) -> Result<u64, StorageError> {
+        let log = self.shared.family(LOG_FAMILY)?;
+        let (from, to) = (index.to_be_bytes(), u64::MAX.to_be_bytes());
+        let range = rocksdb::Range::new(&from, &to);
+        Ok(self.shared.db.get_approximate_sizes_cf(log, &[range]).iter().sum())
     }
 
     fn send(&self, job: Job) -> io::Result<()> {
@@ -245,7 +259,7 @@ pub(super) fn load(db: DB) -> Result<(Shared, Acknowledged), StorageError> {
         cache: RwLock::default(),
         vote: Mutex::default(),
         durable_next_index: AtomicU64::new(0),
-        counters: LogCounters::default(),
+        counters: Arc::default(),
         last_log_id: Mutex::default(),
         purged: Mutex::default(),
         committed: Mutex::default(),

@@ -1,5 +1,7 @@
 //! Everything on disk: the replicated log, the ledger's records, snapshots.
 
+mod arriving;
+mod arriving_file;
 mod backup_shelf;
 mod copy;
 mod direct_io;
@@ -24,16 +26,15 @@ mod snapshot;
 pub(crate) mod storage_id;
 mod threads;
 
+pub(crate) use arriving::ArrivingSnapshot;
 pub(crate) use backup_shelf::BackupShelf;
 pub(crate) use copy::FolderCopy;
 pub(crate) use journal::{Journal, StoredEvent};
 pub(crate) use ledger_records::{LedgerWrite, MARK_FORMAT, OpenedLedger};
 pub(crate) use ledger_store::{LedgerStore, Underway};
 pub(crate) use log_export::LogPage;
-pub(crate) use log_store::{LogEnd, LogExtent, LogStore};
-pub(crate) use snapshot::{
-    FORMAT as SNAPSHOT_FORMAT, IncomingSnapshot, SnapshotFolder, SnapshotShelf,
-};
+pub(crate) use log_store::{LogCounters, LogEnd, LogExtent, LogStore};
+pub(crate) use snapshot::{FORMAT as SNAPSHOT_FORMAT, MANIFEST, SnapshotFolder, SnapshotShelf};
 pub(crate) use threads::StorageThreads;
 
 /// Storage that cannot be used; the process must not go on.
@@ -70,6 +71,41 @@ pub(crate) enum StorageError {
     /// What another node sends is no snapshot; this node is as it was.
     #[error("an arriving snapshot is refused: {0}; the fault is the sender's or the network's")]
     BadSnapshot(String),
+    /// A file that another node sent is not the one that its manifest names.
+    #[error(
+        "file {file} of an arriving snapshot has not the SHA-256 of its manifest: it is thrown away, what else arrived stays, and the leader sends it again by itself; if that repeats, check the sender's disk and the network between"
+    )]
+    DamagedFile {
+        /// Which one.
+        file: String,
+    },
+    /// A snapshot of another ledger; this node is as it was.
+    #[error(
+        "an arriving snapshot is of cluster {theirs}, this node belongs to {ours}: it is refused and this node is as it was; correct cluster_id and members in the configuration of the node that is wrong"
+    )]
+    ForeignSnapshot {
+        /// Cluster that the snapshot is of.
+        theirs: String,
+        /// Cluster of this node.
+        ours: String,
+    },
+    /// A snapshot does not fit on this node's disk.
+    #[error(
+        "an arriving snapshot needs {needed_bytes} bytes more in {folder}, where {free_bytes} are free and {kept_bytes} are kept for the log: this node is as it was; free space or enlarge its disk, the leader tries again by itself"
+    )]
+    NoRoom {
+        /// Where it would go.
+        folder: String,
+        /// What is still to come.
+        needed_bytes: u64,
+        /// What the file system has.
+        free_bytes: u64,
+        /// What a snapshot must leave.
+        kept_bytes: u64,
+    },
+    /// The sender has begun the transfer again over another connection.
+    #[error("this transfer of a snapshot has been taken over by a later one of the same sender")]
+    TakenOver,
     /// Written by a version of this program whose formats differ.
     #[error(
         "{what} has format {found}, this version reads format {reads}: nothing is lost; run the version that wrote it"
@@ -142,4 +178,4 @@ pub(crate) mod damage;
 #[cfg(test)]
 mod ledger_tests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

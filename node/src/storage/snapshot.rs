@@ -1,24 +1,23 @@
 //! Snapshot folders: a RocksDB checkpoint of the ledger's records with a
 //! manifest, made durable in a staging folder and then renamed into place.
 
-use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use prost::Message as _;
 use registry_proto::storage::{AppliedMark, SnapshotFile, SnapshotManifest};
 use sha2::{Digest as _, Sha256};
 
+use super::arriving::{Arrivals, is_half_arrived};
 use super::ledger_records::check_format;
 use super::{StorageError, io_error, sync_folder};
 
-pub(super) const MANIFEST: &str = "snapshot.manifest";
-const STAGING: &str = "staging-";
+pub(crate) const MANIFEST: &str = "snapshot.manifest";
+pub(super) const STAGING: &str = "staging-";
 /// Format of the manifest.
 pub(crate) const FORMAT: u32 = 1;
 
@@ -37,17 +36,25 @@ pub(crate) struct SnapshotShelf {
     /// Held to look at the shelf or to change it: a snapshot of this node's own
     /// may be put there while one from the leader arrives.
     order: Arc<Mutex<()>>,
-    arrivals: Arc<AtomicU64>,
+    /// What arrives from other nodes.
+    pub(super) arrivals: Arc<Mutex<Arrivals>>,
+    /// Noted in each manifest; empty where it does not matter.
+    pub(super) cluster_id: Arc<str>,
 }
 
 impl SnapshotShelf {
     /// Opens the shelf and removes what an interrupted run left unfinished.
     pub(crate) fn open(folder: &Path) -> Result<Self, StorageError> {
         fs::create_dir_all(folder).map_err(|e| io_error("create", folder, e))?;
-        let shelf =
-            Self { folder: folder.to_owned(), order: Arc::default(), arrivals: Arc::default() };
+        let shelf = Self {
+            folder: folder.to_owned(),
+            order: Arc::default(),
+            arrivals: Arc::default(),
+            cluster_id: Arc::default(),
+        };
+        shelf.keep_half_arrived()?;
         for name in shelf.names()? {
-            if name.starts_with(STAGING) {
+            if name.starts_with(STAGING) && !is_half_arrived(&name) {
                 let path = folder.join(&name);
                 fs::remove_dir_all(&path).map_err(|e| io_error("remove", &path, e))?;
             }
@@ -55,7 +62,16 @@ impl SnapshotShelf {
         Ok(shelf)
     }
 
-    fn names(&self) -> Result<Vec<String>, StorageError> {
+    /// The same for snapshots of one cluster only.
+    pub(crate) fn of_cluster(self, cluster_id: &str) -> Self {
+        Self { cluster_id: cluster_id.into(), ..self }
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(super) fn names(&self) -> Result<Vec<String>, StorageError> {
         let mut names = Vec::new();
         let listing = fs::read_dir(&self.folder).map_err(|e| io_error("list", &self.folder, e))?;
         for item in listing {
@@ -92,7 +108,7 @@ impl SnapshotShelf {
     ) -> Result<SnapshotFolder, StorageError> {
         // Whatever is wrong with it does not concern the new one.
         let before = self.latest().ok().flatten();
-        seal(staging, mark, before.as_ref())?;
+        seal(staging, mark, before.as_ref(), &self.cluster_id)?;
         self.shelve(staging)
     }
 
@@ -142,6 +158,7 @@ pub(super) fn seal(
     folder: &Path,
     mark: AppliedMark,
     before: Option<&SnapshotFolder>,
+    cluster_id: &str,
 ) -> Result<SnapshotFolder, StorageError> {
     let mut files = Vec::new();
     let listing = fs::read_dir(folder).map_err(|e| io_error("list", folder, e))?;
@@ -159,7 +176,8 @@ pub(super) fn seal(
         files.push(SnapshotFile { name, length_bytes, sha256: sha256.to_vec().into() });
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    let manifest = SnapshotManifest { format: FORMAT, mark: Some(mark), files };
+    let cluster_id = cluster_id.to_owned();
+    let manifest = SnapshotManifest { format: FORMAT, mark: Some(mark), files, cluster_id };
     write_durably(&folder.join(MANIFEST), &manifest.encode_to_vec())?;
     sync_folder(folder)?;
     read_manifest(folder)
@@ -217,27 +235,35 @@ impl SnapshotFolder {
         Ok(snapshot)
     }
 
-    /// Names of the files to send, the manifest first.
-    pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
-        std::iter::once(MANIFEST).chain(self.files.iter().map(|file| file.name.as_str()))
+    /// What identifies this snapshot and vouches for its files.
+    pub(crate) fn manifest(&self) -> Result<Vec<u8>, StorageError> {
+        let path = self.path.join(MANIFEST);
+        fs::read(&path).map_err(|e| io_error("read", &path, e))
     }
 }
 
 pub(super) fn read_manifest(folder: &Path) -> Result<SnapshotFolder, StorageError> {
     let path = folder.join(MANIFEST);
     let bytes = fs::read(&path).map_err(|e| io_error("read", &path, e))?;
-    let corrupt = |why: String| StorageError::Corrupt { what: path.display().to_string(), why };
-    let manifest = SnapshotManifest::decode(&bytes[..]).map_err(|e| corrupt(e.to_string()))?;
+    let manifest = decode_manifest(&bytes, &path.display().to_string())?;
+    let mark = manifest.mark.unwrap_or_default();
+    Ok(SnapshotFolder { path: folder.to_owned(), mark, files: manifest.files })
+}
+
+/// A manifest of a format that this version reads, with its mark.
+pub(super) fn decode_manifest(bytes: &[u8], what: &str) -> Result<SnapshotManifest, StorageError> {
+    let corrupt = |why: String| StorageError::Corrupt { what: what.to_owned(), why };
+    let manifest = SnapshotManifest::decode(bytes).map_err(|e| corrupt(e.to_string()))?;
     if manifest.format != FORMAT {
         return Err(StorageError::OtherFormat {
-            what: path.display().to_string(),
+            what: what.to_owned(),
             found: manifest.format.to_string(),
             reads: FORMAT,
         });
     }
-    let mark = manifest.mark.ok_or_else(|| corrupt("no mark".into()))?;
-    check_format(&mark, "a snapshot of the ledger")?;
-    Ok(SnapshotFolder { path: folder.to_owned(), mark, files: manifest.files })
+    let mark = manifest.mark.as_ref().ok_or_else(|| corrupt("no mark".into()))?;
+    check_format(mark, "a snapshot of the ledger")?;
+    Ok(manifest)
 }
 
 pub(super) fn sync_and_hash(path: &Path) -> Result<(u64, [u8; 32]), StorageError> {
@@ -257,106 +283,5 @@ pub(super) fn hash(mut file: File, path: &Path) -> Result<(u64, [u8; 32]), Stora
         }
         length += read as u64;
         hash.update(&buffer[..read]);
-    }
-}
-
-/// A snapshot that arrives file by file in a staging folder, which goes when
-/// the rest does not come.
-pub(crate) struct IncomingSnapshot {
-    shelf: SnapshotShelf,
-    staging: PathBuf,
-    current: Option<(PathBuf, File, u64)>,
-    names: BTreeSet<String>,
-    complete: bool,
-}
-
-impl Drop for IncomingSnapshot {
-    fn drop(&mut self) {
-        if !self.complete {
-            self.shelf.discard(&self.staging);
-        }
-    }
-}
-
-impl IncomingSnapshot {
-    /// Starts anew, apart from other attempts of the same sender: one of them
-    /// may be complete and about to be installed.
-    pub(crate) fn begin(shelf: &SnapshotShelf, sender: u64) -> Result<Self, StorageError> {
-        let arrival = shelf.arrivals.fetch_add(1, Ordering::Relaxed);
-        let staging = shelf.staging(&format!("from-{sender}-{arrival}"))?;
-        fs::create_dir_all(&staging).map_err(|e| io_error("create", &staging, e))?;
-        Ok(Self {
-            shelf: shelf.clone(),
-            staging,
-            current: None,
-            names: BTreeSet::new(),
-            complete: false,
-        })
-    }
-
-    /// Starts the next file.
-    pub(crate) fn file(&mut self, name: &str, length_bytes: u64) -> Result<(), StorageError> {
-        self.close()?;
-        let plain = !name.is_empty()
-            && name.len() <= 100
-            && name != "."
-            && name != ".."
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
-        if !plain {
-            return Err(StorageError::BadSnapshot(format!("{name:?} is no plain file name")));
-        }
-        let path = self.staging.join(name);
-        let file = File::create_new(&path).map_err(|e| io_error("create", &path, e))?;
-        self.current = Some((path, file, length_bytes));
-        self.names.insert(name.to_owned());
-        Ok(())
-    }
-
-    /// Appends to the current file.
-    pub(crate) fn data(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        let Some((path, file, remaining)) = &mut self.current else {
-            return Err(StorageError::BadSnapshot("data before the first file".into()));
-        };
-        *remaining = remaining.checked_sub(bytes.len() as u64).ok_or_else(|| {
-            StorageError::BadSnapshot(format!("{} is longer than announced", path.display()))
-        })?;
-        file.write_all(bytes).map_err(|e| io_error("write", path, e))
-    }
-
-    /// All but the manifest, in the manifest's order.
-    fn other_names(&self) -> impl Iterator<Item = &str> {
-        self.names.iter().map(String::as_str).filter(|name| *name != MANIFEST)
-    }
-
-    fn close(&mut self) -> Result<(), StorageError> {
-        match self.current.take() {
-            Some((path, _, remaining)) if remaining > 0 => Err(StorageError::BadSnapshot(format!(
-                "{} is {remaining} bytes short",
-                path.display()
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    /// Verifies every file against the manifest and makes all durable, still in staging.
-    pub(crate) fn finish(mut self) -> Result<SnapshotFolder, StorageError> {
-        self.close()?;
-        let arrived = read_manifest(&self.staging)?;
-        // Only what arrived under a plain name is looked at, and all of it is verified.
-        if !arrived.file_names().eq(std::iter::once(MANIFEST).chain(self.other_names())) {
-            let why = "its files are not those of its manifest";
-            return Err(StorageError::BadSnapshot(why.into()));
-        }
-        if let Some(damaged) = arrived.first_damaged()? {
-            return Err(StorageError::BadSnapshot(format!("{damaged} differs from the manifest")));
-        }
-        let manifest = self.staging.join(MANIFEST);
-        File::open(&manifest)
-            .and_then(|file| file.sync_all())
-            .map_err(|e| io_error("sync", &manifest, e))?;
-        sync_folder(&self.staging)?;
-        let folder = read_manifest(&self.staging)?;
-        self.complete = true;
-        Ok(folder)
     }
 }

@@ -20,7 +20,7 @@ use super::durable_mark::DurableMark;
 use super::log_store::{self, LOG_FAMILY};
 use super::log_writer::{self, Job};
 use super::{
-    IncomingSnapshot, LedgerStore, LogStore, MARK_FORMAT, SnapshotFolder, SnapshotShelf,
+    ArrivingSnapshot, LedgerStore, LogStore, MARK_FORMAT, SnapshotFolder, SnapshotShelf,
     StorageError, StorageThreads,
 };
 use crate::raft::state_machine::{StateMachine, as_snapshot};
@@ -227,53 +227,40 @@ async fn group_commit_needs_fewer_fsyncs_than_appends() {
     assert!((1..=250).contains(&fsyncs), "{fsyncs} fsyncs for 500 appends");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_arriving_snapshot_that_differs_from_its_manifest_is_refused() {
-    let folder = tempfile::tempdir().expect("temporary folder");
-    let mut machine = open_machine(folder.path());
-    let mut builder = machine.get_snapshot_builder().await;
-    let made = builder.build_snapshot().await.expect("snapshot").snapshot;
-    let elsewhere = tempfile::tempdir().expect("temporary folder");
-    let shelf = SnapshotShelf::open(elsewhere.path()).expect("shelf");
-    for damaged in [false, true] {
-        let mut incoming = IncomingSnapshot::begin(&shelf, 12).expect("begin");
-        for name in made.file_names() {
-            let mut bytes = std::fs::read(made.path.join(name)).expect("read");
-            if damaged && name == "CURRENT" {
-                bytes[0] ^= 1;
-            }
-            incoming.file(name, bytes.len() as u64).expect("file");
-            incoming.data(&bytes).expect("data");
-        }
-        assert_eq!(incoming.finish().is_err(), damaged);
-    }
-    let mut incoming = IncomingSnapshot::begin(&shelf, 12).expect("begin");
-    for name in ["../escape", "", "a/b", "."] {
-        assert!(incoming.file(name, 1).is_err(), "{name:?} was taken");
-    }
-    for name in made.file_names().chain(["unlisted"]) {
-        let bytes = std::fs::read(made.path.join(name)).unwrap_or_default();
-        incoming.file(name, bytes.len() as u64).expect("file");
-        incoming.data(&bytes).expect("data");
-    }
-    incoming.finish().expect_err("a file that nobody vouches for");
-}
-
-/// A snapshot at `index`, made elsewhere and arrived in staging.
-async fn arrived(shelf: &SnapshotShelf, index: u64) -> SnapshotFolder {
+/// A snapshot at `index`, made elsewhere; the folder goes with the first part.
+pub(crate) async fn made(index: u64) -> (TempDir, SnapshotFolder) {
     let origin = tempfile::tempdir().expect("temporary folder");
     let mut machine = open_machine(origin.path());
     let blank = Entry { log_id: log_id(1, index), payload: EntryContent::Blank };
     machine.apply(futures::stream::iter([Ok((blank, None))])).await.expect("applies");
     let mut builder = machine.get_snapshot_builder().await;
     let made = builder.build_snapshot().await.expect("snapshot").snapshot;
-    let mut incoming = IncomingSnapshot::begin(shelf, 12).expect("begin");
-    for name in made.file_names() {
-        let bytes = std::fs::read(made.path.join(name)).expect("read");
-        incoming.file(name, bytes.len() as u64).expect("file");
-        incoming.data(&bytes).expect("data");
+    (origin, made)
+}
+
+/// Sends all that the shelf does not hold, under a manifest.
+pub(super) fn send(
+    shelf: &SnapshotShelf,
+    from: &SnapshotFolder,
+    manifest: &[u8],
+) -> Result<SnapshotFolder, StorageError> {
+    let mut arriving = ArrivingSnapshot::begin(shelf, 12, manifest)?;
+    let held: std::collections::BTreeMap<_, _> = arriving.held().into_iter().collect();
+    for file in &from.files {
+        let bytes = std::fs::read(from.path.join(&file.name)).expect("read");
+        let offset = held.get(&file.name).copied().unwrap_or(0);
+        if offset < file.length_bytes || bytes.is_empty() {
+            arriving.file(&file.name, file.length_bytes, offset)?;
+            arriving.data(&bytes[offset as usize..])?;
+        }
     }
-    incoming.finish().expect("whole")
+    arriving.finish()
+}
+
+/// A snapshot at `index`, made elsewhere and arrived in staging.
+async fn arrived(shelf: &SnapshotShelf, index: u64) -> SnapshotFolder {
+    let (_origin, made) = made(index).await;
+    send(shelf, &made, &made.manifest().expect("read")).expect("whole")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -323,19 +310,10 @@ fn sent_again(
     folder: &SnapshotFolder,
     change: impl FnOnce(&mut SnapshotManifest),
 ) -> Result<SnapshotFolder, StorageError> {
-    let mut incoming = IncomingSnapshot::begin(shelf, 12).expect("begin");
-    let mut change = Some(change);
-    for name in folder.file_names() {
-        let mut bytes = std::fs::read(folder.path.join(name)).expect("read");
-        if let Some(change) = change.take() {
-            let mut manifest = SnapshotManifest::decode(&bytes[..]).expect("the manifest first");
-            change(&mut manifest);
-            bytes = manifest.encode_to_vec();
-        }
-        incoming.file(name, bytes.len() as u64).expect("file");
-        incoming.data(&bytes).expect("data");
-    }
-    incoming.finish()
+    let bytes = folder.manifest().expect("read");
+    let mut manifest = SnapshotManifest::decode(&bytes[..]).expect("a manifest");
+    change(&mut manifest);
+    send(shelf, folder, &manifest.encode_to_vec())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -441,7 +419,9 @@ async fn an_arriving_snapshot_leaves_a_complete_one_of_the_same_sender_alone() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let shelf = SnapshotShelf::open(folder.path()).expect("shelf");
     let complete = arrived(&shelf, 5).await;
-    let again = IncomingSnapshot::begin(&shelf, 12).expect("begin");
+    let manifest = complete.manifest().expect("read");
+    let again = ArrivingSnapshot::begin(&shelf, 12, &manifest).expect("begin");
+    assert_eq!(again.held(), [], "the complete one is somewhere else");
     shelf.shelve(&complete.path).expect("it can be installed");
     drop(again);
     let refused = arrived(&shelf, 4).await;

@@ -79,6 +79,15 @@ impl Bed {
         Ok(Self { cluster, place, registry, exchange, links })
     }
 
+    /// A cluster that was started over these links, bootstrapped.
+    pub(crate) async fn form(cluster: Cluster, links: Managed) -> anyhow::Result<Self> {
+        cluster.bootstrap().await?;
+        cluster.leader().await?;
+        let registry = cluster.registry()?.with_timeout(CALL_TIMEOUT);
+        let exchange = cluster.exchange()?.with_timeout(CALL_TIMEOUT);
+        Ok(Self { cluster, place: DISTANCE, registry, exchange, links: Some(links) })
+    }
+
     /// The registry's two officers.
     pub(crate) fn officers(&self) -> anyhow::Result<TwoOfficers> {
         let officers = self.cluster.officers()?;

@@ -15,6 +15,7 @@ mod plot;
 mod report;
 mod single;
 mod size;
+mod snapshot;
 mod stream;
 mod sweep;
 mod target;
@@ -41,12 +42,14 @@ const GROWTH: &str = "growth";
 const NATIONAL_DAY: &str = "national-day";
 /// Two million persons of an inclusive platform; only when it is named.
 const PERSONS: &str = "persons";
+/// Snapshots to a node that was away; only when it is named.
+const SNAPSHOT: &str = "snapshot";
 
 /// Measures the cluster and writes target/bench/report.json and load.svg.
 #[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// What to run, by name; all but the national day and persons when not given.
+    /// What to run, by name; all but the national day, persons and snapshot when not given.
     #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
     /// Trades of each case that sends chunks.
@@ -76,6 +79,7 @@ struct Plan {
     /// The national day, or the share of it that shows growth.
     day: Option<(&'static str, f64)>,
     persons: bool,
+    snapshot: bool,
 }
 
 // One thread: the nodes need the processors, and nothing here runs for long.
@@ -103,7 +107,7 @@ impl Plan {
         let known: Vec<&str> = CASES
             .iter()
             .map(|case| case.name)
-            .chain([VERIFY, SWEEP, GROWTH, NATIONAL_DAY, PERSONS])
+            .chain([VERIFY, SWEEP, GROWTH, NATIONAL_DAY, PERSONS, SNAPSHOT])
             .collect();
         for name in &args.cases {
             let found = known.contains(&name.as_str());
@@ -116,7 +120,8 @@ impl Plan {
         };
         let cases = CASES.iter().filter(|case| all || chosen(case.name)).collect();
         let (verify, sweep) = (all || chosen(VERIFY), all || chosen(SWEEP));
-        Ok(Self { size, cases, verify, sweep, day, persons: chosen(PERSONS) })
+        let (persons, snapshot) = (chosen(PERSONS), chosen(SNAPSHOT));
+        Ok(Self { size, cases, verify, sweep, day, persons, snapshot })
     }
 }
 
@@ -159,6 +164,12 @@ async fn run(plan: &Plan, out: &Path) -> anyhow::Result<()> {
         say(&format!("{PERSONS} ..."))?;
         let measured = Box::pin(persons::run(out, size.smoke)).await;
         report.persons = Some(measured.with_context(|| format!("case {PERSONS}"))?);
+        report.write(&path)?;
+    }
+    if plan.snapshot {
+        say(&format!("{SNAPSHOT} ..."))?;
+        let measured = Box::pin(snapshot::run(out, size.smoke)).await;
+        report.snapshots = Some(measured.with_context(|| format!("case {SNAPSHOT}"))?);
         report.write(&path)?;
     }
     report.print()?;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::cases::Measured;
 use crate::national::{Growth, National};
 use crate::persons::Persons;
+use crate::snapshot::Snapshots;
 use crate::sweep::{self, Kind, Point};
 use crate::verify::Verified;
 
@@ -32,6 +33,7 @@ pub(crate) struct Report {
     pub(crate) growth: Vec<Growth>,
     pub(crate) national: Option<National>,
     pub(crate) persons: Option<Persons>,
+    pub(crate) snapshots: Option<Snapshots>,
 }
 
 impl Report {
@@ -78,10 +80,16 @@ impl Report {
         if let Some(measured) = &self.persons {
             say(&format!("\n{}", persons(measured)))?;
         }
+        if let Some(measured) = &self.snapshots {
+            say(&format!("\n{}\n\n{}", measured.transfers(), measured.latencies()))?;
+            say(&measured.caught_up())?;
+        }
         let cases = self.cases.iter().map(|case| (case.name.as_str(), case.others_percent));
         let day = self.national.iter().map(|day| ("the national day", day.others_percent));
         let persons = self.persons.iter().map(|persons| ("persons", persons.others_percent));
-        let most = cases.chain(day).chain(persons).max_by(|one, other| one.1.total_cmp(&other.1));
+        let snapshots = self.snapshots.iter().map(|it| ("snapshot", it.others_percent));
+        let all = cases.chain(day).chain(persons).chain(snapshots);
+        let most = all.max_by(|one, other| one.1.total_cmp(&other.1));
         if let Some((name, percent)) = most.filter(|(_, percent)| *percent > OTHERS_PERCENT) {
             say(&format!(
                 "Other processes took up to {percent:.0} % of the processors (from {name}): these figures are too low."
@@ -303,7 +311,7 @@ fn persons(measured: &Persons) -> Table {
     table
 }
 
-fn table(header: impl Into<comfy_table::Row>) -> Table {
+pub(crate) fn table(header: impl Into<comfy_table::Row>) -> Table {
     let mut table = Table::new();
     table.load_preset(NOTHING);
     table
@@ -313,13 +321,13 @@ fn table(header: impl Into<comfy_table::Row>) -> Table {
     table
 }
 
-fn right_from(table: &mut Table, first: usize) {
+pub(crate) fn right_from(table: &mut Table, first: usize) {
     for column in table.column_iter_mut().skip(first) {
         column.set_cell_alignment(CellAlignment::Right);
     }
 }
 
-fn left(table: &mut Table, columns: &[usize]) {
+pub(crate) fn left(table: &mut Table, columns: &[usize]) {
     for index in columns {
         if let Some(column) = table.column_mut(*index) {
             column.set_cell_alignment(CellAlignment::Left);
@@ -327,11 +335,11 @@ fn left(table: &mut Table, columns: &[usize]) {
     }
 }
 
-fn whole(value: f64) -> String {
+pub(crate) fn whole(value: f64) -> String {
     grouped(value.round() as u64)
 }
 
-fn tenths(value: f64) -> String {
+pub(crate) fn tenths(value: f64) -> String {
     format!("{value:.1}")
 }
 

@@ -24,12 +24,12 @@ pub(crate) struct Target {
 }
 
 impl Target {
-    fn new(target: impl Into<String>, met: bool) -> Self {
+    pub(crate) fn new(target: impl Into<String>, met: bool) -> Self {
         Self { target: target.into(), met: Some(met) }
     }
 
     /// Both must be met.
-    fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         Self {
             target: format!("{}, {}", self.target, other.target),
             met: self.met.zip(other.met).map(|(one, two)| one && two),

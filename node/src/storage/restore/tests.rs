@@ -96,7 +96,7 @@ impl Kept {
         let staging = shelf.staging().expect("a path");
         let taken = machine.start_backup(staging.clone()).await.expect("queued");
         taken.made.finished().await.expect("made");
-        let files = BackupShelf::seal(&staging, taken.mark.clone(), None).expect("sealed");
+        let files = BackupShelf::seal(&staging, taken.mark.clone(), None, CLUSTER).expect("sealed");
         let manifest = BackupManifest {
             format: 1,
             cluster_id: CLUSTER.to_owned(),
