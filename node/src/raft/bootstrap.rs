@@ -104,6 +104,12 @@ impl Consensus {
         }
         let recovery_city = self.recovery_city(recovery_city)?;
         let resuming = self.has_log();
+        if resuming && self.is_alone() {
+            // One that was just started elects itself soon.
+            let wait = self.raft().wait(Some(STEP_TIMEOUT));
+            let own = self.inner.config.node.id;
+            wait.current_leader(own, "the only voter").await.map_err(failed)?;
+        }
         if resuming && !self.leads() {
             // Formed long ago, or left half-way and led by another since.
             let leader_id = self.read_barrier().await.ok().and_then(|()| self.current_leader());
@@ -116,7 +122,8 @@ impl Consensus {
             }));
         }
         self.promise_itself()?;
-        let storage_ids = self.gather_promises(resuming).await?;
+        // Until others were made members, none of them has a part of this log.
+        let storage_ids = self.gather_promises(resuming && !self.is_alone()).await?;
         if !resuming {
             // Not given away meanwhile, however long the others took.
             self.promise_itself()?;
@@ -160,6 +167,13 @@ impl Consensus {
         asked.cloned().ok_or_else(unknown)
     }
 
+    /// Whether the membership has no node but this one.
+    fn is_alone(&self) -> bool {
+        let stored = self.raft().metrics().borrow_watched().membership_config.clone();
+        let mut nodes = stored.membership().nodes().map(|(id, _)| *id);
+        nodes.next() == Some(self.inner.config.node.id) && nodes.next().is_none()
+    }
+
     fn leads(&self) -> bool {
         self.current_leader() == Some(self.inner.config.node.id)
     }
@@ -181,7 +195,7 @@ impl Consensus {
     /// Asks every other member to take part; answers everyone's storage id.
     async fn gather_promises(
         &self,
-        resuming: bool,
+        has_members: bool,
     ) -> Result<BTreeMap<u64, Bytes>, BootstrapError> {
         let config = &self.inner.config;
         let mut storage_ids =
@@ -201,14 +215,14 @@ impl Consensus {
             request.set_timeout(HELLO_TIMEOUT);
             let hello = client.hello(request).await.map_err(|e| unreachable(e.to_string()))?;
             let hello = hello.into_inner();
-            self.check_hello(&hello, resuming)
+            self.check_hello(&hello, has_members)
                 .map_err(|why| BootstrapError::Foreign { node: member.name.clone(), why })?;
             storage_ids.insert(member.id, hello.storage_id);
         }
         Ok(storage_ids)
     }
 
-    fn check_hello(&self, hello: &HelloReply, resuming: bool) -> Result<(), String> {
+    fn check_hello(&self, hello: &HelloReply, has_members: bool) -> Result<(), String> {
         let config = &self.inner.config;
         if hello.layout != config.layout.as_str() {
             return Err(format!(
@@ -220,8 +234,8 @@ impl Consensus {
         if hello.promised_to != config.node.id {
             return Err(format!("it takes part in a bootstrap by node {}", hello.promised_to));
         }
-        if hello.has_log && !resuming {
-            return Err("it holds a log already: the cluster was formed before, or its data folder is not empty".into());
+        if hello.has_log && !has_members {
+            return Err("it holds a log already: the cluster was formed before, its data folder is not empty, or it has a restored registry and must itself be asked to bootstrap".into());
         }
         Ok(())
     }
