@@ -25,6 +25,8 @@ use crate::config::Layout;
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same while the members fetch a restored registry.
+const RESTORED_STEP_TIMEOUT: Duration = Duration::from_secs(1_800);
 /// How long a node keeps itself free for the bootstrap that it promised to join.
 const PROMISE: Duration = Duration::from_secs(30);
 
@@ -130,7 +132,9 @@ impl Consensus {
             let alone = BTreeMap::from([(self.inner.config.node.id, EmptyNode {})]);
             self.raft().initialize(alone).await.map_err(failed)?;
         }
-        tokio::time::timeout(STEP_TIMEOUT, self.widen()).await.map_err(failed)??;
+        let restored = self.ledger().read().await.ledger.restoration().is_some();
+        let limit = if restored { RESTORED_STEP_TIMEOUT } else { STEP_TIMEOUT };
+        tokio::time::timeout(limit, self.widen(limit)).await.map_err(failed)??;
         let answer = self
             .propose(self.genesis(actor, &recovery_city, &storage_ids))
             .await
@@ -241,7 +245,7 @@ impl Consensus {
     }
 
     /// Steps from the single voter to the layout.
-    async fn widen(&self) -> Result<(), BootstrapError> {
+    async fn widen(&self, limit: Duration) -> Result<(), BootstrapError> {
         let config = &self.inner.config;
         let wait = self.raft().wait(Some(STEP_TIMEOUT));
         wait.current_leader(config.node.id, "bootstrap leader").await.map_err(failed)?;
@@ -263,7 +267,7 @@ impl Consensus {
             };
             let log_id =
                 membership::append(self.raft(), &nodes, next, &stored).await.map_err(failed)?;
-            let seen = self.raft().wait(Some(STEP_TIMEOUT));
+            let seen = self.raft().wait(Some(limit));
             seen.metrics(
                 |metrics| metrics.membership_config.log_id().as_ref() >= Some(&log_id),
                 "bootstrap membership",
