@@ -1,9 +1,10 @@
 //! One channel per node, and a guess which node leads.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
 
 use crate::error::ClientError;
@@ -25,6 +26,9 @@ pub struct Cluster {
     pub endpoints: Vec<String>,
     /// Certificate, key and trusted authority.
     pub identity: Identity,
+    /// The cluster that is meant: nodes of another one refuse every call. Unset, the
+    /// first answer's counts from then on.
+    pub cluster_id: Option<String>,
     /// DNS name that the nodes' certificates must carry.
     pub server_name: String,
     /// Time for one call with all its attempts.
@@ -47,6 +51,7 @@ impl Cluster {
         Self {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
             identity,
+            cluster_id: None,
             server_name: SERVER_NAME.to_owned(),
             call_timeout: Duration::from_secs(30),
             attempt_timeout: Duration::from_secs(5),
@@ -96,6 +101,8 @@ struct Shared {
     trade_streams: TradeStreams,
     /// Latest recovery epoch that an answer named.
     recovery_epoch: AtomicU64,
+    /// Given, or as the first answer named it.
+    cluster_id: OnceLock<MetadataValue<Ascii>>,
 }
 
 #[derive(Clone, Debug)]
@@ -130,7 +137,15 @@ impl Connector {
             trade_streams: TradeStreams::default(),
             reader: AtomicUsize::new(0),
             recovery_epoch: AtomicU64::new(0),
+            cluster_id: OnceLock::new(),
         };
+        if let Some(cluster_id) = &cluster.cluster_id {
+            let value = cluster_id.parse();
+            let value = value.map_err(|_| {
+                ClientError::Setup(format!("cluster id {cluster_id:?}: must be printable ASCII"))
+            })?;
+            shared.cluster_id.get_or_init(|| value);
+        }
         let nodes = cluster
             .endpoints
             .iter()
@@ -181,8 +196,16 @@ impl Connector {
         self.shared.recovery_epoch.load(Ordering::Relaxed)
     }
 
-    /// Takes note of the recovery epoch that an answer names.
+    /// The cluster that is meant, once it is known.
+    pub(crate) fn cluster_id(&self) -> Option<MetadataValue<Ascii>> {
+        self.shared.cluster_id.get().cloned()
+    }
+
+    /// Takes note of the cluster and the recovery epoch that an answer names.
     pub(crate) fn heard(&self, metadata: &tonic::metadata::MetadataMap) {
+        if let Some(named) = metadata.get(crate::leader::CLUSTER_ID) {
+            self.shared.cluster_id.get_or_init(|| named.clone());
+        }
         let named = metadata.get(crate::leader::RECOVERY_EPOCH);
         let Some(epoch) = named.and_then(|value| value.to_str().ok()?.parse().ok()) else { return };
         if self.shared.recovery_epoch.fetch_max(epoch, Ordering::Relaxed) < epoch {

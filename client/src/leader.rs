@@ -6,6 +6,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 use tonic::{Response, Status};
 
@@ -15,6 +16,8 @@ use crate::retry::Backoff;
 
 /// Header of calls and answers after a recovery.
 pub(crate) const RECOVERY_EPOCH: &str = "recovery-epoch";
+/// Header of every answer, and of every call once it is known.
+pub(crate) const CLUSTER_ID: &str = "cluster-id";
 
 /// Names a call in errors; writes have a request id.
 #[derive(Clone, Debug)]
@@ -48,6 +51,8 @@ pub(crate) struct Attempt {
     pub(crate) timeout: Duration,
     /// As far as the caller knows; 0 before any recovery.
     pub(crate) recovery_epoch: u64,
+    /// The cluster that is meant, once it is known.
+    pub(crate) cluster_id: Option<MetadataValue<Ascii>>,
 }
 
 impl Attempt {
@@ -56,6 +61,10 @@ impl Attempt {
     pub(crate) fn message<M>(&self, message: M) -> tonic::Request<M> {
         let mut request = tonic::Request::new(message);
         request.set_timeout(self.timeout);
+        if let Some(cluster_id) = &self.cluster_id {
+            // A restored registry must not be taken for the one it is a copy of.
+            request.metadata_mut().insert(CLUSTER_ID, cluster_id.clone());
+        }
         if self.recovery_epoch > 0 {
             // Nodes that the cluster went on without must not answer.
             request.metadata_mut().insert(RECOVERY_EPOCH, self.recovery_epoch.into());
@@ -110,7 +119,8 @@ impl<'a> Attempts<'a> {
         let (node, channel) = self.connector.pick(self.route);
         let timeout = left.min(self.connector.attempt_timeout());
         let recovery_epoch = self.connector.recovery_epoch();
-        Ok(Attempt { node, channel, timeout, recovery_epoch })
+        let cluster_id = self.connector.cluster_id();
+        Ok(Attempt { node, channel, timeout, recovery_epoch, cluster_id })
     }
 
     /// Notes a failed attempt.

@@ -12,6 +12,7 @@ mod decode;
 #[doc(hidden)]
 pub mod measure;
 mod raft;
+mod restore;
 mod security;
 mod services;
 mod storage;
@@ -27,6 +28,7 @@ use tokio::sync::oneshot;
 
 pub use config::{Config, LogFormat};
 use raft::{Closed, Replica};
+pub use restore::{NotMade, RestoreOrder, RestoreRefused, RestoreReport, restore};
 use storage::StorageThreads;
 
 /// How long a stopping node waits for open calls.

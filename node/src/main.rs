@@ -1,11 +1,11 @@
 //! `registry-node`: reads the configuration and runs one member until told to stop.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use registry_node::{Config, LogFormat};
+use registry_node::{Config, LogFormat, RestoreOrder};
 use tracing_subscriber::EnvFilter;
 
 /// One member of the two-city carbon registry.
@@ -23,6 +23,19 @@ struct Args {
     /// that an audit can name them.
     #[arg(long, requires = "serve_copy")]
     despite_damage: bool,
+    /// Make this node's data folder of a backup of another cluster, say on standard
+    /// output what was made or why not, as JSON, and end: `registryctl backup restore`.
+    #[arg(long, value_name = "FOLDER", requires = "peer_ca", conflicts_with = "serve_copy")]
+    restore: Option<PathBuf>,
+    /// PEM file of the peer authority whose nodes sign that cluster's backups.
+    #[arg(long, value_name = "FILE", requires = "restore")]
+    peer_ca: Option<PathBuf>,
+    /// Archive of the log behind the backup.
+    #[arg(long, value_name = "FOLDER", requires = "restore")]
+    archive: Option<PathBuf>,
+    /// The last log entry to restore; the last there is without.
+    #[arg(long, value_name = "N", requires = "restore")]
+    to_position: Option<u64>,
 }
 
 /// Decoded requests and answers come and go by the thousand; the system's
@@ -42,6 +55,10 @@ fn main() -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
+    if let (Some(backup), Some(peer_ca)) = (args.restore, args.peer_ca) {
+        let (archive, to_position) = (args.archive, args.to_position);
+        return restore(&config, &RestoreOrder { backup, peer_ca, archive, to_position });
+    }
     start_logging(&config);
     let ended = match &args.serve_copy {
         Some(folder) => registry_node::serve_copy(config, folder, args.despite_damage),
@@ -53,6 +70,24 @@ fn main() -> ExitCode {
             tracing::error!("{}", in_full(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// One JSON object, whatever the outcome.
+fn restore(config: &Config, order: &RestoreOrder) -> ExitCode {
+    let (told, code) = match registry_node::restore(config, order) {
+        Ok(report) => (serde_json::json!({ "restored": report }), ExitCode::SUCCESS),
+        Err(refused) => {
+            let refused = serde_json::json!({
+                "reason": refused.reason(),
+                "message": refused.to_string(),
+            });
+            (serde_json::json!({ "refused": refused }), ExitCode::FAILURE)
+        }
+    };
+    match writeln!(std::io::stdout(), "{told:#}") {
+        Ok(()) => code,
+        Err(_) => ExitCode::FAILURE,
     }
 }
 

@@ -102,6 +102,19 @@ impl ClusterPlan {
         Ok(self)
     }
 
+    /// The same nodes as those of another cluster.
+    ///
+    /// # Errors
+    /// When this is no variant or a file cannot be written.
+    pub fn of_cluster(mut self, cluster_id: &str) -> anyhow::Result<Self> {
+        self.ports.as_ref().context("deployed files are not changed")?;
+        for node in &mut self.nodes {
+            cluster_id.clone_into(&mut node.config.cluster_id);
+            node.write()?;
+        }
+        Ok(self)
+    }
+
     /// The nodes' settings, in the order of their ids.
     pub fn configs(&self) -> impl Iterator<Item = &NodeConfig> {
         self.nodes.iter().map(|node| &node.config)

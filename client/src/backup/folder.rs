@@ -34,6 +34,20 @@ pub fn read_manifest(folder: &Path) -> Result<(BackupManifest, SignedDocument), 
     Ok((decode_manifest(&document, &path)?, document))
 }
 
+/// Reads a backup's manifest and finds out which node of this authority signed it.
+/// The other files are not looked at.
+///
+/// # Errors
+/// As [`read_manifest`]; `Signed` when no node of the authority did.
+pub fn verify_manifest(
+    folder: &Path,
+    authority: &PeerAuthority,
+) -> Result<(BackupManifest, Signer), BackupError> {
+    let (manifest, document) = read_manifest(folder)?;
+    let signer = signer_of(&manifest, &document, authority, &folder.join(BACKUP_MANIFEST))?;
+    Ok((manifest, signer))
+}
+
 /// The manifest that a document holds.
 pub(super) fn decode_manifest(
     document: &SignedDocument,
@@ -89,8 +103,7 @@ pub fn verify_folder(
     authority: &PeerAuthority,
     mut on_progress: impl FnMut(u64, u64),
 ) -> Result<VerifiedBackup, BackupError> {
-    let (manifest, document) = read_manifest(folder)?;
-    let signer = signer_of(&manifest, &document, authority, &folder.join(BACKUP_MANIFEST))?;
+    let (manifest, signer) = verify_manifest(folder, authority)?;
     for item in fs::read_dir(folder).map_err(failed("list", folder))? {
         let name = item.map_err(failed("list", folder))?.file_name();
         let known = manifest.files.iter().any(|file| name == file.name.as_str());

@@ -7,6 +7,7 @@ mod create;
 mod folder;
 mod follow;
 mod join;
+mod restore;
 mod throttle;
 
 use std::io;
@@ -14,9 +15,10 @@ use std::path::{Path, PathBuf};
 
 pub use calls::BackupClient;
 pub use create::{CreateOptions, CreatedBackup, create};
-pub use folder::{VerifiedBackup, read_manifest, verify_folder};
+pub use folder::{VerifiedBackup, read_manifest, verify_folder, verify_manifest};
 pub use follow::{FollowOptions, FollowReport, follow};
 pub use join::verify_join;
+pub use restore::{RestoreOptions, restore};
 
 use crate::error::ClientError;
 use crate::signed::SignedError;
@@ -99,6 +101,14 @@ pub enum BackupError {
         /// Between what.
         why: String,
     },
+    /// The node's program refused, or could not do it.
+    #[error("{message}")]
+    NotRestored {
+        /// Its stable code.
+        reason: String,
+        /// What it says.
+        message: String,
+    },
     /// What is put together is not of one cluster and one recovery epoch.
     #[error("{} is of {found}, not of {expected}", path.display())]
     OtherCluster {
@@ -117,10 +127,12 @@ impl BackupError {
     pub fn reason(&self) -> &str {
         match self {
             Self::Client(error) => error.reason().unwrap_or("UNAVAILABLE"),
+            Self::NotRestored { reason, .. } => reason,
             Self::Exists(_) | Self::InUse(_) => "FOLDER_IN_USE",
             Self::NoSpace { .. } => "NO_SPACE",
             Self::File { cause, .. } if cause.kind() == io::ErrorKind::StorageFull => "NO_SPACE",
-            Self::File { .. } | Self::OtherFormat { .. } => "OTHER",
+            Self::File { .. } => "OTHER",
+            Self::OtherFormat { .. } => "OTHER_FORMAT",
             Self::Broken { .. } | Self::Signed { .. } => "BACKUP_BROKEN",
             Self::Gap { .. } => "ARCHIVE_GAP",
             Self::OtherCluster { .. } => "OTHER_CLUSTER",

@@ -22,6 +22,7 @@ use super::terms::PledgeParties;
 use super::trade::{TradeLine, TradeRange};
 use super::tree::{Tree, leaf_hash};
 use crate::formats::TradeTotals;
+use crate::hex;
 
 /// More accounts or trades in one event than any request may have.
 const IMPOSSIBLE_COUNT: u64 = 1 << 20;
@@ -140,8 +141,7 @@ impl Auditor {
             let expected = format!("{} or later", self.ledger_time_ms);
             return Err(Wrong::new("ledger time, ms", expected, event.ledger_time_ms));
         }
-        let founded = matches!(event.what, What::Founded { .. });
-        same("whether the event founds the registry", event.number == 1, founded)?;
+        self.cluster.check_founding(event)?;
         match event.what {
             What::AccountsLoaded { count, .. }
             | What::InclusiveAccountsOpened { count, .. }
@@ -197,7 +197,18 @@ impl Auditor {
         let awaited = self.following.take(event, trades)?;
         let mut follows = Vec::new();
         match &event.what {
-            What::Founded { .. } | What::Deposited {} | What::Issued { .. } => {}
+            What::Founded { cluster_id, .. } => self.cluster.found(cluster_id)?,
+            What::Restored {
+                source_cluster_id,
+                source_recovery_epoch,
+                root_sha256,
+                cluster_id,
+                ..
+            } => {
+                same("root of the events that were copied", hex(&self.root()), hex(root_sha256))?;
+                self.cluster.restore((source_cluster_id, *source_recovery_epoch), cluster_id)?;
+            }
+            What::Deposited {} | What::Issued { .. } => {}
             What::HoldingMoved {} => self.books.must_be_free(&event.postings)?,
             What::AccountOpened { account, uscc, name, holder } => {
                 let (uscc, name) = (uscc.clone(), name.clone());

@@ -126,6 +126,7 @@ fn needs_two_people(what: &What) -> bool {
         What::PledgeReleased { document, .. } => !document.is_empty(),
 
         What::Founded { .. }
+        | What::Restored { .. }
         | What::AccountOpened { .. }
         | What::HoldingMoved {}
         | What::BankOpened { .. }

@@ -31,9 +31,39 @@ pub(crate) struct Cluster {
     out: Option<(String, bool)>,
     /// Every node admitted so far.
     admitted: Vec<u64>,
+    /// As it was founded.
+    cluster_id: String,
+    /// The cluster that must be founded next, on a restored registry.
+    to_be_founded: Option<String>,
 }
 
 impl Cluster {
+    /// That a cluster is founded where one must be, and nowhere else.
+    pub(crate) fn check_founding(&self, event: &Event) -> Checked {
+        let must = event.number == 1 || self.to_be_founded.is_some();
+        let founded = matches!(event.what, What::Founded { .. });
+        same("whether the event founds the registry", must, founded)
+    }
+
+    pub(crate) fn found(&mut self, cluster_id: &str) -> Checked {
+        if let Some(awaited) = self.to_be_founded.take() {
+            same("cluster that is founded", awaited.as_str(), cluster_id)?;
+        }
+        cluster_id.clone_into(&mut self.cluster_id);
+        Ok(())
+    }
+
+    /// A restored registry begins anew with what is said of its cluster.
+    pub(crate) fn restore(&mut self, source: (&str, u64), cluster_id: &str) -> Checked {
+        same("cluster that was copied", self.cluster_id.as_str(), source.0)?;
+        same("recovery epoch", self.recovery_epoch, source.1)?;
+        if cluster_id == source.0 {
+            return Err(Wrong::new("cluster to be founded", "another one", cluster_id));
+        }
+        *self = Self { to_be_founded: Some(cluster_id.to_owned()), ..Self::default() };
+        Ok(())
+    }
+
     pub(crate) fn take(&mut self, event: &Event) -> Checked {
         let What::ClusterChanged { change, node_id, city, recovery_epoch, .. } = &event.what else {
             return Ok(());

@@ -304,4 +304,9 @@ kinds! {
     140 ClusterChanged {
         change: ClusterChange, node_id: u64, city: String, recovery_epoch: u64, note: String,
     }
+    /// The registry was made of another cluster's backup.
+    141 Restored {
+        source_cluster_id: String, source_recovery_epoch: u64, log_index: u64, term: u64,
+        state_digest: [u8; 32], root_sha256: [u8; 32], cluster_id: String,
+    }
 }

@@ -93,6 +93,7 @@ fn fits(event: &Event) -> bool {
         | What::DayResumed { .. }
         | What::Founded { .. }
         | What::ClusterChanged { .. }
+        | What::Restored { .. }
         | What::Proposed { .. }
         | What::Approved { .. }
         | What::Declined { .. }

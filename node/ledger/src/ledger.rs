@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::account::{Account, Balances, place};
 use crate::bank::Banks;
 use crate::cash::OpenWithdrawals;
-use crate::cluster::Topology;
+use crate::cluster::{Restoration, Topology};
 use crate::code_index::CodeIndex;
 use crate::codec::Writer;
 use crate::command::{Command, Entry, Genesis};
@@ -44,6 +44,8 @@ pub struct Ledger {
     pub(crate) genesis: Option<Genesis>,
     /// The cluster as it stands since; there as soon as the genesis is.
     pub(crate) topology: Option<Arc<Topology>>,
+    /// What this registry was made of, if it is a restoration.
+    pub(crate) restoration: Option<Restoration>,
     /// Greatest time any leader has stamped.
     pub(crate) now: LedgerTime,
     /// An account's place is its number less one.
@@ -269,7 +271,7 @@ impl Ledger {
         self.changed = Touched::default();
     }
 
-    fn advance_time(&mut self, proposed_at: LedgerTime) {
+    pub(crate) fn advance_time(&mut self, proposed_at: LedgerTime) {
         // A new leader's clock may run behind.
         if proposed_at > self.now {
             self.touch(RecordKey::Clock);
@@ -414,9 +416,11 @@ impl Ledger {
         for (city, _) in &genesis.cities {
             text::check_line(city, "cities")?;
         }
+        let topology = self.founded_topology(genesis)?;
         self.touch(RecordKey::Genesis);
+        self.touch(RecordKey::Topology);
         self.genesis = Some(genesis.clone());
-        self.topology = Some(Arc::new(Topology::founded(genesis)));
+        self.topology = Some(Arc::new(topology));
         let (cluster_id, layout) = (genesis.cluster_id.clone(), genesis.layout.clone());
         self.record(What::Founded { cluster_id, layout }, Vec::new());
         Ok(Receipt::Done)

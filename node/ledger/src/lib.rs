@@ -71,8 +71,8 @@ pub use cash::{
 };
 pub use changes::Changes;
 pub use cluster::{
-    ClusterChange, ClusterCommand, ClusterMember, Layout, NodeDescription, OneCity, RULES_KNOWN,
-    Recovery, SealedOverride, Standing, Topology, VoterSets, next_voters,
+    ClusterChange, ClusterCommand, ClusterMember, CutOff, Layout, NodeDescription, OneCity,
+    RULES_KNOWN, Recovery, Restoration, SealedOverride, Standing, Topology, VoterSets, next_voters,
 };
 pub use codec::CorruptRecord;
 pub use command::{

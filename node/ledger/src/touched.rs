@@ -147,7 +147,8 @@ impl Touched {
             | RecordKey::Voucher(_)
             | RecordKey::InclusivePlatform(_)
             | RecordKey::Repo(_)
-            | RecordKey::Topology => self.others.insert(record),
+            | RecordKey::Topology
+            | RecordKey::Restoration => self.others.insert(record),
         }
     }
 

@@ -25,6 +25,8 @@ use crate::config::Layout;
 
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
+/// The same while the members fetch a restored registry.
+const RESTORED_STEP_TIMEOUT: Duration = Duration::from_secs(1_800);
 /// How long a node keeps itself free for the bootstrap that it promised to join.
 const PROMISE: Duration = Duration::from_secs(30);
 
@@ -104,6 +106,12 @@ impl Consensus {
         }
         let recovery_city = self.recovery_city(recovery_city)?;
         let resuming = self.has_log();
+        if resuming && self.is_alone() {
+            // One that was just started elects itself soon.
+            let wait = self.raft().wait(Some(STEP_TIMEOUT));
+            let own = self.inner.config.node.id;
+            wait.current_leader(own, "the only voter").await.map_err(failed)?;
+        }
         if resuming && !self.leads() {
             // Formed long ago, or left half-way and led by another since.
             let leader_id = self.read_barrier().await.ok().and_then(|()| self.current_leader());
@@ -116,14 +124,17 @@ impl Consensus {
             }));
         }
         self.promise_itself()?;
-        let storage_ids = self.gather_promises(resuming).await?;
+        // Until others were made members, none of them has a part of this log.
+        let storage_ids = self.gather_promises(resuming && !self.is_alone()).await?;
         if !resuming {
             // Not given away meanwhile, however long the others took.
             self.promise_itself()?;
             let alone = BTreeMap::from([(self.inner.config.node.id, EmptyNode {})]);
             self.raft().initialize(alone).await.map_err(failed)?;
         }
-        tokio::time::timeout(STEP_TIMEOUT, self.widen()).await.map_err(failed)??;
+        let restored = self.ledger().read().await.ledger.restoration().is_some();
+        let limit = if restored { RESTORED_STEP_TIMEOUT } else { STEP_TIMEOUT };
+        tokio::time::timeout(limit, self.widen(limit)).await.map_err(failed)??;
         let answer = self
             .propose(self.genesis(actor, &recovery_city, &storage_ids))
             .await
@@ -160,6 +171,13 @@ impl Consensus {
         asked.cloned().ok_or_else(unknown)
     }
 
+    /// Whether the membership has no node but this one.
+    fn is_alone(&self) -> bool {
+        let stored = self.raft().metrics().borrow_watched().membership_config.clone();
+        let mut nodes = stored.membership().nodes().map(|(id, _)| *id);
+        nodes.next() == Some(self.inner.config.node.id) && nodes.next().is_none()
+    }
+
     fn leads(&self) -> bool {
         self.current_leader() == Some(self.inner.config.node.id)
     }
@@ -181,7 +199,7 @@ impl Consensus {
     /// Asks every other member to take part; answers everyone's storage id.
     async fn gather_promises(
         &self,
-        resuming: bool,
+        has_members: bool,
     ) -> Result<BTreeMap<u64, Bytes>, BootstrapError> {
         let config = &self.inner.config;
         let mut storage_ids =
@@ -201,14 +219,14 @@ impl Consensus {
             request.set_timeout(HELLO_TIMEOUT);
             let hello = client.hello(request).await.map_err(|e| unreachable(e.to_string()))?;
             let hello = hello.into_inner();
-            self.check_hello(&hello, resuming)
+            self.check_hello(&hello, has_members)
                 .map_err(|why| BootstrapError::Foreign { node: member.name.clone(), why })?;
             storage_ids.insert(member.id, hello.storage_id);
         }
         Ok(storage_ids)
     }
 
-    fn check_hello(&self, hello: &HelloReply, resuming: bool) -> Result<(), String> {
+    fn check_hello(&self, hello: &HelloReply, has_members: bool) -> Result<(), String> {
         let config = &self.inner.config;
         if hello.layout != config.layout.as_str() {
             return Err(format!(
@@ -220,14 +238,14 @@ impl Consensus {
         if hello.promised_to != config.node.id {
             return Err(format!("it takes part in a bootstrap by node {}", hello.promised_to));
         }
-        if hello.has_log && !resuming {
-            return Err("it holds a log already: the cluster was formed before, or its data folder is not empty".into());
+        if hello.has_log && !has_members {
+            return Err("it holds a log already: the cluster was formed before, its data folder is not empty, or it has a restored registry and must itself be asked to bootstrap".into());
         }
         Ok(())
     }
 
     /// Steps from the single voter to the layout.
-    async fn widen(&self) -> Result<(), BootstrapError> {
+    async fn widen(&self, limit: Duration) -> Result<(), BootstrapError> {
         let config = &self.inner.config;
         let wait = self.raft().wait(Some(STEP_TIMEOUT));
         wait.current_leader(config.node.id, "bootstrap leader").await.map_err(failed)?;
@@ -249,7 +267,7 @@ impl Consensus {
             };
             let log_id =
                 membership::append(self.raft(), &nodes, next, &stored).await.map_err(failed)?;
-            let seen = self.raft().wait(Some(STEP_TIMEOUT));
+            let seen = self.raft().wait(Some(limit));
             seen.metrics(
                 |metrics| metrics.membership_config.log_id().as_ref() >= Some(&log_id),
                 "bootstrap membership",

@@ -67,6 +67,11 @@ impl Directory {
         }
     }
 
+    /// The cluster that this node is configured for.
+    pub(crate) fn cluster_id(&self) -> &str {
+        &self.inner.config.cluster_id
+    }
+
     /// The cluster's record as applied here; none before it is formed.
     pub(crate) fn topology(&self) -> Option<Arc<Topology>> {
         self.inner.topology.borrow().clone()

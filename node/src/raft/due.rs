@@ -22,6 +22,10 @@ pub(super) async fn run(consensus: Consensus) {
         }
         let (due, now) = {
             let view = consensus.ledger().read().await;
+            // A restored registry waits for its cluster, as a new one does.
+            if view.ledger.genesis().is_none() {
+                continue;
+            }
             (view.ledger.next_due(), view.ledger.ledger_time())
         };
         // An earlier leader's clock may have gone before: its time counts.

@@ -42,7 +42,7 @@ pub(crate) use consensus::{Consensus, RaftStatus, Unavailable};
 pub(crate) use copy::StoredCopy;
 pub(crate) use directory::Directory;
 pub(crate) use handover::NotHandedOver;
-pub(crate) use recovery::{Closed, NotRecovered};
+pub(crate) use recovery::{Closed, NotRecovered, TERM_STEP};
 pub(crate) use replica::Replica;
 pub(crate) use start::start;
 pub(crate) use view::LedgerView;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use openraft::async_runtime::WatchReceiver as _;
 use openraft::{Config as RaftSettings, SnapshotPolicy};
-use registry_ledger::{Genesis, Topology};
+use registry_ledger::{Genesis, Restoration, Topology};
 use registry_proto::peer::raft_service_server::RaftServiceServer;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -57,6 +57,9 @@ pub(crate) async fn start(
     let own = storage_id::open(data, found)?;
     let shelf = SnapshotShelf::open(&data.join("snapshots"))?.of_cluster(&config.cluster_id);
     let (store, opened) = LedgerStore::open(&data.join("ledger"), threads)?;
+    if let Some(restoration) = opened.ledger.restoration() {
+        check_restoration(restoration, &config)?;
+    }
     if let (Some(genesis), Some(topology)) = (opened.ledger.genesis(), opened.ledger.topology()) {
         check_genesis(genesis, &config)?;
         check_own_record(topology, &config, own)?;
@@ -93,6 +96,18 @@ pub(crate) async fn start(
     tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
     tokio::spawn(log_purge::run(consensus.clone(), config.raft.clone()));
     Ok(Running { consensus, shelf })
+}
+
+/// Refuses a ledger that was restored for another cluster.
+fn check_restoration(restoration: &Restoration, config: &Config) -> anyhow::Result<()> {
+    anyhow::ensure!(
+        restoration.cluster_id == config.cluster_id,
+        "the ledger under {} was restored for cluster {}, this node is configured for {}: put the right data folder in its place, or restore again with this node's configuration",
+        config.node.data_dir.display(),
+        restoration.cluster_id,
+        config.cluster_id
+    );
+    Ok(())
 }
 
 /// Refuses a ledger that is not this node's.

@@ -226,7 +226,8 @@ pub(crate) struct BackupCheckpoint {
     pub(crate) shelf: SnapshotShelf,
 }
 
-fn apply_commands(ledger: &mut Ledger, log_id: &LogId, batch: &LogBatch) -> Vec<Answer> {
+/// Applies the commands of one log entry, as every node does.
+pub(crate) fn apply_commands(ledger: &mut Ledger, log_id: &LogId, batch: &LogBatch) -> Vec<Answer> {
     let proposed_at = LedgerTime(batch.proposed_at_ms);
     batch
         .commands

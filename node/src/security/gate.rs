@@ -15,6 +15,9 @@ use crate::security::identity::{AccessError, Caller, Principal};
 use crate::security::policy::{self, Port};
 use crate::services::status;
 
+/// Header of every answer, and of every call of a client that knows it.
+pub(crate) const CLUSTER_ID: &str = "cluster-id";
+
 /// Header of every call of a client that knows it, and of every answer after a
 /// recovery.
 pub(crate) const RECOVERY_EPOCH: &str = "recovery-epoch";
@@ -24,7 +27,7 @@ pub(crate) const RECOVERY_EPOCH: &str = "recovery-epoch";
 pub(crate) struct Gate<S> {
     port: Port,
     services: S,
-    /// Tells the recovery epoch; none where callers do not name theirs.
+    /// Tells cluster and recovery epoch; none where callers do not name theirs.
     directory: Option<Directory>,
 }
 
@@ -34,8 +37,9 @@ impl<S> Gate<S> {
         Self { port, services, directory: None }
     }
 
-    /// The same gate, closed to callers that know another recovery epoch.
-    pub(crate) fn of_epoch(self, directory: Directory) -> Self {
+    /// The same gate, closed to callers that mean another cluster or know another
+    /// recovery epoch.
+    pub(crate) fn of_cluster(self, directory: Directory) -> Self {
         Self { directory: Some(directory), ..self }
     }
 
@@ -49,6 +53,18 @@ impl<S> Gate<S> {
             Ok(callers) if callers == own => Ok(()),
             Ok(callers) if callers < own => Err(status::earlier_epoch(own)),
             Ok(_) | Err(_) => Err(status::later_epoch(own)),
+        }
+    }
+
+    /// Refuses a caller that means another cluster: a restored registry has its
+    /// clients' certificates, and is another one.
+    fn check_cluster(&self, request: &http::Request<Body>) -> Result<(), tonic::Status> {
+        let named = request.headers().get(CLUSTER_ID);
+        let (Some(directory), Some(named)) = (&self.directory, named) else { return Ok(()) };
+        let own = directory.cluster_id();
+        match named.as_bytes() == own.as_bytes() {
+            true => Ok(()),
+            false => Err(status::other_cluster(own, &String::from_utf8_lossy(named.as_bytes()))),
         }
     }
 
@@ -80,7 +96,8 @@ where
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        if let Err(refused) = self.check_epoch(&request) {
+        let checked = self.check_cluster(&request).and_then(|()| self.check_epoch(&request));
+        if let Err(refused) = checked {
             return Either::Right(ready(Ok(refused.into_http())));
         }
         match self.admit(&request) {

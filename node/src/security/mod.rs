@@ -9,7 +9,7 @@ pub(crate) mod signed;
 mod test_pki;
 mod tls;
 
-pub(crate) use gate::{Gate, RECOVERY_EPOCH};
+pub(crate) use gate::{CLUSTER_ID, Gate, RECOVERY_EPOCH};
 #[cfg(test)]
 pub(crate) use identity::Principal;
 pub(crate) use identity::{AccessError, Caller, Role, peer_node_id};

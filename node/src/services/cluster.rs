@@ -74,6 +74,7 @@ impl ClusterService for Cluster {
             quorum_age_ms: milliseconds(raft.quorum_age),
             alarms,
             superseded_by_epoch: directory.superseded_by().unwrap_or(0),
+            restoration: view.ledger.restoration().map(encode_cluster::restoration),
         }))
     }
 

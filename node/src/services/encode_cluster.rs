@@ -1,9 +1,24 @@
 //! The cluster's record on the wire.
 
-use registry_ledger::{Standing, Topology, VoterSets};
+use registry_ledger::{Restoration, Standing, Topology, VoterSets};
 use registry_proto::registry as proto;
 
 use crate::raft::Directory;
+use crate::services::encode;
+
+/// What a restored registry was made of.
+pub(super) fn restoration(of: &Restoration) -> proto::Restoration {
+    proto::Restoration {
+        source_cluster_id: of.source_cluster_id.clone(),
+        source_recovery_epoch: of.source_recovery_epoch,
+        log_index: of.log_index,
+        term: of.term,
+        state_digest: encode::digest(of.state_digest),
+        event_count: of.events,
+        root_sha256: encode::digest(of.root_sha256),
+        former_cluster_ids: of.former_cluster_ids.clone(),
+    }
+}
 
 /// The record; names and addresses that the genesis did not write down are those
 /// of the configuration.

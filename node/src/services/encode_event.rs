@@ -89,6 +89,23 @@ fn what(what: &Ledger) -> Option<What> {
                 note: note.clone(),
             })
         }
+        Ledger::Restored {
+            source_cluster_id,
+            source_recovery_epoch,
+            log_index,
+            term,
+            state_digest,
+            root_sha256,
+            cluster_id,
+        } => What::Restored(proto::Restored {
+            source_cluster_id: source_cluster_id.clone(),
+            source_recovery_epoch: *source_recovery_epoch,
+            log_index: *log_index,
+            term: *term,
+            state_digest: digest(*state_digest),
+            root_sha256: digest(*root_sha256),
+            cluster_id: cluster_id.clone(),
+        }),
         Ledger::Founded { cluster_id, layout } => {
             What::Founded(proto::Founded { cluster_id: cluster_id.clone(), layout: layout.clone() })
         }

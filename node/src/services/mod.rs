@@ -55,7 +55,7 @@ use registry_proto::registry::repo_service_server::RepoServiceServer;
 use registry_proto::registry::settlement_service_server::SettlementServiceServer;
 use tokio::sync::{Notify, watch};
 use tonic::body::Body;
-use tonic::codegen::http::Response;
+use tonic::codegen::http::{HeaderValue, Response};
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -63,7 +63,7 @@ use tower::util::MapResponse;
 
 use crate::config::Config;
 use crate::raft::{Directory, Replica};
-use crate::security::{Gate, Port, RECOVERY_EPOCH, TlsError, client_port_tls};
+use crate::security::{CLUSTER_ID, Gate, Port, RECOVERY_EPOCH, TlsError, client_port_tls};
 use crate::storage::{BackupShelf, StorageError};
 
 /// Services of `registry.v1`, as reflection and health name them.
@@ -146,7 +146,7 @@ pub(crate) async fn serve_client_port(
     let idle_pins = pins.clone();
     let routes = routes(&gateway, pins)?.add_service(health_service);
 
-    let routes = MapResponse::new(routes.prepare(), tell_epoch(replica.directory().clone()));
+    let routes = MapResponse::new(routes.prepare(), tell_cluster(replica.directory().clone()));
     let stop = Arc::new(Notify::new());
     let stopped = Arc::clone(&stop);
     let server = Server::builder()
@@ -157,7 +157,7 @@ pub(crate) async fn serve_client_port(
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
         .serve_with_incoming_shutdown(
-            Gate::new(Port::Client, routes).of_epoch(replica.directory().clone()),
+            Gate::new(Port::Client, routes).of_cluster(replica.directory().clone()),
             incoming,
             async move {
                 stopped.notified().await;
@@ -182,9 +182,14 @@ pub(crate) async fn serve_client_port(
     Ok(())
 }
 
-/// After a recovery every answer says in which epoch it was given.
-fn tell_epoch(directory: Directory) -> impl Fn(Response<Body>) -> Response<Body> + Clone {
+/// Every answer says of which cluster it is, and after a recovery in which epoch it
+/// was given.
+fn tell_cluster(directory: Directory) -> impl Fn(Response<Body>) -> Response<Body> + Clone {
+    let cluster_id = HeaderValue::from_str(directory.cluster_id()).ok();
     move |mut response| {
+        if let Some(cluster_id) = &cluster_id {
+            response.headers_mut().insert(CLUSTER_ID, cluster_id.clone());
+        }
         let epoch = directory.recovery_epoch();
         if epoch > 0 {
             response.headers_mut().insert(RECOVERY_EPOCH, epoch.into());

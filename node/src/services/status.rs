@@ -364,6 +364,16 @@ pub(crate) fn bootstrap(error: &BootstrapError) -> Status {
     }
 }
 
+/// The caller means another cluster: perhaps the one that this is a restoration of.
+pub(crate) fn other_cluster(own: &str, named: &str) -> Status {
+    status(
+        Code::FailedPrecondition,
+        transport::OTHER_CLUSTER,
+        &[("cluster_id", own), ("outcome", "not_applied")],
+        format!("this node is of cluster {own}, the caller means {named}"),
+    )
+}
+
 /// The caller must learn that the cluster was recovered.
 pub(crate) fn earlier_epoch(own: u64) -> Status {
     let epoch = own.to_string();

@@ -17,10 +17,6 @@ mod log_store;
 mod log_writer;
 mod pages;
 pub(crate) mod recovery;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the command that gives the folder a new cluster calls it")
-)]
 pub(crate) mod restore;
 mod snapshot;
 pub(crate) mod storage_id;

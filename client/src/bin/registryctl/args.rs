@@ -58,6 +58,10 @@ pub(crate) struct Global {
     /// PEM file of the caller's key.
     #[arg(long, global = true, env = "REGISTRY_KEY")]
     pub(crate) key: Option<PathBuf>,
+    /// The cluster that is meant: nodes of another one, such as a restored registry,
+    /// refuse the call.
+    #[arg(long, global = true, env = "REGISTRY_CLUSTER_ID", value_name = "ID")]
+    pub(crate) cluster_id: Option<String>,
     /// Time for one call with all its retries, seconds.
     #[arg(
         long,

@@ -42,6 +42,13 @@ impl Global {
         Ok(OperatorClient::new(self.connector()?))
     }
 
+    /// For a call that is not repeated and may take all of `--timeout`.
+    pub(crate) fn patient_operator(&self) -> Result<OperatorClient> {
+        let mut cluster = self.cluster_as(self.own_identity()?)?;
+        cluster.attempt_timeout = cluster.call_timeout;
+        Ok(OperatorClient::new(cluster.connector()?))
+    }
+
     pub(crate) fn reads(&self) -> Result<ReadClient> {
         Ok(ReadClient::new(self.connector()?))
     }
@@ -74,12 +81,17 @@ impl Global {
     }
 
     fn connector_as(&self, identity: Identity) -> Result<Connector> {
+        Ok(self.cluster_as(identity)?.connector()?)
+    }
+
+    fn cluster_as(&self, identity: Identity) -> Result<Cluster> {
         if self.endpoints.is_empty() {
             bail!(Usage("no endpoint: give --endpoints or set REGISTRY_ENDPOINTS".to_owned()));
         }
         let mut cluster = Cluster::new(self.endpoints.iter().cloned(), identity);
+        cluster.cluster_id = self.cluster_id.clone();
         cluster.call_timeout = Duration::from_secs(self.timeout);
-        Ok(cluster.connector()?)
+        Ok(cluster)
     }
 
     /// The caller's own identity.

@@ -171,7 +171,7 @@ fn code_name(code: Code) -> String {
 
 /// Reasons that no node gives: `docs/errors.md` lists them apart.
 #[cfg(test)]
-pub(crate) const OWN_REASONS: [&str; 14] = [
+pub(crate) const OWN_REASONS: [&str; 17] = [
     "UNAVAILABLE",
     "MESSAGE_TOO_LARGE",
     "PROTOCOL",
@@ -185,6 +185,9 @@ pub(crate) const OWN_REASONS: [&str; 14] = [
     "OTHER_CLUSTER",
     "FOLDER_IN_USE",
     "NO_SPACE",
+    "OTHER_FORMAT",
+    "SAME_CLUSTER",
+    "POSITION_NOT_HELD",
     "OTHER",
 ];
 
@@ -220,6 +223,7 @@ fn hint(error: &anyhow::Error, asked: &Asked) -> String {
 fn backup_hint(error: &BackupError) -> String {
     let hint = match error {
         BackupError::Client(_) => "",
+        BackupError::NotRestored { reason, .. } => restore_hint(reason),
         BackupError::Exists(_) => "choose another --out: nothing is ever overwritten",
         BackupError::InUse(_) => "wait until the other command has ended, or choose another --out",
         BackupError::NoSpace { .. } => "make room, or choose another disk for --out",
@@ -245,6 +249,34 @@ fn backup_hint(error: &BackupError) -> String {
         }
     };
     hint.to_owned()
+}
+
+/// The data folder is as it was in every case.
+fn restore_hint(reason: &str) -> &'static str {
+    match reason {
+        "FOLDER_IN_USE" => {
+            "give the node an empty data folder: move what is there away; nothing is overwritten"
+        }
+        "NO_SPACE" => "make room where the data folder lies; nothing was kept",
+        "BACKUP_BROKEN" => {
+            "see that --peer-ca is the peer authority of the cluster that was copied; if it is, \
+             take another copy of the backup and its archive, or an earlier backup"
+        }
+        "OTHER_FORMAT" => "restore with the version of registry-node that wrote it",
+        "ARCHIVE_GAP" => {
+            "look for the archive's missing segments, or restore up to the entry before with \
+             --to-position"
+        }
+        "OTHER_CLUSTER" => "use the archive of the backup's own cluster and recovery epoch",
+        "POSITION_NOT_HELD" => {
+            "an earlier backup has what is before this one, a longer archive what is behind it"
+        }
+        "SAME_CLUSTER" => {
+            "give the new cluster a cluster_id in every node's configuration that no cluster of \
+             this registry ever had"
+        }
+        _ => "see that --node-config is the node's file and --node-program runs there",
+    }
 }
 
 /// The exit code of an error.

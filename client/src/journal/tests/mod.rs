@@ -12,6 +12,7 @@ mod money;
 mod node;
 mod pledges;
 mod repos;
+mod restored;
 mod states;
 mod story;
 mod trades;

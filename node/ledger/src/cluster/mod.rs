@@ -8,11 +8,13 @@
 mod command;
 mod records;
 mod recovery;
+mod restoration;
 mod rules;
 mod topology;
 mod voters;
 
 pub use command::{ClusterCommand, NodeDescription, Recovery};
+pub use restoration::{CutOff, Restoration};
 pub use topology::{
     ClusterChange, ClusterMember, Layout, OneCity, RULES_KNOWN, SealedOverride, Standing, Topology,
 };

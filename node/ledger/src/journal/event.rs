@@ -760,6 +760,24 @@ stored_enum! {
             /// What else there is to say.
             note: String,
         }
+        /// The registry was made of another cluster's backup: the events before
+        /// are of that cluster, and the next one founds its own.
+        Restored = 141 {
+            /// The cluster that was copied.
+            source_cluster_id: String,
+            /// Its recovery epoch.
+            source_recovery_epoch: u64,
+            /// The last log entry that was taken over.
+            log_index: u64,
+            /// Its term.
+            term: u64,
+            /// Of the source there.
+            state_digest: [u8; 32],
+            /// Root of the tree over the events before.
+            root_sha256: [u8; 32],
+            /// The cluster that may be founded on it.
+            cluster_id: String,
+        }
     }
 }
 
@@ -930,6 +948,7 @@ impl What {
             | Self::HolidaysSet { .. }
             | Self::Founded { .. }
             | Self::ClusterChanged { .. }
+            | Self::Restored { .. }
             | Self::Proposed { .. }
             | Self::Approved { .. }
             | Self::Declined { .. }

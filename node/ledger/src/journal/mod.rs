@@ -57,8 +57,12 @@ impl Ledger {
 
     /// Notes who is behind the events of a command.
     pub(crate) fn attribute_events(&mut self, entry: &Entry) {
-        self.journal.actor.clone_from(&entry.actor);
-        self.journal.log_index = entry.log_index;
+        self.attribute_events_to(&entry.actor, entry.log_index);
+    }
+
+    pub(crate) fn attribute_events_to(&mut self, actor: &str, log_index: u64) {
+        actor.clone_into(&mut self.journal.actor);
+        self.journal.log_index = log_index;
     }
 
     /// Writes down what has just been done. Everything that changes the

@@ -71,6 +71,7 @@ impl Loader {
                 ledger.genesis = Some(genesis);
             }
             RecordKey::Topology => ledger.load_topology(value)?,
+            RecordKey::Restoration => ledger.load_restoration(value)?,
             RecordKey::Clock => {
                 (ledger.now, self.next_ordinal) = standing::read_clock(value)?;
             }

@@ -73,6 +73,8 @@ pub(crate) enum RecordKey {
     Repo(RepoId),
     /// The cluster, once it is not as the genesis made it.
     Topology,
+    /// What the registry was made of, if it is a restoration.
+    Restoration,
 }
 
 impl RecordKey {
@@ -101,7 +103,8 @@ impl RecordKey {
             | Self::Journal
             | Self::Counters
             | Self::PledgeNumbers
-            | Self::Topology => 1,
+            | Self::Topology
+            | Self::Restoration => 1,
             Self::Bank(_) | Self::Pots(_) | Self::Proceeds(_) | Self::InclusivePlatform(_) => 3,
             Self::Account(_) | Self::Balances(_) | Self::Day(_) | Self::Clearing(_) => 5,
             Self::InclusiveAccount(_) | Self::Voucher(_) => 5,
@@ -229,6 +232,7 @@ impl RecordKey {
                 writer.u64(id.0);
             }
             Self::Topology => writer.u8(50),
+            Self::Restoration => writer.u8(51),
         }
     }
 
@@ -266,6 +270,7 @@ impl RecordKey {
             38 => Self::InclusivePlatform(PlatformId(reader.u16()?)),
             40 => Self::Repo(RepoId(reader.u64()?)),
             50 => Self::Topology,
+            51 => Self::Restoration,
             other => return Err(format!("unknown kind {other}")),
         };
         reader.finish()?;
@@ -368,7 +373,8 @@ impl Ledger {
             | RecordKey::Voucher(_)
             | RecordKey::InclusivePlatform(_)
             | RecordKey::Repo(_)
-            | RecordKey::Topology => None,
+            | RecordKey::Topology
+            | RecordKey::Restoration => None,
         };
         more.unwrap_or_default().saturating_add(USUAL)
     }
@@ -414,6 +420,7 @@ impl Ledger {
             RecordKey::InclusivePlatform(id) => return self.write_platform(id, writer),
             RecordKey::Repo(id) => return self.write_repo(id, writer),
             RecordKey::Topology => return self.write_topology(writer),
+            RecordKey::Restoration => return self.write_restoration(writer),
         }
         Some(())
     }
@@ -469,6 +476,6 @@ impl Ledger {
                     .map(|number| RecordKey::InclusivePlatform(PlatformId(number))),
             )
             .chain(self.repos.iter().map(|repo| RecordKey::Repo(repo.id)))
-            .chain([RecordKey::Topology])
+            .chain([RecordKey::Topology, RecordKey::Restoration])
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn trade(number: u64) -> Trade {
 pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) now: LedgerTime,
-    log_index: u64,
+    pub(crate) log_index: u64,
 }
 
 impl World {

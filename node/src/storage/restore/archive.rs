@@ -31,6 +31,8 @@ pub(super) struct ArchivedEntries {
     open: Option<Segment>,
     /// The entry that the backup ends with, or the last one read.
     last: LogId,
+    /// Behind the last entry read.
+    chain: Option<[u8; 32]>,
     of: (String, u64),
     failed: bool,
 }
@@ -62,17 +64,12 @@ impl ArchivedEntries {
             segments.pop_front();
         }
         let of = (backup.manifest.cluster_id.clone(), backup.manifest.recovery_epoch);
-        Ok(Self { segments, open: None, last: last_applied, of, failed: false })
+        Ok(Self { segments, open: None, last: last_applied, chain: None, of, failed: false })
     }
 
-    /// The entries up to this one.
-    pub(super) fn through(
-        self,
-        last_index: u64,
-    ) -> impl Iterator<Item = Result<Entry, RestoreError>> {
-        self.take_while(move |entry| {
-            entry.as_ref().map_or(true, |entry| entry.log_id.index <= last_index)
-        })
+    /// The archive's chain hash behind the last entry given out.
+    pub(super) fn chain_sha256(&self) -> Option<[u8; 32]> {
+        self.chain
     }
 
     fn next_entry(&mut self) -> Result<Option<Entry>, RestoreError> {
@@ -104,6 +101,7 @@ impl ArchivedEntries {
                         return Err(damaged(&segment.path, why));
                     }
                     self.last = found;
+                    self.chain = Some(segment.chain);
                     return Ok(Some(entry));
                 }
                 None => self.follow_on()?,
@@ -264,4 +262,14 @@ fn list(folder: &Path) -> Result<VecDeque<(u64, PathBuf)>, RestoreError> {
     }
     segments.sort_unstable();
     Ok(segments.into())
+}
+
+/// What the segments take on the disk.
+pub(super) fn size_bytes(folder: &Path) -> Result<u64, RestoreError> {
+    let mut bytes = 0_u64;
+    for (_, path) in list(folder)? {
+        let length = fs::metadata(&path).map_err(|e| io_error("look at", &path, e))?.len();
+        bytes = bytes.saturating_add(length);
+    }
+    Ok(bytes)
 }

@@ -1,5 +1,5 @@
-//! A data folder made of a backup and an archive: a node that starts in it has
-//! what the log had, and what does not fit together is refused.
+//! A data folder made of a backup and an archive: it has what the source had at that
+//! log position, it is of no cluster yet, and what does not fit together is refused.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,6 +9,7 @@ use openraft::StorageHelper;
 use openraft::storage::RaftStateMachine as _;
 use prost::Message as _;
 use registry_client::backup::archive::ArchiveWriter;
+use registry_ledger::Ledger;
 use registry_proto::peer;
 use registry_proto::registry::{BackupManifest, OpenBankRequest, SignedDocument};
 use registry_proto::storage::log_command::Command;
@@ -16,13 +17,19 @@ use registry_proto::storage::{City, Genesis, LogBatch, LogCommand, Member};
 use tempfile::TempDir;
 
 use super::*;
+use crate::raft::TERM_STEP;
 use crate::raft::state_machine::{BATCH_FORMAT, StateMachine};
 use crate::raft::types::{Entry, EntryContent, Payload};
 use crate::raft::wire;
+use crate::storage::ledger_records::{load, open_database};
 use crate::storage::tests::{log_id, open_machine};
 use crate::storage::{BackupShelf, LogStore, MARK_FORMAT, SNAPSHOT_FORMAT, StorageThreads};
 
 const CLUSTER: &str = "test";
+/// The one that is founded on it.
+const NEW_CLUSTER: &str = "restored";
+const NODE: u64 = 31;
+const NOW: LedgerTime = LedgerTime(1_639_700_000_000);
 /// Small, so that an archive has several segments.
 const SEGMENT_BYTES: u64 = 300;
 /// Last entry of the backup, and of the archive.
@@ -140,6 +147,15 @@ impl Kept {
 
     /// With this archive, up to this entry.
     fn restored(&self, archive: &str, through: Option<u64>) -> Result<Restored, RestoreError> {
+        self.restored_for(NEW_CLUSTER, archive, through)
+    }
+
+    fn restored_for(
+        &self,
+        cluster_id: &str,
+        archive: &str,
+        through: Option<u64>,
+    ) -> Result<Restored, RestoreError> {
         let (data_dir, backup) = (self.path("data"), self.backup());
         let archive = self.path(archive);
         restore(&RestorePlan {
@@ -147,13 +163,18 @@ impl Kept {
             backup: &backup,
             archive: Some(archive.as_path()).filter(|archive| archive.exists()),
             through_index: through,
+            cluster_id,
+            node_id: NODE,
+            now: NOW,
         })
     }
 
     /// What it is refused with; nothing is left behind.
     fn refused(&self, archive: &str, through: Option<u64>) -> RestoreError {
         let refused = self.restored(archive, through).expect_err("refused");
-        assert!(!self.path("data").exists(), "{refused}: something was written");
+        for left in ["data", "data.restoring"] {
+            assert!(!self.path(left).exists(), "{refused}: {left} was left");
+        }
         refused
     }
 
@@ -169,42 +190,82 @@ impl Kept {
     }
 }
 
-/// The state of a node that starts in the folder.
-async fn started(data_dir: &Path) -> (u64, Bytes) {
+/// The state of a node that starts in the folder: it votes alone, in a later term.
+async fn started(data_dir: &Path, restored: &Restored) -> (u64, Bytes) {
     let threads = StorageThreads::default();
     let mut log = LogStore::open(&data_dir.join("log"), &threads).expect("a log");
-    assert!(!log.is_empty());
     let mut machine = open_machine(data_dir);
-    let mut helper = StorageHelper::new(&mut log, &mut machine).with_id(11);
+    let mut helper = StorageHelper::new(&mut log, &mut machine).with_id(NODE);
     let state = helper.get_initial_state().await.expect("it starts");
-    assert_eq!(state.vote_ref().leader_id.term, 0, "it remembers a vote");
+    assert_eq!(state.vote_ref().leader_id.term, 3 + TERM_STEP);
+    let (last_applied, membership) = machine.applied_state().await.expect("a position");
+    assert_eq!(last_applied, Some(restored.begins));
+    assert_eq!(membership.voter_ids().collect::<Vec<_>>(), [NODE]);
+    let snapshot = machine.get_current_snapshot().await.expect("readable").expect("a snapshot");
+    assert_eq!(snapshot.meta.last_log_id, last_applied, "those who join get it whole");
+    let found = storage_id::open(data_dir, FoundLog::Filled).expect("an id");
+    assert_ne!(found, [7; 16], "no member of the old cluster");
     digest(&mut machine).await
 }
 
+/// The ledger in the folder.
+fn ledger_in(data_dir: &Path) -> Ledger {
+    let folder = data_dir.join("ledger");
+    load(&open_database(&folder).expect("a database")).expect("whole").ledger
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_node_that_starts_in_a_restored_folder_has_all_up_to_the_wanted_entry() {
+async fn a_restored_folder_has_all_up_to_the_wanted_entry_and_is_of_no_cluster_yet() {
     let kept = Kept::new().await;
     for (through, end) in
         [(None, ARCHIVE_END), (Some(BACKUP_END), BACKUP_END), (Some(9), 9), (Some(12), 12)]
     {
         let restored = kept.restored("archive", through).expect("restored");
-        assert_eq!(restored.last_log_id, log_id(3, end));
-        assert_eq!((restored.cluster_id.as_str(), restored.recovery_epoch), (CLUSTER, 0));
-        let reflected = restored.mark.last_applied.expect("a position").index;
-        assert_eq!(reflected, BACKUP_END);
-        assert_ne!(restored.storage_id, [7; 16], "no member of the old cluster");
         let expected = tempfile::tempdir().expect("temporary folder");
         let mut machine = open_machine(expected.path());
         apply(&mut machine, 0..end + 1).await;
-        assert_eq!(started(&kept.path("data")).await, digest(&mut machine).await);
+        let of = &restored.restoration;
+        let digests = (end, Bytes::copy_from_slice(&of.state_digest));
+        assert_eq!((of.log_index, digests.1.clone()), digests);
+        assert_eq!(digest(&mut machine).await, digests, "what the source had there");
+        assert_eq!((of.source_cluster_id.as_str(), of.source_recovery_epoch), (CLUSTER, 0));
+        assert_eq!((of.cluster_id.as_str(), of.term), (NEW_CLUSTER, 3));
+        assert_eq!(of.former_cluster_ids, [CLUSTER]);
+        assert_eq!(restored.backup_index + restored.entries, end);
+        assert_eq!((restored.begins.index, restored.begins.leader_id.node_id), (end + 1, NODE));
+        let state = started(&kept.path("data"), &restored).await;
+        assert_eq!(state, (end + 1, Bytes::copy_from_slice(&restored.state_digest)));
+        let ledger = ledger_in(&kept.path("data"));
+        assert_eq!(ledger.restoration(), Some(of));
+        assert!(ledger.genesis().is_none() && ledger.topology().is_none());
         // Again, now that something is there.
         let refused = kept.restored("archive", through).expect_err("not empty");
         assert!(matches!(refused, RestoreError::NotEmpty(_)), "{refused}");
         fs::rename(kept.path("data"), kept.path(&format!("data-{through:?}"))).expect("moved");
     }
+    // An empty folder is as good as none, and what an interruption left goes.
     fs::create_dir(kept.path("data")).expect("an empty folder");
+    fs::create_dir_all(kept.path("data.restoring").join("log")).expect("half a folder");
     let alone = kept.restored("no archive", None).expect("restored");
-    assert_eq!(alone.last_log_id, log_id(3, BACKUP_END));
+    assert_eq!((alone.restoration.log_index, alone.entries), (BACKUP_END, 0));
+    assert!(!kept.path("data.restoring").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_registry_becomes_that_of_a_cluster_it_was_of_before() {
+    let kept = Kept::new().await;
+    let refused = kept.restored_for(CLUSTER, "archive", None).expect_err("its own");
+    assert_eq!(refused.reason(), "SAME_CLUSTER", "{refused}");
+    assert!(!kept.path("data").exists());
+    kept.restored_for("another", "archive", None).expect("another");
+}
+
+#[test]
+fn a_full_disk_is_told_before_anything_is_written() {
+    let path = Path::new("/data");
+    must_fit(path, 10, SPARE_BYTES + 10).expect("it fits");
+    let refused = must_fit(path, 10, SPARE_BYTES + 9).expect_err("one byte short");
+    assert_eq!(refused.reason(), "NO_SPACE", "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -302,15 +363,4 @@ async fn a_backup_that_is_not_what_was_made_is_refused() {
     assert!(matches!(newer, RestoreError::OtherFormat { .. }), "{newer}");
     kept.change_manifest(|manifest| manifest.store_format -= 1);
     kept.restored("archive", None).expect("as it was");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_node_starts_in_a_folder_that_was_left_half_made() {
-    let kept = Kept::new().await;
-    let data = kept.path("data");
-    fs::create_dir_all(data.join("restoring")).expect("created");
-    storage_id::open(&data, FoundLog::Empty).expect("an id");
-    // What a start does first.
-    LogStore::open(&data.join("log"), &StorageThreads::default()).expect("a log");
-    assert!(storage_id::open(&data, FoundLog::New).is_err());
 }

@@ -1,13 +1,14 @@
 //! `backup`: copies of the whole registry, and the log behind them.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
 use registry_client::backup::archive::{ArchiveReport, ArchiveWriter, verify_archive};
 use registry_client::backup::{
-    BackupClient, CreateOptions, FollowOptions, VerifiedBackup, create, follow, read_manifest,
-    verify_folder, verify_join,
+    BackupClient, CreateOptions, FollowOptions, RestoreOptions, VerifiedBackup, create, follow,
+    read_manifest, restore, verify_folder, verify_join,
 };
 use registry_client::hex;
 use registry_client::proto::{BackupManifest, GetStatusReply};
@@ -27,6 +28,8 @@ pub(crate) enum BackupCommand {
     Verify(Verify),
     /// Archive the log as it grows (operator).
     Follow(Follow),
+    /// Make a node's data folder of a backup, for a new cluster; asks no node.
+    Restore(Restore),
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +80,51 @@ pub(crate) struct Follow {
     once: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// A backup made by `backup create`.
+    #[arg(long, value_name = "FOLDER")]
+    from: PathBuf,
+    /// PEM file of the peer authority of the cluster that was copied: its nodes sign
+    /// backups.
+    #[arg(long, value_name = "FILE")]
+    peer_ca: PathBuf,
+    /// An archive made by `backup follow`: its entries are applied to the backup.
+    #[arg(long, value_name = "FOLDER")]
+    archive: Option<PathBuf>,
+    /// Log position of the source to restore; the last one of the archive without.
+    #[arg(long, value_name = "N", requires = "archive")]
+    to_position: Option<u64>,
+    /// Configuration of the node of the new cluster that is to have it.
+    #[arg(long, value_name = "FILE")]
+    node_config: PathBuf,
+    /// The program registry-node; beside this one, or in PATH, by default.
+    #[arg(long, value_name = "FILE")]
+    node_program: Option<PathBuf>,
+}
+
+/// What the node's program tells, in this order.
+const RESTORED: [&str; 18] = [
+    "cluster_id",
+    "node_name",
+    "data_dir",
+    "source_cluster_id",
+    "source_recovery_epoch",
+    "backup_log_index",
+    "entries_applied",
+    "log_index",
+    "term",
+    "state_digest",
+    "events",
+    "root_sha256",
+    "chain_sha256",
+    "signed_by_node",
+    "signed_at_ms",
+    "restored_state_digest",
+    "restored_log_index",
+    "former_cluster_ids",
+];
+
 const MB: u64 = 1_000_000;
 
 impl BackupCommand {
@@ -85,6 +133,7 @@ impl BackupCommand {
             Self::Create(create) => Box::pin(create.run(global)).await,
             Self::Verify(verify) => verify.run(),
             Self::Follow(follow) => Box::pin(follow.run(global)).await,
+            Self::Restore(restore) => restore.run().await,
         }
     }
 }
@@ -265,6 +314,37 @@ impl Follow {
             .with("chain_sha256", hex(&report.chain_sha256))
             .with("resumptions", report.resumptions);
         Ok(Page::default().one(record))
+    }
+}
+
+impl Restore {
+    async fn run(&self) -> Result<Page> {
+        let options = RestoreOptions {
+            from: self.from.clone(),
+            peer_ca: self.peer_ca.clone(),
+            archive: self.archive.clone(),
+            to_position: self.to_position,
+            node_config: self.node_config.clone(),
+            node_program: self.node_program.clone(),
+        };
+        let began = Instant::now();
+        let restored = restore(&options).await?;
+        let text = |key: &str| restored[key].as_str().unwrap_or_default().to_owned();
+        let mut record = Record::default();
+        for key in RESTORED {
+            record = record.with(key, restored[key].clone());
+        }
+        let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let headline = format!(
+            "{} holds the registry of {} as it was at log position {}; start every node of {}, \
+             this one among them, then ask this one: cluster bootstrap",
+            text("node_name"),
+            text("source_cluster_id"),
+            restored["log_index"],
+            text("cluster_id"),
+        );
+        let record = record.with("took_ms", took_ms);
+        Ok(Page::default().with_headline(headline).one(record))
     }
 }
 

@@ -63,7 +63,7 @@ impl ClusterCommand {
 
 impl Bootstrap {
     async fn run(&self, global: &Global) -> Result<Page> {
-        let reply = global.operator()?.bootstrap(&self.recovery_city).await?;
+        let reply = global.patient_operator()?.bootstrap(&self.recovery_city).await?;
         let record = Record::default()
             .with("cluster_id", reply.cluster_id)
             .with("log_index", reply.log_index)
@@ -80,8 +80,14 @@ async fn record(global: &Global) -> Result<Page> {
     }
     let newest = Health::new(&nodes).newest();
     let topology = newest.and_then(|status| status.topology.clone()).unwrap_or_default();
+    let restoration = newest.and_then(|status| status.restoration.as_ref());
+    let record = cluster::topology(&topology);
+    let record = match restoration {
+        Some(of) => record.and(cluster::restoration(of)),
+        None => record,
+    };
     Ok(Page::default()
-        .one(cluster::topology(&topology))
+        .one(record)
         .many("nodes", topology.nodes.iter().map(cluster::node).collect()))
 }
 

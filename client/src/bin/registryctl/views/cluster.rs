@@ -1,6 +1,7 @@
 //! The cluster as the ledger records it.
 
-use registry_client::proto::{NodeRecord, OneCity, Topology, VoterSet};
+use registry_client::hex;
+use registry_client::proto::{NodeRecord, OneCity, Restoration, Topology, VoterSet};
 
 use crate::output::Record;
 
@@ -21,6 +22,17 @@ pub(crate) fn topology(topology: &Topology) -> Record {
         .with("recovery_city", topology.recovery_city.as_str())
         .with("overrides_issued", overrides.join(", "))
         .with("rules_version", topology.rules_version)
+}
+
+/// What a restored registry was made of.
+pub(crate) fn restoration(of: &Restoration) -> Record {
+    Record::default()
+        .with("restored_from", of.source_cluster_id.as_str())
+        .with("restored_log_index", of.log_index)
+        .with("restored_state_digest", hex(&of.state_digest))
+        .with("restored_events", of.event_count)
+        .with("restored_root_sha256", hex(&of.root_sha256))
+        .with("former_cluster_ids", of.former_cluster_ids.join(", "))
 }
 
 /// What everybody must see while a city is out; empty when none is.

@@ -394,6 +394,16 @@ fn content(what: Option<&What>) -> (&'static str, Map<String, Value>) {
                 "recovery_epoch": of.recovery_epoch, "note": of.note,
             }),
         ),
+        Some(What::Restored(of)) => (
+            "restored",
+            json!({
+                "source_cluster_id": of.source_cluster_id,
+                "source_recovery_epoch": of.source_recovery_epoch,
+                "log_index": of.log_index, "term": of.term,
+                "state_digest": hex(&of.state_digest), "root_sha256": hex(&of.root_sha256),
+                "cluster_id": of.cluster_id,
+            }),
+        ),
         Some(What::Founded(of)) => {
             ("founded", json!({ "cluster_id": of.cluster_id, "layout": of.layout }))
         }
