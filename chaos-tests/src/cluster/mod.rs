@@ -16,7 +16,7 @@ mod states;
 pub use config::{
     Dial, LimitsSection, LogSection, Member, NodeConfig, NodeSection, RaftSection, TlsSection,
 };
-pub use drill_target::{DrillAccount, Programs, drill_target};
+pub use drill_target::DrillTarget;
 pub use links::{link_control, start_links};
 pub use plan::{ClusterPlan, Layout, repository_root};
 pub use process::{Managed, find_binary, signal, tail};

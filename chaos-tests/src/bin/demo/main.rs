@@ -97,7 +97,10 @@ async fn main() -> ExitCode {
 }
 
 async fn stop(console: &Console, work_dir: &std::path::Path) -> anyhow::Result<()> {
-    let stopped = kept::stop(work_dir).await?;
+    let mut stopped = Vec::new();
+    for folder in cluster::folders(work_dir) {
+        stopped.extend(kept::stop(&folder).await?);
+    }
     if stopped.is_empty() {
         console.say("Nothing runs.");
     } else {

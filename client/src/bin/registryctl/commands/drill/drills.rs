@@ -8,6 +8,7 @@ use registry_client::proto::GetAccountRequest;
 
 use super::city_loss;
 use super::rehearsal::Rehearsal;
+use super::restore;
 
 /// A drill by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,7 @@ pub(super) enum Drill {
     RollingRestart,
     CityIsolation,
     CityLoss,
+    Restore,
 }
 
 /// What an interruption may last, from docs/drills.md; none is named where nobody
@@ -29,13 +31,14 @@ pub(super) struct Limits {
 }
 
 impl Drill {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Switchover,
         Self::LeaderKill,
         Self::NodeLoss,
         Self::RollingRestart,
         Self::CityIsolation,
         Self::CityLoss,
+        Self::Restore,
     ];
 
     pub(super) fn name(self) -> &'static str {
@@ -46,12 +49,13 @@ impl Drill {
             Self::RollingRestart => "rolling-restart",
             Self::CityIsolation => "city-isolation",
             Self::CityLoss => "city-loss",
+            Self::Restore => "restore",
         }
     }
 
     /// Whether a run leaves other nodes behind than it found.
     pub(super) fn uses_up_nodes(self, layout: &str) -> bool {
-        self == Self::CityLoss && layout == "dual-city"
+        self == Self::Restore || (self == Self::CityLoss && layout == "dual-city")
     }
 
     pub(super) async fn run(self, rehearsal: &mut Rehearsal) -> Result<()> {
@@ -65,6 +69,7 @@ impl Drill {
                 "dual-city" => city_loss::recovered(rehearsal).await,
                 _ => city_loss::survived(rehearsal).await,
             },
+            Self::Restore => restore::from_backup(rehearsal).await,
         }
     }
 }
@@ -73,7 +78,9 @@ impl Drill {
 pub(super) fn limits(event: &str, layout: &str) -> Limits {
     let by_p99 = |ms| Limits { p50_ms: None, p99_ms: Some(ms) };
     match (event, layout) {
-        ("switchover" | "failback" | "rolling-restart" | "node-loss", _) => by_p99(1_000),
+        ("switchover" | "failback" | "rolling-restart" | "node-loss" | "backup", _) => {
+            by_p99(1_000)
+        }
         ("leader-kill", _) => Limits { p50_ms: Some(2_000), ..by_p99(4_000) },
         ("city-loss" | "city-isolation", "witnessed") => by_p99(5_000),
         // From the operator's command.

@@ -8,6 +8,7 @@ mod html;
 mod local;
 mod rehearsal;
 mod report;
+mod restore;
 mod session;
 mod svg;
 mod target;

@@ -12,13 +12,15 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::target::{Node, Target};
-use super::watch::{Watch, leader};
+use super::watch::{Change, Watch, leader};
 
 /// Time for anything that a drill waits for, except where it says otherwise.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// Time for one call of a probe with all its attempts: nobody gives up before the
 /// drill has brought the service back.
 const PROBE_PATIENCE: Duration = Duration::from_secs(120);
+/// Time for a command that an operator types.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(900);
 /// Time for a caller that is bound to a city.
 const BOUND_PATIENCE: Duration = Duration::from_secs(2);
 /// Writes of each probe that show that the service is there.
@@ -33,6 +35,10 @@ pub(super) struct Rehearsal {
     pub(super) began: Instant,
     pub(super) steps: Vec<Step>,
     pub(super) measured: Vec<Measured>,
+    /// Other clusters that were made meanwhile, with what became of their nodes.
+    pub(super) beside: Vec<(Target, Vec<Change>)>,
+    /// Prefix of every request id, never the same.
+    pub(super) run_id: String,
 }
 
 /// Something that was done or found.
@@ -48,6 +54,8 @@ pub(super) struct Measured {
     pub(super) name: &'static str,
     pub(super) from: Instant,
     pub(super) until: Instant,
+    /// The time itself counts, not how long nobody was answered in it.
+    pub(super) whole: bool,
 }
 
 impl Rehearsal {
@@ -66,7 +74,17 @@ impl Rehearsal {
         }
         let contest = Contest::start(sides, &format!("{run_id}-both"), target.account(2));
         let began = Instant::now();
-        Ok(Self { target, watch, probes, contest, began, steps: vec![], measured: vec![] })
+        Ok(Self {
+            target,
+            watch,
+            probes,
+            contest,
+            began,
+            steps: vec![],
+            measured: vec![],
+            beside: vec![],
+            run_id: run_id.to_owned(),
+        })
     }
 
     /// Notes something, and tells it.
@@ -108,8 +126,13 @@ impl Rehearsal {
     /// Ends a measurement that began at `from` once the service is there for sure.
     pub(super) async fn measured(&mut self, name: &'static str, from: Instant) -> Result<()> {
         self.some_writes().await?;
-        self.measured.push(Measured { name, from, until: Instant::now() });
+        self.measured.push(Measured { name, from, until: Instant::now(), whole: false });
         Ok(())
+    }
+
+    /// Notes how long something took.
+    pub(super) fn took(&mut self, name: &'static str, from: Instant) {
+        self.measured.push(Measured { name, from, until: Instant::now(), whole: true });
     }
 
     pub(super) async fn leader(&self) -> Result<GetStatusReply> {
@@ -210,14 +233,26 @@ impl Rehearsal {
         endpoints: &[String],
         arguments: &[&str],
     ) -> Result<Value> {
+        let target = self.target.clone();
+        self.typed_on(&target, operator, endpoints, arguments).await
+    }
+
+    /// The same at another cluster.
+    pub(super) async fn typed_on(
+        &mut self,
+        target: &Target,
+        operator: usize,
+        endpoints: &[String],
+        arguments: &[&str],
+    ) -> Result<Value> {
         self.note(format!("operator {}: registryctl {}", operator + 1, arguments.join(" ")));
         let program = std::env::current_exe().context("finding this program")?;
         let mut child = Command::new(program);
         child.arg("--endpoints").arg(endpoints.join(","));
-        child.arg("--identity").arg(self.target.operator_path(operator));
+        child.arg("--identity").arg(target.operator_path(operator));
         child.args(["--output", "json"]).args(arguments);
         child.stdin(Stdio::null()).kill_on_drop(true);
-        let ended = tokio::time::timeout(PROBE_PATIENCE, child.output()).await;
+        let ended = tokio::time::timeout(COMMAND_PATIENCE, child.output()).await;
         let command = arguments.join(" ");
         let ended = ended.with_context(|| format!("`{command}` did not end in time"))??;
         if !ended.status.success() {

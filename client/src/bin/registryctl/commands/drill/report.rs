@@ -176,13 +176,15 @@ impl DrillReport {
     }
 
     pub(super) fn line(&self) -> Line {
+        let own = self.measures.iter().find(|measure| measure.event == self.name);
+        let event = own.or(self.measures.first());
         Line {
             name: self.name,
             layout: self.conditions.layout.clone(),
             rtt_ms: self.conditions.rtt_ms,
             runs: self.conditions.runs,
-            rto_ms_p50: self.measures.first().map(|measure| measure.rto_ms_p50),
-            rto_ms_p99: self.measures.first().map(|measure| measure.rto_ms_p99),
+            rto_ms_p50: event.map(|measure| measure.rto_ms_p50),
+            rto_ms_p99: event.map(|measure| measure.rto_ms_p99),
             rpo_entries: self.rpo_entries,
             acknowledged_lost: self.acknowledged_lost,
             split_brain_writes: self.split_brain_writes,

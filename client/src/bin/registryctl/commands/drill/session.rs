@@ -53,7 +53,7 @@ pub(super) struct Interruption {
     pub(super) from_ms: u64,
     pub(super) until_ms: u64,
     /// The longest time without an answered write or read, of the probe that had to
-    /// wait longest.
+    /// wait longest; of a restoration the time that it took.
     pub(super) rto_ms: u64,
 }
 
@@ -142,7 +142,8 @@ impl Session {
         lasted: Duration,
         mut failures: Vec<String>,
     ) -> Result<Self> {
-        let Rehearsal { target, watch, probes, contest, began, steps, measured } = rehearsal;
+        let Rehearsal { target, watch, probes, contest, began, steps, measured, beside, .. } =
+            rehearsal;
         let contest = contest.stop().await;
         let mut logs = Vec::new();
         for (probe, city) in probes.into_iter().zip(target.cities()) {
@@ -174,6 +175,15 @@ impl Session {
                 Vec::new()
             }
         };
+        let mut nodes = node_lines(&target.nodes, &changes, began);
+        for (other, changes) in &beside {
+            let lines = node_lines(&other.nodes, changes, began).into_iter();
+            let named = |line: NodeLine| {
+                let name = format!("{} {}", other.name, line.name);
+                NodeLine { name, ..line }
+            };
+            nodes.extend(lines.map(named));
+        }
         let logs: Vec<&ProbeLog> = logs.iter().map(|(_, log)| log).collect();
         Ok(Self {
             began_at_ms,
@@ -183,7 +193,7 @@ impl Session {
                 .map(|step| Step { at_ms: since(began, step.at), what: step.what })
                 .collect(),
             measured: measured.iter().map(|of| interruption(of, &logs, began)).collect(),
-            nodes: node_lines(&target.nodes, &changes, began),
+            nodes,
             probes: lines,
             contest: ContestLine::of(&contest, began),
             digests,
@@ -200,7 +210,10 @@ async fn presence(target: &Target, log: &ProbeLog) -> Result<registry_client::pr
 }
 
 fn interruption(of: &Measured, logs: &[&ProbeLog], began: Instant) -> Interruption {
-    let longest = logs.iter().map(|log| log.longest_gap_within(of.from, of.until)).max();
+    let longest = match of.whole {
+        true => Some(of.until.saturating_duration_since(of.from)),
+        false => logs.iter().map(|log| log.longest_gap_within(of.from, of.until)).max(),
+    };
     Interruption {
         event: of.name,
         from_ms: since(began, of.from),

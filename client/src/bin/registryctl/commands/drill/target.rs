@@ -37,6 +37,9 @@ pub(crate) struct Target {
     operators: [String; 2],
     /// The officer in whose name the probes write.
     officer: String,
+    /// Target file of a cluster that does not run, into which a backup may be restored.
+    #[serde(default)]
+    restored: Option<PathBuf>,
     commands: Commands,
     accounts: Vec<Account>,
     pub(super) nodes: Vec<Node>,
@@ -58,6 +61,10 @@ struct Commands {
     isolate: String,
     /// Ends all isolation.
     heal: String,
+    /// Makes the data folder of node `$NODE_NAME` from `$BACKUP` and `$ARCHIVE`, as of
+    /// `$POSITION`.
+    #[serde(default)]
+    restore: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -155,6 +162,26 @@ impl Target {
         Ok(Identity::from_pki(&self.folder.join(&self.pki), &self.officer)?)
     }
 
+    /// The cluster into which a backup of this one may be restored.
+    pub(super) fn restored(&self) -> Result<Self> {
+        let lacks = "restored: the target file names no cluster into which a backup could be \
+                     restored, see docs/drills.md";
+        let path = self.restored.as_ref().ok_or_else(|| Usage(lacks.to_owned()))?;
+        Self::read(&self.folder.join(path))
+    }
+
+    /// A new folder for the backups of a drill.
+    pub(super) fn backups(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.folder.join("backups").join(name);
+        std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// Whose nodes sign backups.
+    pub(super) fn peer_authority(&self) -> PathBuf {
+        self.folder.join(&self.pki).join("peer-ca.pem")
+    }
+
     /// Asks every node, the spare ones too, and soon gives up a silent one.
     pub(super) fn watcher(&self) -> Result<OperatorClient> {
         let identity = Identity::from_pki(&self.folder.join(&self.pki), &self.operators[0])?;
@@ -177,6 +204,22 @@ impl Target {
         self.at_each(&self.commands.start, nodes).await
     }
 
+    pub(super) async fn restore(
+        &self,
+        node: &Node,
+        backup: &Path,
+        archive: &Path,
+        position: u64,
+    ) -> Result<()> {
+        let command = self.commands.restore.as_ref();
+        let command = command.context("the target file has no command `restore`")?;
+        let mut variables = of_node(node);
+        variables.insert("BACKUP", backup.display().to_string());
+        variables.insert("ARCHIVE", archive.display().to_string());
+        variables.insert("POSITION", position.to_string());
+        self.run(command, &variables).await.with_context(|| format!("node {}", node.name))
+    }
+
     pub(super) async fn isolate(&self, city: &str) -> Result<()> {
         self.run(&self.commands.isolate, &BTreeMap::from([("CITY", city.to_owned())])).await
     }
@@ -187,12 +230,7 @@ impl Target {
 
     async fn at_each(&self, command: &str, nodes: &[Node]) -> Result<()> {
         let each = nodes.iter().map(async |node| {
-            let variables = BTreeMap::from([
-                ("NODE_ID", node.id.to_string()),
-                ("NODE_NAME", node.name.clone()),
-                ("CITY", node.city.clone()),
-            ]);
-            self.run(command, &variables).await.with_context(|| format!("node {}", node.name))
+            self.run(command, &of_node(node)).await.with_context(|| format!("node {}", node.name))
         });
         try_join_all(each).await.map(|_| ())
     }
@@ -209,6 +247,14 @@ impl Target {
         ensure!(ended.status.success(), "{} ended with {}: {told}", what(), ended.status);
         Ok(())
     }
+}
+
+fn of_node(node: &Node) -> BTreeMap<&'static str, String> {
+    BTreeMap::from([
+        ("NODE_ID", node.id.to_string()),
+        ("NODE_NAME", node.name.clone()),
+        ("CITY", node.city.clone()),
+    ])
 }
 
 #[cfg(test)]
