@@ -12,32 +12,32 @@ use std::time::{Duration, Instant};
 use registry_chaos_tests::cluster::{
     Cluster, ClusterPlan, Layout, Managed, repository_root, start_links,
 };
-use registry_chaos_tests::day::ExchangeDay;
+use registry_chaos_tests::day::{DaySums, ExchangeDay};
 use registry_chaos_tests::latency::percentile_ms;
 use registry_chaos_tests::market::{Market, open_day};
-use registry_chaos_tests::persons::{PLATFORM, grant, owner, owners};
 use registry_chaos_tests::wait::eventually;
-use registry_client::PlatformClient;
 
 pub(crate) use self::figures::Snapshots;
 use self::figures::{CatchUp, Cpu, Latency, Settling, Transfer};
 use crate::bed::Bed;
-use crate::day::DATE;
+use crate::day::{self, DATE};
 use crate::measure::rounded;
 use crate::report::{grouped, say};
 use crate::single;
 use crate::target::Target;
 
 const RTT_MS: u64 = 12;
-/// What a snapshot has at least; the same credits again and again compress well.
+/// What a snapshot has at least.
 const STATE_BYTES: u64 = 1 << 30;
-const PERSONS: u64 = 500_000;
+/// Settled on each day before.
+const DAY_TRADES: u64 = 2_000_000;
+/// Of November 2021, working days of two weeks.
+const DAYS: [u64; 10] = [1, 2, 3, 4, 5, 8, 9, 10, 11, 12];
 const FIRMS: u64 = 500;
 const TRADES_BEHIND: u64 = 1_000_000;
 const CHUNK_TRADES: usize = 4_000;
 const CALLERS: usize = 16;
 const TIMEOUT: Duration = Duration::from_secs(300);
-const CALL_TIMEOUT: Duration = Duration::from_secs(180);
 /// Single trades alone are measured for so long.
 const BEFORE: Duration = Duration::from_secs(8);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -51,6 +51,8 @@ struct Run {
     leaders_city: String,
     /// In the other city.
     away: u64,
+    /// Log index that it had.
+    missed_from: u64,
     /// The first single trade that was not settled yet.
     next_trade: u64,
     market: Market,
@@ -62,13 +64,13 @@ pub(crate) async fn run(out: &Path, smoke: bool) -> anyhow::Result<Snapshots> {
     let share = if smoke { 100 } else { 1 };
     let mut run = Run::start(out, smoke).await?;
     let began = run.bed.mark();
-    run.load(STATE_BYTES / share, PERSONS / share).await?;
+    run.load(STATE_BYTES / share, DAY_TRADES / share).await?;
     run.bed.rest().await;
     let state_mb = rounded(run.snapshot_bytes().await? as f64 / 1e6);
-    say(&format!("  state of {state_mb:.0} MB, {} persons", grouped(PERSONS / share)))?;
+    say(&format!("  state of {state_mb:.0} MB"))?;
     let mut transfers = Vec::new();
     for number in 1..=IDLE_RUNS {
-        run.wipe()?;
+        run.again(0).await?;
         transfers.push(told(run.idle(&format!("nothing else to do, {number}")).await?)?);
     }
     for rate_mb_per_s in RATES_MB_PER_S {
@@ -100,7 +102,7 @@ impl Run {
             Layout::DualCity,
             |raft| {
                 raft.snapshot_log_bytes = Some(if smoke { 256 << 10 } else { 64 << 20 });
-                raft.snapshot_keep_entries = Some(64);
+                raft.snapshot_keep_entries = Some(8);
                 raft.lagging_log_bytes = Some(if smoke { 0 } else { 64 << 20 });
                 raft.snapshot_rate_mb_per_s = Some(0);
             },
@@ -109,15 +111,15 @@ impl Run {
         let cluster = Cluster::start_without_links(plan).await?;
         let mut bed = Bed::form(cluster, links).await?;
         let market = Market::set_up(&bed.officers()?, FIRMS, 1_000_000_000, 1 << 50).await?;
-        bed.registry.open_day(open_day(DATE)).await?;
         let leader = bed.cluster.leader().await?;
         let other_city = if leader.city == "wuhan" { "shanghai" } else { "wuhan" };
         let away = bed.cluster.nodes_in(other_city)[1];
-        bed.cluster.agreed_state(TIMEOUT).await?;
+        let missed_from = bed.cluster.agreed_state(TIMEOUT).await?.log_index;
         bed.cluster.stop(away).await?;
         let untouched = out.join("snapshot-untouched");
         let leaders_city = leader.city;
-        let run = Self { bed, leaders_city, away, next_trade: 1, market, untouched };
+        let next_trade = 1;
+        let run = Self { bed, leaders_city, away, missed_from, next_trade, market, untouched };
         let _ = fs::remove_dir_all(&run.untouched);
         copy(&run.data_folder(away), &run.untouched)?;
         Ok(run)
@@ -142,30 +144,29 @@ impl Run {
         size_of(&self.data_folder(leader).join("snapshots"))
     }
 
-    /// Credits everybody again and again until the state is as large.
-    async fn load(&self, target_bytes: u64, persons: u64) -> anyhow::Result<()> {
-        grant(&self.bed.officers()?, 1 << 50).await?;
-        let connector = self.bed.cluster.connect_as(&format!("platform-{PLATFORM}"))?;
-        let platform = PlatformClient::new(connector).with_timeout(CALL_TIMEOUT);
-        platform.open_all(PLATFORM, "bench", &owners(1, persons), |_| {}).await?;
-        let lines: Vec<_> = (1..=persons).map(|number| (owner(number), 1_000)).collect();
-        while self.snapshot_bytes().await? < target_bytes {
-            let first = platform.platform(PLATFORM).await?.last_batch_number + 1;
-            let name = format!("bench-{first}");
-            platform.credit_all(PLATFORM, &name, first, &lines, |_| {}).await?;
+    /// Settles one day after the other until the state is as large, and opens the next.
+    async fn load(&self, target_bytes: u64, day_trades: u64) -> anyhow::Result<()> {
+        for day_of_month in DAYS {
+            let date = format!("2021-11-{day_of_month:02}");
+            let sums = DaySums::of(&date, self.market.each_trade(&date, 1, day_trades)?)?;
+            let chunks = self.market.each_chunk(&date, 1, day_trades, CHUNK_TRADES)?;
+            Box::pin(day::settle(&self.bed, &sums, chunks, day_trades)).await?;
+            if self.snapshot_bytes().await? >= target_bytes {
+                break;
+            }
         }
+        self.bed.registry.open_day(open_day(DATE)).await?;
         self.bed.cluster.agreed_state(TIMEOUT).await?;
-        Ok(())
+        eventually("the log that the node misses to be purged", TIMEOUT, || async {
+            let statuses = self.bed.cluster.statuses(0).await?;
+            let purged = statuses.iter().all(|status| status.purged_log_index > self.missed_from);
+            Ok(purged.then_some(()))
+        })
+        .await
     }
 
-    /// The node that was away, and is down, is as it was then.
-    fn wipe(&self) -> anyhow::Result<()> {
-        let data = self.data_folder(self.away);
-        fs::remove_dir_all(&data)?;
-        copy(&self.untouched, &data)
-    }
-
-    /// All other nodes anew, with another rate.
+    /// The node that was away is as it was then, and down; all others are started
+    /// anew, for a leader that knew it with more would not have it back.
     async fn again(&mut self, rate_mb_per_s: u64) -> anyhow::Result<()> {
         self.bed.cluster.stop_all().await?;
         for path in self.bed.cluster.plan().config_paths() {
@@ -182,7 +183,9 @@ impl Run {
         self.bed.cluster.leader().await?;
         // The snapshot is to go the whole distance.
         self.bed.cluster.operator()?.hand_over(&self.leaders_city, 0).await?;
-        self.wipe()?;
+        let data = self.data_folder(self.away);
+        fs::remove_dir_all(&data)?;
+        copy(&self.untouched, &data)?;
         self.bed.rest().await;
         Ok(())
     }
@@ -193,7 +196,6 @@ impl Run {
         let mut transfer = self.arrived(name, before).await?;
         let extra_mib = transfer.sender_extra_mib.max(transfer.receiver_extra_mib);
         transfer.target = figures::unlimited(transfer.rate_mb_per_s, extra_mib);
-        self.bed.cluster.stop(self.away).await?;
         Ok(transfer)
     }
 
