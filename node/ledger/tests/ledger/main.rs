@@ -22,5 +22,6 @@ mod records;
 mod rejections;
 mod repo;
 mod requests;
+mod rules;
 mod settlement_day;
 mod world;
