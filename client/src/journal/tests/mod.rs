@@ -12,6 +12,7 @@ mod money;
 mod node;
 mod pledges;
 mod repos;
+mod rules;
 mod states;
 mod story;
 mod trades;
