@@ -41,6 +41,14 @@ pub struct Config {
     /// address that the ledger has of them.
     #[serde(default)]
     pub dial: Vec<DialConfig>,
+    /// Newest version of the ledger's rules that this node applies. No key of the
+    /// file: the program's own, unless `--rules-up-to` rehearses an upgrade.
+    #[serde(skip, default = "rules_known")]
+    pub rules_known: u32,
+}
+
+fn rules_known() -> u32 {
+    registry_ledger::RULES_KNOWN
 }
 
 /// How the members form quorums.

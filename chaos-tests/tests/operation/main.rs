@@ -5,6 +5,7 @@ mod maintenance;
 mod nodes;
 mod partition;
 mod refused;
+mod rolling;
 mod switchover;
 mod witnessed;
 

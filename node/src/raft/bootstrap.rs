@@ -160,10 +160,6 @@ impl Consensus {
         asked.cloned().ok_or_else(unknown)
     }
 
-    fn leads(&self) -> bool {
-        self.current_leader() == Some(self.inner.config.node.id)
-    }
-
     fn cannot_take_part(&self, why: String) -> BootstrapError {
         BootstrapError::Foreign { node: self.inner.config.node.name.clone(), why }
     }

@@ -168,6 +168,11 @@ impl Consensus {
         self.inner.raft.metrics().borrow_watched().current_leader
     }
 
+    /// Whether this node leads, as far as it knows.
+    pub(crate) fn leads(&self) -> bool {
+        self.current_leader() == Some(self.inner.config.node.id)
+    }
+
     /// Whether this node's log holds anything.
     pub(crate) fn has_log(&self) -> bool {
         !self.inner.log.is_empty()

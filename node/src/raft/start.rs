@@ -20,7 +20,8 @@ use super::network::{PEER_MESSAGE_BYTES, Peers, WINDOW_BYTES};
 use super::peer_service::PeerService;
 use super::read_gate::ReadGate;
 use super::recovery::{self, Recovering};
-use super::state_machine::StateMachine;
+use super::rules::{self, Met};
+use super::state_machine::{Applied, StateMachine};
 use super::types::Raft;
 use super::{due, placement, reconcile, snapshot_trigger};
 use crate::config::{Config, Layout, RaftConfig};
@@ -56,18 +57,22 @@ pub(crate) async fn start(
     let own = storage_id::open(data, found)?;
     let shelf = SnapshotShelf::open(&data.join("snapshots"))?;
     let (store, opened) = LedgerStore::open(&data.join("ledger"), threads)?;
+    rules::check(&opened.ledger, config.rules_known, Met::Ledger)?;
     if let (Some(genesis), Some(topology)) = (opened.ledger.genesis(), opened.ledger.topology()) {
         check_genesis(genesis, &config)?;
         check_own_record(topology, &config, own)?;
     }
     let (machine, applied) = StateMachine::new(opened, store, shelf.clone())?;
+    let machine = machine.with_rules_up_to(config.rules_known);
     let recovery_epoch = epoch::read(data)?;
     let topology = applied.topology.subscribe();
     let directory = Directory::new(config.clone(), topology, own, recovery_epoch);
     let freshness = Arc::new(Freshness::default());
     let peers = Peers::new(&config, directory.clone(), freshness.clone())?;
     let settings = Arc::new(settings(&config).validate()?);
-    let raft = Raft::new(config.node.id, settings, peers.clone(), log.clone(), machine).await?;
+    let started = Raft::new(config.node.id, settings, peers.clone(), log.clone(), machine).await;
+    // Committed entries are applied in there.
+    let raft = started.map_err(|error| stopped(&applied).unwrap_or_else(|| error.into()))?;
     freshness.of(&raft);
     let consensus = Consensus {
         inner: Arc::new(Inner {
@@ -90,6 +95,11 @@ pub(crate) async fn start(
     tokio::spawn(recovery::record(consensus.clone()));
     tokio::spawn(snapshot_trigger::run(consensus.clone(), config.raft.snapshot_log_bytes));
     Ok(Running { consensus, shelf })
+}
+
+/// Why nothing more is applied here.
+fn stopped(applied: &Applied) -> Option<anyhow::Error> {
+    applied.stopped.get().cloned().map(Into::into)
 }
 
 /// Refuses a ledger that is not this node's.
@@ -198,7 +208,8 @@ impl Running {
         let mut metrics = self.consensus.raft().metrics();
         loop {
             if let Err(fatal) = &metrics.borrow_watched().running_state {
-                return anyhow::anyhow!("consensus stopped: {fatal}");
+                let why = stopped(&self.consensus.inner.applied);
+                return why.unwrap_or_else(|| anyhow::anyhow!("consensus stopped: {fatal}"));
             }
             if metrics.changed().await.is_err() {
                 return anyhow::anyhow!("consensus stopped");
