@@ -45,6 +45,10 @@ pub struct Config {
     /// file: the program's own, unless `--rules-up-to` rehearses an upgrade.
     #[serde(skip, default = "rules_known")]
     pub rules_known: u32,
+    /// How far this node's clock is put forward. No key of the file: 0, unless
+    /// `--clock-offset-ms` rehearses a wrong clock.
+    #[serde(skip)]
+    pub clock_offset_ms: i64,
 }
 
 fn rules_known() -> u32 {
@@ -115,6 +119,8 @@ pub struct RaftConfig {
     pub snapshot_keep_entries: u64,
     /// Log entries that the leader has proposed and not yet seen applied. Default 16.
     pub max_in_flight_batches: usize,
+    /// How far a leader's clock may run ahead of most other voters'. Default 10,000.
+    pub clock_ahead_limit_ms: u64,
 }
 
 /// Bounds on what clients may use.
@@ -276,6 +282,7 @@ impl Default for RaftConfig {
             snapshot_log_bytes: 256 * 1024 * 1024,
             snapshot_keep_entries: 4_096,
             max_in_flight_batches: 16,
+            clock_ahead_limit_ms: 10_000,
         }
     }
 }

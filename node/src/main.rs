@@ -28,6 +28,9 @@ struct Args {
     /// earlier program would. The node stops when a later version is put in force.
     #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(1..=i64::from(RULES_KNOWN)))]
     rules_up_to: Option<u32>,
+    /// Rehearse a wrong clock: this node's is put forward by so much.
+    #[arg(long, value_name = "MS", default_value_t = 0, hide_default_value = true)]
+    clock_offset_ms: i64,
 }
 
 /// Decoded requests and answers come and go by the thousand; the system's
@@ -54,6 +57,10 @@ fn main() -> ExitCode {
     if let Some(rules) = args.rules_up_to {
         tracing::warn!(rules, known = RULES_KNOWN, "a rehearsal: later rules are not applied here");
         config.rules_known = rules;
+    }
+    if args.clock_offset_ms != 0 {
+        tracing::warn!(offset_ms = args.clock_offset_ms, "a rehearsal: the clock is put forward");
+        config.clock_offset_ms = args.clock_offset_ms;
     }
     let ended = match &args.serve_copy {
         Some(folder) => registry_node::serve_copy(config, folder, args.despite_damage),

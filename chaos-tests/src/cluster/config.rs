@@ -67,6 +67,7 @@ pub struct RaftSection {
     pub snapshot_log_bytes: Option<u64>,
     pub snapshot_keep_entries: Option<u64>,
     pub max_in_flight_batches: Option<u64>,
+    pub clock_ahead_limit_ms: Option<u64>,
 }
 
 /// Bounds on what clients may send; absent keys leave the node's default.
@@ -160,6 +161,7 @@ impl NodeConfig {
             ("snapshot_log_bytes", raft.snapshot_log_bytes),
             ("snapshot_keep_entries", raft.snapshot_keep_entries),
             ("max_in_flight_batches", raft.max_in_flight_batches),
+            ("clock_ahead_limit_ms", raft.clock_ahead_limit_ms),
         ] {
             number(&mut out, key, value);
         }

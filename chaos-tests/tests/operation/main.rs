@@ -1,6 +1,7 @@
 //! Operators move the leader, nodes and whole cities while the registry works,
 //! and nobody outside notices: no request fails, nothing acknowledged is lost.
 
+mod clock;
 mod maintenance;
 mod nodes;
 mod partition;

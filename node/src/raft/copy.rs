@@ -137,6 +137,7 @@ impl StoredCopy {
                 voter_sets,
             ),
             quorum_age: None,
+            clock_ahead_ms: None,
             matched: Vec::new(),
             counters: Counters::default(),
         }

@@ -6,6 +6,7 @@ mod admission;
 mod backup;
 mod batcher;
 mod bootstrap;
+mod clock;
 #[cfg(test)]
 pub(crate) mod cluster_tests;
 mod consensus;
@@ -36,7 +37,7 @@ pub(crate) mod wire;
 pub(crate) use admission::NotMet;
 pub(crate) use backup::{BackupCopy, ExportError};
 pub(crate) use bootstrap::BootstrapError;
-pub(crate) use batcher::now_ms;
+pub(crate) use clock::now_ms;
 pub(crate) use consensus::{Consensus, RaftStatus, Unavailable};
 pub(crate) use copy::StoredCopy;
 pub(crate) use directory::Directory;

@@ -9,7 +9,7 @@ use registry_proto::peer;
 use registry_proto::peer::raft_service_server::RaftService;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::batcher::now_ms;
+use super::clock::now_ms;
 use super::consensus::Consensus;
 use super::directory::{Directory, STORAGE_ID};
 use super::network::header;

@@ -13,6 +13,7 @@ use tonic::transport::server::TcpIncoming;
 
 use super::batcher::Batcher;
 use super::bootstrap::Promise;
+use super::clock::ComparedClock;
 use super::consensus::{Consensus, Inner};
 use super::directory::Directory;
 use super::freshness::Freshness;
@@ -23,7 +24,7 @@ use super::recovery::{self, Recovering};
 use super::rules::{self, Met};
 use super::state_machine::{Applied, StateMachine};
 use super::types::Raft;
-use super::{due, placement, reconcile, snapshot_trigger};
+use super::{clock, due, placement, reconcile, snapshot_trigger};
 use crate::config::{Config, Layout, RaftConfig};
 use crate::storage::recovery as recovery_on_disk;
 use crate::storage::storage_id::FoundLog;
@@ -74,9 +75,12 @@ pub(crate) async fn start(
     // Committed entries are applied in there.
     let raft = started.map_err(|error| stopped(&applied).unwrap_or_else(|| error.into()))?;
     freshness.of(&raft);
+    clock::rehearse_offset(config.clock_offset_ms);
+    let clock = Arc::new(ComparedClock::new(config.raft.clock_ahead_limit_ms));
     let consensus = Consensus {
         inner: Arc::new(Inner {
-            batcher: Batcher::start(raft.clone(), config.raft.max_in_flight_batches),
+            batcher: Batcher::start(raft.clone(), config.raft.max_in_flight_batches, clock.clone()),
+            clock,
             read_gate: ReadGate::start(&raft, &peers, config.node.id),
             config: config.clone(),
             directory,
@@ -90,6 +94,7 @@ pub(crate) async fn start(
         }),
     };
     tokio::spawn(due::run(consensus.clone()));
+    tokio::spawn(clock::run(consensus.clone()));
     tokio::spawn(reconcile::run(consensus.clone()));
     tokio::spawn(placement::run(consensus.clone()));
     tokio::spawn(recovery::record(consensus.clone()));
