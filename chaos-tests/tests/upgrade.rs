@@ -40,17 +40,17 @@ async fn one_of_each_city(cluster: &Cluster) -> anyhow::Result<[u64; 2]> {
     Ok(found)
 }
 
+/// All at once.
 async fn deposits(cluster: &Cluster, name: &str, count: usize) -> anyhow::Result<()> {
     let registry = cluster.registry()?;
-    for number in 0..count {
-        let deposit = DepositRequest {
-            request_id: format!("{name}-{number}"),
-            account_id: 1,
-            bank_id: bank_of(1),
-            amount_yuan: "0.01".to_owned(),
-        };
-        registry.deposit(deposit).await?;
-    }
+    let deposit = |number| DepositRequest {
+        request_id: format!("{name}-{number}"),
+        account_id: 1,
+        bank_id: bank_of(1),
+        amount_yuan: "0.01".to_owned(),
+    };
+    let all = (0..count).map(|number| registry.deposit(deposit(number)));
+    futures::future::try_join_all(all).await?;
     Ok(())
 }
 
@@ -169,7 +169,7 @@ async fn a_node_that_does_not_know_the_new_rules_stops_and_goes_on_once_upgraded
         round += 1;
         let (cluster, name) = (&cluster, format!("round-{round}"));
         async move {
-            deposits(cluster, &name, 50).await?;
+            deposits(cluster, &name, 200).await?;
             let statuses = cluster.statuses(0).await?;
             Ok(statuses.iter().all(|status| status.purged_log_index > stood_at).then_some(()))
         }
