@@ -52,6 +52,12 @@ async fn all_restarted(name: &str, layout: Layout, leader_goes: Leader) -> anyho
     }
     let logs = stop(working).await?;
     nobody_noticed(&cluster, &logs).await?;
+    // Nobody waited for an election: each leader that was stopped had handed over.
+    let mut handed_over = 0;
+    for id in cluster.node_ids() {
+        handed_over += cluster.log(id)?.matches("leadership handed over").count();
+    }
+    assert!(handed_over >= leaders_stopped, "{handed_over} of {leaders_stopped} handed over");
     for log in &logs {
         let (writes, reads) = (log.longest_write_gap(), log.longest_read_gap());
         println!("{name}, {}: no write for {writes:?}, no read for {reads:?}", log.name);
