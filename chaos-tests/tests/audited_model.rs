@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use registry_chaos_tests::model::{Model, Workload};
 use registry_client::journal::{Auditor, Instrument, TradeLine, TradeRange, TradeWay};
 use registry_ledger::{
-    Approval, Command, Date, Entry, InclusiveCommand, Ledger, PledgeCommand, Receipt, TradeKind,
-    TradeRecord,
+    Approval, ClusterCommand, Command, Date, Entry, InclusiveCommand, Ledger, PledgeCommand,
+    Receipt, TradeKind, TradeRecord,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -36,6 +36,7 @@ fn needs_two_people(command: &Command) -> bool {
         ),
         Command::Compliance(command) => command.needs_two_people(),
         Command::Inclusive(command) => matches!(command, InclusiveCommand::GrantQuota { .. }),
+        Command::Cluster(command) => matches!(command, ClusterCommand::ActivateRules { .. }),
         _ => false,
     }
 }
@@ -175,6 +176,7 @@ fn random_markets_leave_a_journal_that_adds_up() {
         "FreezeLifted",
         "FreezeExecuted",
         "UsableUntilSet",
+        "ClusterChanged",
     ];
     let missing: Vec<_> = wanted.iter().filter(|kind| !kinds.contains_key(**kind)).collect();
     assert!(missing.is_empty(), "never written down: {missing:?} of {kinds:?}");

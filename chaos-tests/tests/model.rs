@@ -76,7 +76,6 @@ fn assert_everything_was_seen(seen: &Seen) {
         Reason::CityNotOut,
         Reason::LayoutForbids,
         Reason::RecoveryEpoch,
-        Reason::RulesVersion,
     ];
     let reasons = Reason::ALL.iter().filter(|reason| !elsewhere.contains(reason));
     let receipts = [

@@ -91,6 +91,7 @@ mod tls_fault;
 #[cfg(test)]
 mod tls_tests;
 mod two_officers;
+pub mod upgrade;
 mod verify;
 mod watch;
 #[cfg(test)]

@@ -41,6 +41,18 @@ pub struct Config {
     /// address that the ledger has of them.
     #[serde(default)]
     pub dial: Vec<DialConfig>,
+    /// Newest version of the ledger's rules that this node applies. No key of the
+    /// file: the program's own, unless `--rules-up-to` rehearses an upgrade.
+    #[serde(skip, default = "rules_known")]
+    pub rules_known: u32,
+    /// How far this node's clock is put forward. No key of the file: 0, unless
+    /// `--clock-offset-ms` rehearses a wrong clock.
+    #[serde(skip)]
+    pub clock_offset_ms: i64,
+}
+
+fn rules_known() -> u32 {
+    registry_ledger::RULES_KNOWN
 }
 
 /// How the members form quorums.
@@ -115,6 +127,8 @@ pub struct RaftConfig {
     pub snapshot_rate_mb_per_s: u64,
     /// Log entries that the leader has proposed and not yet seen applied. Default 16.
     pub max_in_flight_batches: usize,
+    /// How far a leader's clock may run ahead of most other voters'. Default 10,000.
+    pub clock_ahead_limit_ms: u64,
 }
 
 /// Bounds on what clients may use.
@@ -278,6 +292,7 @@ impl Default for RaftConfig {
             lagging_log_bytes: 1024 * 1024 * 1024,
             snapshot_rate_mb_per_s: 50,
             max_in_flight_batches: 16,
+            clock_ahead_limit_ms: 10_000,
         }
     }
 }

@@ -27,18 +27,20 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
 pub use config::{Config, LogFormat};
-use raft::{Closed, Replica};
+use raft::{Closed, LaterRules, Replica};
 pub use restore::{NotMade, RestoreOrder, RestoreRefused, RestoreReport, restore};
-use storage::StorageThreads;
+use storage::{StorageError, StorageThreads};
 
+/// How long a stopping leader tries to hand over; then the others elect.
+const STEP_ASIDE: Duration = Duration::from_secs(3);
 /// How long a stopping node waits for open calls.
 const DRAIN: Duration = Duration::from_secs(5);
 /// The same before a recovery: nobody gets an answer from this node meanwhile.
 const RECOVERY_DRAIN: Duration = Duration::from_millis(300);
 
-/// Runs a node until it is told to stop (SIGTERM or Ctrl-C) or cannot go on.
-/// Returns once its storage is closed. A recovery closes the storage as well, and
-/// then the node starts again.
+/// Runs a node until it is told to stop (SIGTERM or Ctrl-C) or cannot go on. One that
+/// leads hands over before it stops. Returns once its storage is closed. A recovery
+/// closes the storage as well, and then the node starts again.
 ///
 /// # Errors
 /// When storage cannot be trusted, a port cannot be opened, or consensus stops.
@@ -69,6 +71,14 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     }
 }
 
+/// Whether a node ended because another version of the program must run here:
+/// starting the same one again changes nothing.
+#[must_use]
+pub fn needs_other_version(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<LaterRules>().is_some()
+        || matches!(error.downcast_ref(), Some(StorageError::OtherFormat { .. }))
+}
+
 /// Serves until the end; says what is to be done with the storage closed.
 async fn serve(config: Arc<Config>, threads: &StorageThreads) -> anyhow::Result<Option<Closed>> {
     security::check_own_certificates(&config)?;
@@ -95,6 +105,18 @@ async fn serve(config: Arc<Config>, threads: &StorageThreads) -> anyhow::Result<
         asked = stop_asked() => { asked?; None },
         closed = running.consensus.to_be_closed() => Some(closed),
     };
+    if closed.is_none() {
+        // Both ports are served meanwhile: whoever asks is told who leads now.
+        tokio::select! {
+            ended = &mut peer_port => return ended.and(Err(anyhow!("the peer port closed"))),
+            ended = &mut client_port => return Ok(ended?).and(Err(anyhow!("the client port closed"))),
+            stepped = tokio::time::timeout(STEP_ASIDE, running.consensus.step_aside()) => {
+                if stepped.is_err() {
+                    tracing::warn!("stopping as the leader; the others will elect");
+                }
+            }
+        }
+    }
     drop(stop);
     let drain = if closed.is_some() { RECOVERY_DRAIN } else { DRAIN };
     // Open calls get their answers before the node leaves the consensus, which

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use registry_node::{Config, LogFormat, RestoreOrder};
+use registry_ledger::RULES_KNOWN;
+use registry_node::{Config, LogFormat, RestoreOrder, needs_other_version};
 use tracing_subscriber::EnvFilter;
 
 /// One member of the two-city carbon registry.
@@ -36,6 +37,13 @@ struct Args {
     /// The last log entry to restore; the last there is without.
     #[arg(long, value_name = "N", requires = "restore")]
     to_position: Option<u64>,
+    /// Rehearse an upgrade: apply no rules of the ledger after this version, as an
+    /// earlier program would. The node stops when a later version is put in force.
+    #[arg(long, value_name = "VERSION", value_parser = clap::value_parser!(u32).range(1..=i64::from(RULES_KNOWN)))]
+    rules_up_to: Option<u32>,
+    /// Rehearse a wrong clock: this node's is put forward by so much.
+    #[arg(long, value_name = "MS", default_value_t = 0, hide_default_value = true)]
+    clock_offset_ms: i64,
 }
 
 /// Decoded requests and answers come and go by the thousand; the system's
@@ -45,6 +53,8 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Exit code for a configuration that cannot be used.
 const BAD_CONFIGURATION: u8 = 2;
+/// Exit code for data, or rules, of another version of this program.
+const OTHER_VERSION: u8 = 3;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -60,6 +70,15 @@ fn main() -> ExitCode {
         return restore(&config, &RestoreOrder { backup, peer_ca, archive, to_position });
     }
     start_logging(&config);
+    let mut config = config;
+    if let Some(rules) = args.rules_up_to {
+        tracing::warn!(rules, known = RULES_KNOWN, "a rehearsal: later rules are not applied here");
+        config.rules_known = rules;
+    }
+    if args.clock_offset_ms != 0 {
+        tracing::warn!(offset_ms = args.clock_offset_ms, "a rehearsal: the clock is put forward");
+        config.clock_offset_ms = args.clock_offset_ms;
+    }
     let ended = match &args.serve_copy {
         Some(folder) => registry_node::serve_copy(config, folder, args.despite_damage),
         None => registry_node::run(config),
@@ -68,7 +87,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{}", in_full(&error));
-            ExitCode::FAILURE
+            match needs_other_version(&error) {
+                true => ExitCode::from(OTHER_VERSION),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -69,6 +69,7 @@ pub struct RaftSection {
     pub lagging_log_bytes: Option<u64>,
     pub snapshot_rate_mb_per_s: Option<u64>,
     pub max_in_flight_batches: Option<u64>,
+    pub clock_ahead_limit_ms: Option<u64>,
 }
 
 /// Bounds on what clients may send; absent keys leave the node's default.
@@ -164,6 +165,7 @@ impl NodeConfig {
             ("lagging_log_bytes", raft.lagging_log_bytes),
             ("snapshot_rate_mb_per_s", raft.snapshot_rate_mb_per_s),
             ("max_in_flight_batches", raft.max_in_flight_batches),
+            ("clock_ahead_limit_ms", raft.clock_ahead_limit_ms),
         ] {
             number(&mut out, key, value);
         }

@@ -79,7 +79,7 @@ impl Cluster {
         });
         let mut cluster = Self { nodes: nodes.collect(), links, binary, plan };
         for id in cluster.node_ids() {
-            cluster.launch(id)?;
+            cluster.launch_with(id, &[])?;
         }
         for id in cluster.node_ids() {
             cluster.answering(id, START_TIMEOUT).await?;
@@ -164,6 +164,33 @@ impl Cluster {
         Ok(())
     }
 
+    /// Waits until a node has ended by itself and answers its exit code.
+    ///
+    /// # Errors
+    /// When it does not run, does not end in time, or was ended by a signal.
+    pub async fn exit_code(&mut self, id: u64, timeout: Duration) -> anyhow::Result<i32> {
+        let node = self.node_mut(id)?;
+        let process = node.process.as_mut().with_context(|| format!("node {id} does not run"))?;
+        let what = format!("node {id} to end");
+        let status = eventually(&what, timeout, || {
+            let exited = process.exited();
+            async move { exited }
+        });
+        let status = status.await;
+        let status = self.with_logs(status)?;
+        self.node_mut(id)?.process = None;
+        status.code().with_context(|| format!("node {id} ended with {status}"))
+    }
+
+    /// What a node has logged since its first start.
+    ///
+    /// # Errors
+    /// When there is no such node, or its log cannot be read.
+    pub fn log(&self, id: u64) -> anyhow::Result<String> {
+        let path = self.log_path(&self.node(id)?.planned.config);
+        fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+    }
+
     /// SIGSTOP: connections stay, nothing answers.
     ///
     /// # Errors
@@ -178,6 +205,25 @@ impl Cluster {
     /// When the node does not run.
     pub fn resume(&self, id: u64) -> anyhow::Result<()> {
         self.process(id)?.resume()
+    }
+
+    /// Starts a node that is down, with more arguments, and does not wait.
+    ///
+    /// # Errors
+    /// When it runs.
+    pub fn launch_with(&mut self, id: u64, more: &[&str]) -> anyhow::Result<()> {
+        let node = self.node(id)?;
+        if node.process.is_some() {
+            bail!("node {id} runs already");
+        }
+        let config = &node.planned.config;
+        let path = node.planned.config_path.to_string_lossy().into_owned();
+        let log = self.log_path(config);
+        let arguments = [&["--config", &path], more].concat();
+        let work_dir = &self.plan.work_dir;
+        let process = Managed::start(&config.node.name, &self.binary, &arguments, work_dir, &log)?;
+        self.node_mut(id)?.process = Some(process);
+        Ok(())
     }
 
     /// Starts a node that is down and waits until it answers.
@@ -197,7 +243,7 @@ impl Cluster {
         id: u64,
         timeout: Duration,
     ) -> anyhow::Result<GetStatusReply> {
-        self.launch(id)?;
+        self.launch_with(id, &[])?;
         self.answering(id, timeout).await
     }
 
@@ -363,27 +409,15 @@ impl Cluster {
         self.nodes.iter().filter(|(_, node)| node.process.is_some()).map(|(id, _)| *id)
     }
 
-    fn launch(&mut self, id: u64) -> anyhow::Result<()> {
-        let node = self.node(id)?;
-        if node.process.is_some() {
-            bail!("node {id} runs already");
-        }
-        let config = &node.planned.config;
-        let path = node.planned.config_path.to_string_lossy().into_owned();
-        let log = self.log_path(config);
-        let process = Managed::start(
-            &config.node.name,
-            &self.binary,
-            &["--config", &path],
-            &self.plan.work_dir,
-            &log,
-        )?;
-        self.node_mut(id)?.process = Some(process);
-        Ok(())
-    }
-
     /// Waits until a node answers its status; gives up early when it has exited.
-    async fn answering(&mut self, id: u64, timeout: Duration) -> anyhow::Result<GetStatusReply> {
+    ///
+    /// # Errors
+    /// When it does not run, has ended, or does not answer in time.
+    pub async fn answering(
+        &mut self,
+        id: u64,
+        timeout: Duration,
+    ) -> anyhow::Result<GetStatusReply> {
         let operator = self.operator()?;
         let endpoint = self.endpoint(id)?;
         let log = self.log_path(&self.node(id)?.planned.config);

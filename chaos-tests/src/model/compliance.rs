@@ -349,6 +349,7 @@ impl Model {
         if !fits_year && !self.plants(Planted::OldVintageSurrendered) {
             return refuse(Reason::VintageNotAllowed, "instrument");
         }
+        self.check_not_over(instrument, "instrument")?;
         if self.counting(account, year).is_none() {
             return refuse(Reason::NoObligation, "year");
         }
@@ -443,6 +444,16 @@ impl Model {
         twice / 2 - sum(carried.map(|entry| &entry.quantity))
     }
 
+    /// Since the second version of the rules: the day after the last one is too late.
+    fn check_not_over(&self, instrument: InstrumentCode, field: &str) -> Result<(), Refused> {
+        let last = self.pledges.usable_until.get(&instrument).map(|date| day_number(*date));
+        let over = last.is_some_and(|last| beijing_day(self.now) > last);
+        if over && self.later_rules >= 1 && !self.plants(Planted::LastDayForgotten) {
+            return refuse(Reason::VintageExpiring, field);
+        }
+        Ok(())
+    }
+
     fn carry_over(&mut self, command: &Asked) -> Outcome {
         let Asked::CarryOver { account, from, to, quantity, sold_from, sold_to, document } =
             command
@@ -466,6 +477,7 @@ impl Model {
         let Some(new) = vintage(*to).filter(|new| *new > old) else {
             return refuse(Reason::VintageNotAllowed, "to_instrument");
         };
+        self.check_not_over(*from, "from_instrument")?;
         if sold_from > sold_to {
             return refuse(Reason::OutOfRange, "sold_to_date");
         }

@@ -1,8 +1,8 @@
 //! Two people: one list of what waits.
 
 use registry_ledger::{
-    Approval, Command, ComplianceCommand, InclusiveCommand, LedgerTime, PledgeCommand, ProposalId,
-    Reason, Receipt,
+    Approval, ClusterCommand, Command, ComplianceCommand, InclusiveCommand, LedgerTime,
+    PledgeCommand, ProposalId, Reason, Receipt,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -96,6 +96,7 @@ impl Model {
                         | PledgeCommand::Enforce { .. }
                 )
                 | Command::Inclusive(InclusiveCommand::GrantQuota { .. })
+                | Command::Cluster(ClusterCommand::ActivateRules { .. })
         );
         if !needs_two {
             return refuse(Reason::Malformed, "content");

@@ -36,8 +36,8 @@ mod workload;
 use std::collections::BTreeMap;
 
 use registry_ledger::{
-    AccountKind, Answer, BankId, Command, Date, DayState, Entry, Fen, InstrumentCode, LedgerTime,
-    Price, Reason, Receipt, Rejection, Repo,
+    AccountKind, Answer, BankId, ClusterCommand, Command, Date, DayState, Entry, Fen,
+    InstrumentCode, LedgerTime, Price, Reason, Receipt, Rejection, Repo,
 };
 
 use cash::CashBook;
@@ -76,6 +76,8 @@ pub struct Model {
     planted: Option<Planted>,
     now: LedgerTime,
     bootstrapped: bool,
+    /// Versions of the rules that came after the first.
+    later_rules: u32,
     answers: BTreeMap<(String, String), ([u8; 32], Answer)>,
     accounts: Vec<Account>,
     banks: BTreeMap<BankId, Bank>,
@@ -182,6 +184,9 @@ impl Model {
         }
         match command {
             // The cluster is no part of the market: the ledger's own tests have its rules.
+            Command::Cluster(ClusterCommand::ActivateRules { rules_version, document }) => {
+                self.activate_rules(*rules_version, document)
+            }
             Command::Genesis(_) | Command::Cluster(_) => Ok(Receipt::Done),
             Command::OpenAccount { uscc, name, kind } => self.open_account(uscc, name, *kind),
             Command::LoadAccounts { books, document } => self.load_accounts(books, document),
@@ -272,6 +277,15 @@ impl Model {
             Command::Inclusive(command) => self.inclusive(command),
             Command::Repo(command) => self.repo(command),
         }
+    }
+
+    fn activate_rules(&mut self, version: u32, document: &str) -> Outcome {
+        check_text(document, 200, "document")?;
+        if version != self.later_rules + 2 {
+            return refuse(Reason::RulesVersion, "rules_version");
+        }
+        self.later_rules += 1;
+        Ok(Receipt::Done)
     }
 
     fn plants(&self, planted: Planted) -> bool {

@@ -45,6 +45,8 @@ pub enum Planted {
     OldVintageSurrendered,
     /// The limit of a carry-over is rounded up.
     CarryOverRoundedUp,
+    /// Under the second version of the rules, too, a last usable day binds pledges only.
+    LastDayForgotten,
     /// Corrected emissions are added to those before.
     CorrectionAdded,
     /// A frozen account surrenders, cancels, carries over and is transferred from.
@@ -105,6 +107,7 @@ impl Planted {
         Self::ReductionsWithoutLimit,
         Self::OldVintageSurrendered,
         Self::CarryOverRoundedUp,
+        Self::LastDayForgotten,
         Self::CorrectionAdded,
         Self::FrozenAccountGives,
         Self::MarginCallMissed,

@@ -1,10 +1,12 @@
 //! Operators move the leader, nodes and whole cities while the registry works,
 //! and nobody outside notices: no request fails, nothing acknowledged is lost.
 
+mod clock;
 mod maintenance;
 mod nodes;
 mod partition;
 mod refused;
+mod rolling;
 mod switchover;
 mod witnessed;
 

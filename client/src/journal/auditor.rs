@@ -6,7 +6,7 @@ use super::awaited::{Awaited, Following, approval_of};
 use super::books::{Books, Holder};
 use super::cluster::Cluster;
 use super::code::Date;
-use super::compliance::Compliance;
+use super::compliance::{self, Compliance};
 use super::day::Day;
 use super::day_trades::hashed;
 use super::dues::Dues;
@@ -26,6 +26,9 @@ use crate::hex;
 
 /// More accounts or trades in one event than any request may have.
 const IMPOSSIBLE_COUNT: u64 = 1 << 20;
+
+/// Since this version of the rules a last usable day binds surrenders and carry-overs.
+const LAST_DAY_BINDS_EVERY_USE: u32 = 2;
 
 /// How much was looked at and found right.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -322,6 +325,9 @@ impl Auditor {
             | What::CarriedOver { .. }
             | What::UnitsCancelled { .. }
             | What::Transferred { .. } => {
+                if self.cluster.rules_version() >= LAST_DAY_BINDS_EVERY_USE {
+                    compliance::check_last_day(event, &self.pledges.usable_until)?;
+                }
                 let open_day = self.day.as_ref().map(|day| day.date);
                 self.compliance.take(event, &self.books, open_day)?;
             }

@@ -23,9 +23,14 @@ pub(crate) fn needed_for(change: ClusterChange) -> bool {
     }
 }
 
+/// Newest version of the ledger's rules that this audit knows.
+pub(crate) const RULES_KNOWN: u32 = 2;
+
 /// What the events say so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cluster {
+    /// Activations of rules; each puts the next version in force.
+    activations: u32,
     recovery_epoch: u64,
     /// The city that is out of the quorum, and whether it is on its way back.
     out: Option<(String, bool)>,
@@ -64,8 +69,14 @@ impl Cluster {
         Ok(())
     }
 
+    /// Version of the rules in force; every registry begins with the first.
+    pub(crate) fn rules_version(&self) -> u32 {
+        1 + self.activations
+    }
+
     pub(crate) fn take(&mut self, event: &Event) -> Checked {
-        let What::ClusterChanged { change, node_id, city, recovery_epoch, .. } = &event.what else {
+        let What::ClusterChanged { change, node_id, city, recovery_epoch, note } = &event.what
+        else {
             return Ok(());
         };
         let raised = u64::from(*change == ClusterChange::Recovered);
@@ -91,14 +102,23 @@ impl Cluster {
                 }
                 self.admitted.push(*node_id);
             }
+            ClusterChange::RulesActivated => {
+                let next = self.rules_version() + 1;
+                let told = note.split_once(':').map_or("none", |(version, _)| version);
+                same("rules put in force", format!("version {next}").as_str(), told)?;
+                if next > RULES_KNOWN {
+                    let known = format!("at most {RULES_KNOWN}: audit with a later version");
+                    return Err(Wrong::new("rules that this audit knows", known, next));
+                }
+                self.activations += 1;
+            }
             ClusterChange::NodeSeated
             | ClusterChange::NodeRetired
             | ClusterChange::NodeMoved
             | ClusterChange::VotersConfirmed
             | ClusterChange::CityPreferred
             | ClusterChange::RecoveryRightMoved
-            | ClusterChange::OverrideIssued
-            | ClusterChange::RulesActivated => {}
+            | ClusterChange::OverrideIssued => {}
         }
         self.recovery_epoch = *recovery_epoch;
         Ok(())

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry_proto::registry::Obligation;
 
 use super::books::Books;
-use super::code::{AllocationKind, Date, Instrument, PositionPart, TransferCause};
+use super::code::{AllocationKind, Date, Instrument, PositionPart, TransferCause, beijing_days};
 use super::event::{Event, What};
 use super::finding::{Checked, Wrong, same};
 use super::goods::in_account;
@@ -225,6 +225,22 @@ impl Compliance {
         }
         let what = format!("tonnes that account {account} carried over into {to}");
         Err(Wrong::new(what, format!("at most {limit}"), *carried))
+    }
+}
+
+/// Nothing is surrendered or carried over when its last usable day is over.
+pub(crate) fn check_last_day(event: &Event, usable_until: &BTreeMap<Instrument, Date>) -> Checked {
+    let (What::SurrenderApplied { .. } | What::CarriedOver { .. }, Some((_, instrument, _))) =
+        (&event.what, in_account(&event.postings))
+    else {
+        return Ok(());
+    };
+    let today = beijing_days(event.ledger_time_ms);
+    match usable_until.get(&instrument).filter(|until| until.days() < today) {
+        None => Ok(()),
+        Some(until) => {
+            Err(Wrong::new(format!("last usable day of {instrument}"), "not over", until))
+        }
     }
 }
 

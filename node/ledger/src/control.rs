@@ -139,7 +139,22 @@ impl Ledger {
         entry: &Entry,
         approval: &Approval,
     ) -> Result<Receipt, Rejection> {
-        let proposal = self.open_proposal(approval.proposal)?;
+        let (proposal, command) = self.approvable(entry, approval, self.now)?;
+        let (id, maker) = (proposal.id, proposal.maker.clone());
+        let receipt = self.carry_out(entry, command)?;
+
+        self.close_proposal(id, What::Approved { proposal: id, maker });
+        Ok(receipt)
+    }
+
+    /// The open proposal and the command that an approval would carry out.
+    pub(crate) fn approvable<'a>(
+        &self,
+        entry: &Entry,
+        approval: &'a Approval,
+        now: LedgerTime,
+    ) -> Result<(&Proposal, &'a Command), Rejection> {
+        let proposal = self.open_proposal_at(approval.proposal, now)?;
         if proposal.maker == entry.actor {
             return Err(Rejection::new(
                 Reason::SelfApproval,
@@ -164,7 +179,6 @@ impl Ledger {
             let message = "the approval came without the proposed content; ask again";
             return Err(Rejection::new(Reason::ContentMismatch, "content_sha256", message));
         };
-        let (id, maker) = (proposal.id, proposal.maker.clone());
         if !command.needs_two_people() {
             return Err(Rejection::new(
                 Reason::Malformed,
@@ -172,10 +186,7 @@ impl Ledger {
                 "this command needs no second person; send it directly",
             ));
         }
-        let receipt = self.carry_out(entry, command)?;
-
-        self.close_proposal(id, What::Approved { proposal: id, maker });
-        Ok(receipt)
+        Ok((proposal, command))
     }
 
     /// A second person says no. The maker withdraws instead.
@@ -216,9 +227,13 @@ impl Ledger {
     }
 
     fn open_proposal(&self, id: ProposalId) -> Result<&Proposal, Rejection> {
+        self.open_proposal_at(id, self.now)
+    }
+
+    fn open_proposal_at(&self, id: ProposalId, now: LedgerTime) -> Result<&Proposal, Rejection> {
         let refuse = |reason, message| Err(Rejection::new(reason, "proposal_id", message));
         match self.proposals.get(id) {
-            Some(proposal) if self.now < proposal.expires_at => Ok(proposal),
+            Some(proposal) if now < proposal.expires_at => Ok(proposal),
             Some(proposal) => refuse(
                 Reason::ProposalExpired,
                 format!("proposal {} expired at {} ms", id.0, proposal.expires_at.0),

@@ -53,6 +53,7 @@ mod records;
 mod rejection;
 mod repo;
 mod requests;
+mod rules;
 mod segmented;
 mod settlement;
 mod span;
@@ -72,7 +73,7 @@ pub use cash::{
 pub use changes::Changes;
 pub use cluster::{
     ClusterChange, ClusterCommand, ClusterMember, CutOff, Layout, NodeDescription, OneCity,
-    RULES_KNOWN, Recovery, Restoration, SealedOverride, Standing, Topology, VoterSets, next_voters,
+    Recovery, Restoration, SealedOverride, Standing, Topology, VoterSets, next_voters,
 };
 pub use codec::CorruptRecord;
 pub use command::{
@@ -112,6 +113,7 @@ pub use repo::{
     RepoCommand, RepoId, RepoState, RepoTerms,
 };
 pub use requests::ANSWER_RETENTION_MS;
+pub use rules::RULES_KNOWN;
 pub use settlement::limits::{
     DELIVERY_STEP_LIMIT, HELD_TRADES_LIMIT, HOLIDAYS_LIMIT, TOPUP_WINDOW_LIMIT_MS,
     TRADES_PER_CHUNK_LIMIT,

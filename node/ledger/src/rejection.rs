@@ -194,7 +194,7 @@ reasons! {
     TooManyProposals = 94, "TOO_MANY_PROPOSALS";
     /// No such pledge.
     UnknownPledge = 100, "UNKNOWN_PLEDGE";
-    /// The instrument cannot be used any more when the loan is due.
+    /// The instrument cannot be used any more on the day that it is needed.
     VintageExpiring = 101, "VINTAGE_EXPIRING";
     /// A court froze the account.
     AccountFrozen = 102, "ACCOUNT_FROZEN";

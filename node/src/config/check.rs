@@ -136,7 +136,8 @@ impl Config {
         within("raft.snapshot_keep_entries", raft.snapshot_keep_entries, 1, 10_000_000)?;
         within("raft.lagging_log_bytes", raft.lagging_log_bytes, 0, 1 << 40)?;
         within("raft.snapshot_rate_mb_per_s", raft.snapshot_rate_mb_per_s, 0, 100_000)?;
-        within("raft.max_in_flight_batches", raft.max_in_flight_batches as u64, 1, 1_024)
+        within("raft.max_in_flight_batches", raft.max_in_flight_batches as u64, 1, 1_024)?;
+        within("raft.clock_ahead_limit_ms", raft.clock_ahead_limit_ms, 100, 3_600_000)
     }
 
     fn check_limits(&self) -> Result<(), ConfigError> {

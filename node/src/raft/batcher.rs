@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use openraft::errors::ClientWriteError;
@@ -13,6 +12,7 @@ use registry_ledger::Answer;
 use registry_proto::storage::{LogBatch, LogCommand};
 use tokio::sync::{OwnedRwLockWriteGuard, RwLock, Semaphore, mpsc, oneshot};
 
+use super::clock::ComparedClock;
 use super::consensus::Unavailable;
 use super::state_machine::BATCH_FORMAT;
 use super::types::{Payload, Raft};
@@ -71,12 +71,12 @@ pub(super) struct Batcher {
 
 impl Batcher {
     /// Starts the task; at most `max_in_flight` entries are proposed and not yet applied.
-    pub(super) fn start(raft: Raft, max_in_flight: usize) -> Self {
+    pub(super) fn start(raft: Raft, max_in_flight: usize, clock: Arc<ComparedClock>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let proposals = Arc::new(AtomicU64::new(0));
         let under_way = Arc::default();
         let shared = (proposals.clone(), Arc::clone(&under_way));
-        tokio::spawn(run(raft, waiting, max_in_flight, shared));
+        tokio::spawn(run(raft, waiting, max_in_flight, shared, clock));
         Self { queue, taken: Arc::default(), proposals, under_way }
     }
 
@@ -107,12 +107,6 @@ impl Batcher {
     }
 }
 
-/// The leader's clock; the ledger takes the greatest stamp it has seen.
-pub(crate) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
 fn refuse(answers: Vec<oneshot::Sender<Outcome>>, why: &Unavailable) {
     for answer in answers {
         drop(answer.send(Err(why.clone())));
@@ -141,6 +135,7 @@ async fn run(
     mut waiting: mpsc::Receiver<Waiting>,
     max_in_flight: usize,
     (proposals, under_way): (Arc<AtomicU64>, Arc<RwLock<()>>),
+    clock: Arc<ComparedClock>,
 ) {
     let in_flight = Arc::new(Semaphore::new(max_in_flight));
     let mut left_over = None;
@@ -166,10 +161,16 @@ async fn run(
             }
         }
         let is_under_way = Arc::clone(&under_way).read_owned().await;
+        // The leader's clock; the ledger takes the greatest stamp it has seen.
+        let Some(proposed_at_ms) = clock.stamp() else {
+            let answers = batch.into_iter().map(|waiting| waiting.answer).collect();
+            refuse(answers, &Unavailable::NotLeader { leader_id: None });
+            continue;
+        };
         proposals.fetch_add(1, Ordering::Relaxed);
         let (commands, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|waiting| (waiting.command, waiting.answer)).unzip();
-        let entry = LogBatch { format: BATCH_FORMAT, proposed_at_ms: now_ms(), commands };
+        let entry = LogBatch { format: BATCH_FORMAT, proposed_at_ms, commands };
         let payload = Payload(Bytes::from(entry.encode_to_vec()));
         let (responder, completed) = ProgressResponder::complete_only();
         if raft.client_write_ff(payload, Some(responder)).await.is_err() {

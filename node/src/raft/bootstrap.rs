@@ -178,10 +178,6 @@ impl Consensus {
         nodes.next() == Some(self.inner.config.node.id) && nodes.next().is_none()
     }
 
-    fn leads(&self) -> bool {
-        self.current_leader() == Some(self.inner.config.node.id)
-    }
-
     fn cannot_take_part(&self, why: String) -> BootstrapError {
         BootstrapError::Foreign { node: self.inner.config.node.name.clone(), why }
     }

@@ -14,6 +14,7 @@ use tokio::sync::RwLock;
 
 use super::batcher::Batcher;
 use super::bootstrap::Promise;
+use super::clock::ComparedClock;
 use super::directory::Directory;
 use super::freshness::Freshness;
 use super::membership;
@@ -62,6 +63,8 @@ pub(crate) struct RaftStatus {
     pub(crate) purged_log_index: u64,
     pub(crate) voter_sets: Vec<Vec<u64>>,
     pub(crate) quorum_age: Option<Duration>,
+    /// How far this node's clock runs ahead of most others, if it does.
+    pub(crate) clock_ahead_ms: Option<i64>,
     pub(crate) membership_as_layout: bool,
     /// Known to the leader only.
     pub(crate) matched: Vec<(u64, u64)>,
@@ -75,6 +78,7 @@ pub(super) struct Inner {
     pub(super) applied: Arc<Applied>,
     pub(super) log: LogStore,
     pub(super) batcher: Batcher,
+    pub(super) clock: Arc<ComparedClock>,
     pub(super) read_gate: ReadGate,
     pub(super) directory: Directory,
     pub(super) freshness: Arc<Freshness>,
@@ -168,6 +172,11 @@ impl Consensus {
         self.inner.raft.metrics().borrow_watched().current_leader
     }
 
+    /// Whether this node leads, as far as it knows.
+    pub(crate) fn leads(&self) -> bool {
+        self.current_leader() == Some(self.inner.config.node.id)
+    }
+
     /// Whether this node's log holds anything.
     pub(crate) fn has_log(&self) -> bool {
         !self.inner.log.is_empty()
@@ -206,6 +215,7 @@ impl Consensus {
             purged_log_index: index(&metrics.purged),
             voter_sets: joint.iter().map(|set| set.iter().copied().collect()).collect(),
             quorum_age: self.inner.freshness.quorum_age(),
+            clock_ahead_ms: self.inner.clock.ahead_ms(),
             membership_as_layout: membership::is_as_layout(
                 &self.inner.config,
                 self.directory().topology().as_deref(),

@@ -12,6 +12,7 @@ use tokio::sync::{RwLock, watch};
 use super::consensus::RaftStatus;
 use super::directory::Directory;
 use super::membership;
+use super::rules::{self, Met};
 use super::state_machine::{position, read_mark};
 use super::view::LedgerView;
 use crate::config::Config;
@@ -50,6 +51,8 @@ impl StoredCopy {
         let (last_applied, membership) = read_mark(&copy.opened.mark)?;
         let (term, log_index) = position(last_applied.as_ref());
         let ledger = copy.opened.ledger;
+        rules::check(&ledger, config.rules_known, Met::Ledger)
+            .with_context(|| format!("the copy in {}", folder.display()))?;
         let Some(genesis) = ledger.genesis() else {
             anyhow::bail!("the copy in {} holds no ledger yet", folder.display());
         };
@@ -134,6 +137,7 @@ impl StoredCopy {
                 voter_sets,
             ),
             quorum_age: None,
+            clock_ahead_ms: None,
             matched: Vec::new(),
             counters: Counters::default(),
         }

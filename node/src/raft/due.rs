@@ -6,7 +6,7 @@ use std::time::Duration;
 use registry_proto::storage::log_command::Command;
 use registry_proto::storage::{ExpireDue, LogCommand};
 
-use super::batcher::now_ms;
+use super::clock::now_ms;
 use super::consensus::Consensus;
 
 /// How late something may end.

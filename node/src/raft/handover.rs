@@ -120,6 +120,31 @@ impl Consensus {
         Err(NotHandedOver::NotElected)
     }
 
+    /// Lets another node lead, before a clean stop for instance, so that nobody waits
+    /// for an election. One of the preferred city or of this one goes before the others.
+    pub(crate) async fn step_aside(&self) {
+        if !self.leads() {
+            return;
+        }
+        let topology = self.directory().topology();
+        let city_of = |id: u64| self.directory().member(id).map(|member| member.city);
+        let preferred = topology.as_ref().and_then(|of| of.preferred_city.clone());
+        let first = preferred.unwrap_or_else(|| self.inner.config.node.city.clone());
+        let near = |id: u64| city_of(id).is_some_and(|city| city == first);
+        let anywhere = |id: u64| match (&topology, city_of(id)) {
+            (Some(topology), Some(city)) => !topology.is_witness(&city),
+            _ => false,
+        };
+        let handed_over = match self.hand_over(near).await {
+            Err(NotHandedOver::NobodyReady) => self.hand_over(anywhere).await,
+            other => other,
+        };
+        match handed_over {
+            Ok(_) | Err(NotHandedOver::NotLeader) => {}
+            Err(why) => tracing::warn!(%why, "this node should not lead and could not hand over"),
+        }
+    }
+
     /// Who leads after `from`, once that is known here.
     async fn next_leader(&self, from: u64, timeout: Duration) -> Option<(u64, u64)> {
         let mut metrics = self.raft().metrics();

@@ -30,6 +30,7 @@ use tonic::{Code, Request, Response, Status};
 use super::directory::{Directory, STORAGE_ID};
 use super::freshness::Freshness;
 use super::log_purge::SentSnapshots;
+use super::protocol;
 use super::snapshot_pace::SnapshotPace;
 use super::snapshot_send;
 use super::types::{Snapshot, TypeConfig, Vote};
@@ -67,6 +68,7 @@ impl Interceptor for CallerHeaders {
         let metadata = request.metadata_mut();
         metadata.insert(header::CLUSTER_ID, self.cluster_id.clone());
         metadata.insert(header::NODE_ID, self.node_id.clone());
+        metadata.insert(protocol::HEADER, protocol::spoken());
         metadata.insert(header::RECOVERY_EPOCH, self.directory.recovery_epoch().into());
         metadata.insert_bin(STORAGE_ID, self.storage_id.clone());
         Ok(request)

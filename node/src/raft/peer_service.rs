@@ -5,18 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt as _};
-use registry_ledger::RULES_KNOWN;
 use registry_proto::peer;
 use registry_proto::peer::raft_service_server::RaftService;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::batcher::now_ms;
+use super::clock::now_ms;
 use super::consensus::Consensus;
 use super::directory::{Directory, STORAGE_ID};
 use super::network::header;
 use super::state_machine::as_snapshot;
 use super::types::Raft;
-use super::{leadership, snapshot_receive, wire};
+use super::{leadership, protocol, snapshot_receive, wire};
 use crate::config::Config;
 use crate::storage::SnapshotShelf;
 
@@ -59,6 +58,10 @@ impl PeerService {
                 text(header::NODE_ID)
             )));
         }
+        protocol::check(certified, request.metadata()).map_err(|refused| {
+            tracing::warn!(%refused, "a node is refused");
+            Status::failed_precondition(refused.to_string())
+        })?;
         self.check_epoch(text(header::RECOVERY_EPOCH))?;
         self.directory()
             .check(certified, request.metadata())
@@ -253,7 +256,7 @@ impl RaftService for PeerService {
             promised_to,
             storage_id: self.directory().own_storage_id(),
             clock_ms: now_ms(),
-            rules_known: RULES_KNOWN,
+            rules_known: self.config.rules_known,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             city: self.config.node.city.clone(),
             recovery_epoch: self.directory().recovery_epoch(),

@@ -51,6 +51,11 @@ impl Replica {
         }
     }
 
+    /// Whether this node leads, as far as it knows.
+    pub(crate) fn leads(&self) -> bool {
+        matches!(self, Self::Member(consensus) if consensus.leads())
+    }
+
     /// The members and where they are.
     pub(crate) fn directory(&self) -> &Directory {
         match self {

@@ -13,6 +13,7 @@ use tonic::transport::server::TcpIncoming;
 
 use super::batcher::Batcher;
 use super::bootstrap::Promise;
+use super::clock::ComparedClock;
 use super::consensus::{Consensus, Inner};
 use super::directory::Directory;
 use super::freshness::Freshness;
@@ -20,10 +21,11 @@ use super::network::{PEER_MESSAGE_BYTES, Peers, WINDOW_BYTES};
 use super::peer_service::PeerService;
 use super::read_gate::ReadGate;
 use super::recovery::{self, Recovering};
+use super::rules::{self, Met};
 use super::snapshot_pace::SnapshotPace;
-use super::state_machine::StateMachine;
+use super::state_machine::{Applied, StateMachine};
 use super::types::Raft;
-use super::{due, log_purge, placement, reconcile, snapshot_trigger};
+use super::{clock, due, log_purge, placement, reconcile, snapshot_trigger};
 use crate::config::{Config, Layout, RaftConfig};
 use crate::storage::recovery as recovery_on_disk;
 use crate::storage::storage_id::FoundLog;
@@ -60,11 +62,13 @@ pub(crate) async fn start(
     if let Some(restoration) = opened.ledger.restoration() {
         check_restoration(restoration, &config)?;
     }
+    rules::check(&opened.ledger, config.rules_known, Met::Ledger)?;
     if let (Some(genesis), Some(topology)) = (opened.ledger.genesis(), opened.ledger.topology()) {
         check_genesis(genesis, &config)?;
         check_own_record(topology, &config, own)?;
     }
     let (machine, applied) = StateMachine::new(opened, store, shelf.clone())?;
+    let machine = machine.with_rules_up_to(config.rules_known);
     let recovery_epoch = epoch::read(data)?;
     let topology = applied.topology.subscribe();
     let directory = Directory::new(config.clone(), topology, own, recovery_epoch);
@@ -72,11 +76,16 @@ pub(crate) async fn start(
     let pace = SnapshotPace::new(log.shared_counters(), config.raft.snapshot_rate_mb_per_s);
     let peers = Peers::new(&config, directory.clone(), freshness.clone(), pace)?;
     let settings = Arc::new(settings(&config).validate()?);
-    let raft = Raft::new(config.node.id, settings, peers.clone(), log.clone(), machine).await?;
+    let started = Raft::new(config.node.id, settings, peers.clone(), log.clone(), machine).await;
+    // Committed entries are applied in there.
+    let raft = started.map_err(|error| stopped(&applied).unwrap_or_else(|| error.into()))?;
     freshness.of(&raft);
+    clock::rehearse_offset(config.clock_offset_ms);
+    let clock = Arc::new(ComparedClock::new(config.raft.clock_ahead_limit_ms));
     let consensus = Consensus {
         inner: Arc::new(Inner {
-            batcher: Batcher::start(raft.clone(), config.raft.max_in_flight_batches),
+            batcher: Batcher::start(raft.clone(), config.raft.max_in_flight_batches, clock.clone()),
+            clock,
             read_gate: ReadGate::start(&raft, &peers, config.node.id),
             config: config.clone(),
             directory,
@@ -90,6 +99,7 @@ pub(crate) async fn start(
         }),
     };
     tokio::spawn(due::run(consensus.clone()));
+    tokio::spawn(clock::run(consensus.clone()));
     tokio::spawn(reconcile::run(consensus.clone()));
     tokio::spawn(placement::run(consensus.clone()));
     tokio::spawn(recovery::record(consensus.clone()));
@@ -108,6 +118,11 @@ fn check_restoration(restoration: &Restoration, config: &Config) -> anyhow::Resu
         config.cluster_id
     );
     Ok(())
+}
+
+/// Why nothing more is applied here.
+fn stopped(applied: &Applied) -> Option<anyhow::Error> {
+    applied.stopped.get().cloned().map(Into::into)
 }
 
 /// Refuses a ledger that is not this node's.
@@ -217,7 +232,8 @@ impl Running {
         let mut metrics = self.consensus.raft().metrics();
         loop {
             if let Err(fatal) = &metrics.borrow_watched().running_state {
-                return anyhow::anyhow!("consensus stopped: {fatal}");
+                let why = stopped(&self.consensus.inner.applied);
+                return why.unwrap_or_else(|| anyhow::anyhow!("consensus stopped: {fatal}"));
             }
             if metrics.changed().await.is_err() {
                 return anyhow::anyhow!("consensus stopped");

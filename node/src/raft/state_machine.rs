@@ -12,12 +12,13 @@ use futures::{Stream, TryStreamExt as _};
 use openraft::OptionalSend;
 use openraft::storage::{EntryResponder, RaftSnapshotBuilder, RaftStateMachine};
 use prost::Message as _;
-use registry_ledger::{Answer, Genesis, Ledger, LedgerTime, Topology};
+use registry_ledger::{Answer, Entry, Genesis, Ledger, LedgerTime, RULES_KNOWN, Topology};
 use registry_proto::storage::log_command::Command;
 use registry_proto::storage::{AppliedMark, LogBatch, LogCommand};
 use tokio::sync::{RwLock, watch};
 use tokio::task::block_in_place;
 
+use super::rules::{self, LaterRules, Met};
 use super::types::{
     EntryContent, LogId, Payload, Snapshot, SnapshotMeta, StoredMembership, TypeConfig,
 };
@@ -55,6 +56,8 @@ pub(crate) struct Applied {
     pub(crate) index: watch::Sender<u64>,
     pub(crate) commands: AtomicU64,
     pub(crate) snapshots_installed: AtomicU64,
+    /// Why nothing more is applied here.
+    pub(crate) stopped: OnceLock<LaterRules>,
 }
 
 impl Applied {
@@ -85,6 +88,8 @@ pub(crate) struct StateMachine {
     last_applied: Option<LogId>,
     membership: StoredMembership,
     handed_over: Instant,
+    /// Newest version of the rules that this node applies.
+    rules_known: u32,
 }
 
 impl StateMachine {
@@ -104,6 +109,7 @@ impl StateMachine {
             index: watch::Sender::new(log_index),
             commands: AtomicU64::new(0),
             snapshots_installed: AtomicU64::new(0),
+            stopped: OnceLock::new(),
         });
         let machine = Self {
             applied: applied.clone(),
@@ -112,8 +118,14 @@ impl StateMachine {
             last_applied,
             membership,
             handed_over: Instant::now(),
+            rules_known: RULES_KNOWN,
         };
         Ok((machine, applied))
+    }
+
+    /// Applies no rules after this version, as an earlier program would.
+    pub(crate) fn with_rules_up_to(self, rules_known: u32) -> Self {
+        Self { rules_known, ..self }
     }
 
     /// The mark of this state of the ledger.
@@ -137,9 +149,9 @@ impl StateMachine {
             )));
         }
         let mut view = self.applied.view.write().await;
-        let ledger = &mut view.ledger;
+        let (ledger, known) = (&mut view.ledger, self.rules_known);
         let applied = catch_unwind(AssertUnwindSafe(|| {
-            let mut apply = || (apply_commands(ledger, log_id, &batch), ledger.seal());
+            let mut apply = || (apply_commands(ledger, log_id, &batch, known), ledger.seal());
             if batch.commands.iter().any(takes_long) { block_in_place(apply) } else { apply() }
         }));
         let Ok((answers, sealed)) = applied else {
@@ -147,12 +159,28 @@ impl StateMachine {
             tracing::error!(%log_id, "the ledger panicked; stopping this node");
             std::process::abort();
         };
+        let answers = match answers {
+            Ok(answers) => answers,
+            Err(later) => {
+                // Commands before it in the entry may be applied: nobody may see that.
+                std::mem::forget(view);
+                return Err(self.stop(later));
+            }
+        };
         view.advance(log_id.leader_id.term, log_id.index, sealed.state_digest);
         self.store.journal().append(view.ledger.take_events());
         self.applied.note_cluster(&view.ledger);
         drop(view);
         self.applied.commands.fetch_add(answers.len() as u64, Ordering::Relaxed);
         Ok(answers)
+    }
+
+    /// Notes why nothing more is applied here.
+    fn stop(&self, later: LaterRules) -> io::Error {
+        let error = io::Error::other(later.clone());
+        // Only the first reason counts.
+        let _ = self.applied.stopped.set(later);
+        error
     }
 
     async fn hand_over(&mut self) -> Result<(), StorageError> {
@@ -226,31 +254,37 @@ pub(crate) struct BackupCheckpoint {
     pub(crate) shelf: SnapshotShelf,
 }
 
-/// Applies the commands of one log entry, as every node does.
-pub(crate) fn apply_commands(ledger: &mut Ledger, log_id: &LogId, batch: &LogBatch) -> Vec<Answer> {
+/// Applies the commands of one log entry, as every node does; stops before a command
+/// that puts rules in force that are not known.
+pub(crate) fn apply_commands(
+    ledger: &mut Ledger,
+    log_id: &LogId,
+    batch: &LogBatch,
+    rules_known: u32,
+) -> Result<Vec<Answer>, LaterRules> {
     let proposed_at = LedgerTime(batch.proposed_at_ms);
-    batch
-        .commands
-        .iter()
-        .map(|command| match crate::decode::decode_command(command) {
-            Ok((request, decoded)) => ledger.apply(&registry_ledger::Entry {
-                term: log_id.leader_id.term,
-                log_index: log_id.index,
-                proposed_at,
-                actor: command.actor.clone(),
-                request,
-                command: decoded,
-            }),
-            // The services refuse these before they are proposed; a log from
-            // elsewhere gets the same answer on every node.
-            Err(rejection) => Answer {
-                term: log_id.leader_id.term,
-                log_index: log_id.index,
-                ledger_time: ledger.ledger_time(),
-                outcome: Err(rejection),
-            },
-        })
-        .collect()
+    let (term, log_index) = (log_id.leader_id.term, log_id.index);
+    let apply = |command: &LogCommand| match crate::decode::decode_command(command) {
+        Ok((request, decoded)) => {
+            let activates = decoded.rules_to_activate().is_some();
+            let actor = command.actor.clone();
+            let entry = Entry { term, log_index, proposed_at, actor, request, command: decoded };
+            if activates
+                && let Some(version) = ledger.rules_started_by(&entry)
+                && version > rules_known
+            {
+                return Err(LaterRules::new(Met::Entry { log_index }, version, rules_known));
+            }
+            Ok(ledger.apply(&entry))
+        }
+        // The services refuse these before they are proposed; a log from
+        // elsewhere gets the same answer on every node.
+        Err(rejection) => {
+            let ledger_time = ledger.ledger_time();
+            Ok(Answer { term, log_index, ledger_time, outcome: Err(rejection) })
+        }
+    };
+    batch.commands.iter().map(apply).collect()
 }
 
 /// Whether the work grows with the accounts of the market, with the trades of
@@ -365,6 +399,8 @@ impl RaftStateMachine<TypeConfig> for StateMachine {
         let prepared = self.store.prepare_replacement(snapshot.path.clone()).await?;
         let opened = prepared.finished().await?;
         let (last_applied, membership) = read_mark(&opened.mark)?;
+        let met = Met::Snapshot { log_index: position(last_applied.as_ref()).1 };
+        rules::check(&opened.ledger, self.rules_known, met).map_err(|later| self.stop(later))?;
         if last_applied != meta.last_log_id {
             return Err(io::Error::other(format!(
                 "snapshot {} does not reflect {:?}",

@@ -62,6 +62,11 @@ pub(super) fn of(config: &Config, replica: &Replica, raft: &RaftStatus) -> Vec<S
             alarms.push(format!("{city} lacks {missing} of its voters"));
         }
     }
+    if let Some(by_ms) = raft.clock_ahead_ms {
+        alarms.push(format!(
+            "the clock of this node runs {by_ms} ms ahead of most others: it does not lead until that is put right"
+        ));
+    }
     if let Some(left_ms) = certificate_expires_at_ms(config).map(|at| at.saturating_sub(now_ms()))
         && left_ms < CERTIFICATE_LEFT_MS
     {

@@ -1,7 +1,7 @@
 //! What operators see and do.
 
 use bytes::Bytes;
-use registry_ledger::{RULES_KNOWN, Receipt};
+use registry_ledger::Receipt;
 use registry_proto::registry::cluster_service_server::ClusterService;
 use registry_proto::registry::{
     AdmitNodeRequest, BootstrapReply, BootstrapRequest, ClusterReply, GetStatusReply,
@@ -70,7 +70,7 @@ impl ClusterService for Cluster {
             disk_free_bytes: disk.map_or(0, |disk| disk.free_bytes),
             disk_total_bytes: disk.map_or(0, |disk| disk.total_bytes),
             certificate_expires_at_ms: certificate_expires_at_ms.unwrap_or(0),
-            rules_known: RULES_KNOWN,
+            rules_known: config.rules_known,
             quorum_age_ms: milliseconds(raft.quorum_age),
             alarms,
             superseded_by_epoch: directory.superseded_by().unwrap_or(0),

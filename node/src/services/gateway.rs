@@ -38,13 +38,31 @@ impl Gateway {
     ) -> Result<impl Future<Output = Result<(Stamp, Receipt), Status>> + Send + 'static, Status>
     {
         let command = LogCommand { actor: caller.principal.actor(), command: Some(command) };
-        decode::decode_command(&command).map_err(|rejection| status::rejected(&rejection))?;
+        decode::decode_command(&command)
+            .and_then(|(_, decoded)| self.check_rules(&decoded))
+            .map_err(|rejection| status::rejected(&rejection))?;
         let answer = self.replica.propose(command);
         let gateway = self.clone();
         Ok(async move {
             let answer = answer.await.map_err(|reason| gateway.unavailable(&reason))?;
             gateway.answered(answer)
         })
+    }
+
+    /// Rules that this leader does not know would stop it, and whoever else runs
+    /// the same program.
+    fn check_rules(&self, command: &registry_ledger::Command) -> Result<(), Rejection> {
+        let known = self.config.rules_known;
+        match command.rules_to_activate() {
+            Some(version) if version > known && self.replica.leads() => {
+                let message = format!(
+                    "the leader's program knows the rules up to version {known}, not {version}; \
+                     upgrade every node first (docs/runbooks/rolling-upgrade.md)"
+                );
+                Err(Rejection::new(Reason::RulesVersion, "rules_version", message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Carries out one command and waits for its answer.

@@ -1,6 +1,6 @@
 //! What two people do.
 
-use registry_ledger::{Approval, Command, ProposalId};
+use registry_ledger::{Approval, ClusterCommand, Command, ProposalId};
 use sha2::{Digest as _, Sha256};
 
 use super::calls::last_day;
@@ -33,6 +33,10 @@ impl Workload {
             (1, Some(day)) => Command::ResumeDay(day.date),
             (2, _) => self.load_accounts(model),
             (3, Some(day)) => Command::ClearDay(day.date),
+            (9, _) if self.rng.chance(50) => Command::Cluster(ClusterCommand::ActivateRules {
+                rules_version: 2,
+                document: self.text(200),
+            }),
             (8, _) => self.compliance_call(model).map_or(Command::ExpireDue, |(_, asked)| asked),
             (4..6, _) => self.encumbrance(model).unwrap_or(Command::ExpireDue),
             (6..8, _) => self.quota(),

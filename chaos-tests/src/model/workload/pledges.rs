@@ -39,8 +39,8 @@ impl Workload {
 
     fn usable_until(&mut self, model: &Model) -> Option<Command> {
         let instrument = self.some_instrument(model)?;
-        let until = date_of(beijing_day(model.now) + self.rng.between(1, 40));
-        let usable_until = if self.rng.chance(30) { until } else { None };
+        let until = date_of(beijing_day(model.now) + self.rng.between(-1, 30));
+        let usable_until = if self.rng.chance(40) { until } else { None };
         Some(Command::SetUsableUntil { instrument, usable_until })
     }
 

@@ -25,6 +25,7 @@ fn every_command_is_taken() {
         "cluster status",
         "cluster status --at-index 7 --output json",
         "cluster bootstrap --endpoints 127.0.0.1:7111,127.0.0.1:7112",
+        "cluster rules activate --to 2 --document D --dry-run",
         "backup create --out b --node sh-2 --limit-mb-per-s 50 --peer-ca peer-ca.pem",
         "backup verify b --peer-ca peer-ca.pem --archive a",
         "backup verify --archive a",

@@ -33,7 +33,7 @@ fn assigned(account: u64, province: u8) -> Change {
 }
 
 /// What both firms of Hubei hold so that they can be about something.
-fn prepared() -> Vec<Change> {
+pub(super) fn prepared() -> Vec<Change> {
     let reductions = vec![
         part(SELLER, code("CCER"), PositionPart::Registered, 90),
         pot(code("CCER"), GoodsPot::Issued, -90),
@@ -69,7 +69,7 @@ fn recalled(allocation: u64, tonnes: i64) -> Change {
     (What::Allocated { allocation, province, allocated, document: document() }, postings)
 }
 
-fn emitted(emissions: u64, year: u64, tonnes: i64) -> Change {
+pub(super) fn emitted(emissions: u64, year: u64, tonnes: i64) -> Change {
     let report_sha256 = [5; 32];
     (What::EmissionsRecorded { emissions, account: SELLER, year, tonnes, report_sha256 }, vec![])
 }
@@ -81,7 +81,7 @@ fn corrected(emissions: u64, corrects: u64, tonnes: i64) -> Change {
     (what, vec![])
 }
 
-fn applied(surrender: u64, year: u64, of: Instrument, tonnes: i64) -> Change {
+pub(super) fn applied(surrender: u64, year: u64, of: Instrument, tonnes: i64) -> Change {
     let postings = vec![
         part(SELLER, of, PositionPart::Registered, -tonnes),
         part(SELLER, of, PositionPart::PendingOut, tonnes),
@@ -105,7 +105,7 @@ fn declined(surrender: u64, tonnes: i64) -> Change {
     (What::SurrenderDeclined { surrender, reason: "year".to_owned() }, postings)
 }
 
-fn carried(carry_over: u64, tonnes: i64, net_sold: i64) -> Change {
+pub(super) fn carried(carry_over: u64, tonnes: i64, net_sold: i64) -> Change {
     let new = code("CEA-2025");
     let postings = vec![
         goods(SELLER, PositionPart::Registered, -tonnes),

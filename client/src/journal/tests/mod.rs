@@ -13,6 +13,7 @@ mod node;
 mod pledges;
 mod repos;
 mod restored;
+mod rules;
 mod states;
 mod story;
 mod trades;

@@ -13,9 +13,11 @@ mod rules;
 mod topology;
 mod voters;
 
+pub(crate) use rules::check_activation;
+
 pub use command::{ClusterCommand, NodeDescription, Recovery};
 pub use restoration::{CutOff, Restoration};
 pub use topology::{
-    ClusterChange, ClusterMember, Layout, OneCity, RULES_KNOWN, SealedOverride, Standing, Topology,
+    ClusterChange, ClusterMember, Layout, OneCity, SealedOverride, Standing, Topology,
 };
 pub use voters::{VoterSets, next_voters};

@@ -400,16 +400,26 @@ fn move_right(now: &Topology, city: &str, document: &str) -> Changed {
 }
 
 fn activate(now: &Topology, rules_version: u32, document: &str) -> Changed {
-    text::check_line(document, "document")?;
-    if now.rules_version.checked_add(1) != Some(rules_version) {
-        let message = format!(
-            "version {} of the rules is in force; only the next one can be activated, not {rules_version}",
-            now.rules_version
-        );
-        return Err(Rejection::new(Reason::RulesVersion, "rules_version", message));
-    }
+    check_activation(now, rules_version, document)?;
     let mut after = now.clone();
     after.rules_version = rules_version;
     let note = format!("version {rules_version}: {document}");
     Ok((after, Told::of_city(ClusterChange::RulesActivated, "", note)))
+}
+
+/// One version after the other.
+pub(crate) fn check_activation(
+    now: &Topology,
+    rules_version: u32,
+    document: &str,
+) -> Result<(), Rejection> {
+    text::check_line(document, "document")?;
+    if now.rules_version.checked_add(1) == Some(rules_version) {
+        return Ok(());
+    }
+    let message = format!(
+        "version {} of the rules is in force; only the next one can be activated, not {rules_version}",
+        now.rules_version
+    );
+    Err(Rejection::new(Reason::RulesVersion, "rules_version", message))
 }

@@ -4,12 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cluster::voters::{VoterSets, sorted, together};
 use crate::command::Genesis;
+use crate::rules::FIRST_RULES;
 use crate::stored::{stored_numbers, stored_struct};
 use crate::types::LedgerTime;
-
-/// Newest version of the rules that this program applies. A node that meets a
-/// later one stops: it would come to other answers than the others.
-pub const RULES_KNOWN: u32 = 1;
 
 /// How the members form quorums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,7 +213,7 @@ impl Topology {
             recovery_city: String::new(),
             overrides: Vec::new(),
             preferred_city: None,
-            rules_version: 1,
+            rules_version: FIRST_RULES,
         };
         let mut cities = genesis.cities.iter().map(|(city, _)| city);
         let first = cities.find(|city| !founded.is_witness(city));

@@ -55,6 +55,7 @@ impl Ledger {
         positive_quantity(quantity, QUANTITY)?;
         text::check_line(document, "document")?;
         let vintage = check_vintages(from, to)?;
+        self.check_still_usable(from, "from_instrument")?;
         self.check_window(*sold_from, *sold_to)?;
         if old.registered < quantity {
             self.registered(account, from, quantity)?;

@@ -28,6 +28,7 @@ impl Ledger {
         self.require_unfrozen(account, "account_id")?;
         let holding = self.registered(account, instrument, quantity)?;
         check_vintage(year, instrument)?;
+        self.check_still_usable(instrument, "instrument")?;
         let Some(line) = self.compliance.years.get(&(year, account)).copied() else {
             let message = format!(
                 "the emissions of account {} in {year} are not verified yet; have them recorded \

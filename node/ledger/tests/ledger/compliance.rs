@@ -27,7 +27,7 @@ pub(crate) fn province(code: u32) -> ProvinceCode {
     ProvinceCode::from_code(code).unwrap()
 }
 
-fn hubei() -> ProvinceCode {
+pub(crate) fn hubei() -> ProvinceCode {
     province(42)
 }
 
@@ -43,7 +43,7 @@ fn code(text: &str) -> InstrumentCode {
     InstrumentCode::parse(text).unwrap()
 }
 
-fn ccer() -> InstrumentCode {
+pub(crate) fn ccer() -> InstrumentCode {
     code("CCER")
 }
 
@@ -56,7 +56,7 @@ fn assign(account: AccountId, province: ProvinceCode) -> Command {
     Command::Compliance(ComplianceCommand::AssignProvince { account, province, document })
 }
 
-fn allocate(account: AccountId, tonnes: i64) -> Command {
+pub(crate) fn allocate(account: AccountId, tonnes: i64) -> Command {
     Command::Compliance(ComplianceCommand::Allocate {
         province: hubei(),
         account,
@@ -67,7 +67,7 @@ fn allocate(account: AccountId, tonnes: i64) -> Command {
     })
 }
 
-fn recall(account: AccountId, instrument: InstrumentCode, tonnes: i64) -> Command {
+pub(crate) fn recall(account: AccountId, instrument: InstrumentCode, tonnes: i64) -> Command {
     let (quantity, document) = (Quantity(tonnes), document());
     Command::Compliance(ComplianceCommand::Recall { account, instrument, quantity, document })
 }
@@ -91,12 +91,17 @@ fn correct(corrects: u64, tonnes: i64) -> Command {
     })
 }
 
-fn apply(account: AccountId, of: u32, instrument: InstrumentCode, tonnes: i64) -> Command {
+pub(crate) fn apply(
+    account: AccountId,
+    of: u32,
+    instrument: InstrumentCode,
+    tonnes: i64,
+) -> Command {
     let (year, quantity) = (year(of), Quantity(tonnes));
     Command::Compliance(ComplianceCommand::ApplySurrender { account, year, instrument, quantity })
 }
 
-fn approve(province: ProvinceCode, surrender: u64) -> Command {
+pub(crate) fn approve(province: ProvinceCode, surrender: u64) -> Command {
     Command::Compliance(ComplianceCommand::ApproveSurrender { province, surrender })
 }
 
@@ -105,7 +110,7 @@ fn decline(province: ProvinceCode, surrender: u64) -> Command {
     Command::Compliance(ComplianceCommand::DeclineSurrender { province, surrender, reason })
 }
 
-fn carry(account: AccountId, from: &str, to: &str, tonnes: i64) -> Command {
+pub(crate) fn carry(account: AccountId, from: &str, to: &str, tonnes: i64) -> Command {
     Command::Compliance(ComplianceCommand::CarryOver {
         account,
         from: code(from),
@@ -141,7 +146,7 @@ fn carry_window(from: &str, to: &str) -> Command {
     })
 }
 
-fn cancel(account: AccountId, instrument: InstrumentCode, tonnes: i64) -> Command {
+pub(crate) fn cancel(account: AccountId, instrument: InstrumentCode, tonnes: i64) -> Command {
     Command::Compliance(ComplianceCommand::Cancel {
         account,
         instrument,
@@ -151,7 +156,11 @@ fn cancel(account: AccountId, instrument: InstrumentCode, tonnes: i64) -> Comman
     })
 }
 
-fn transfer(from: AccountId, to: AccountId, part: Option<(InstrumentCode, i64)>) -> Command {
+pub(crate) fn transfer(
+    from: AccountId,
+    to: AccountId,
+    part: Option<(InstrumentCode, i64)>,
+) -> Command {
     Command::Compliance(ComplianceCommand::Transfer {
         cause: TransferCause::Merger,
         from,
@@ -224,7 +233,7 @@ fn applied() -> World {
 }
 
 /// After a final day on which firm 1 sold 100 t net, and firm 2 bought them.
-fn sold() -> World {
+pub(crate) fn sold() -> World {
     let mut world = due();
     world.ok(crate::world::open_day(today()));
     let back =

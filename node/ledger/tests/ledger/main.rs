@@ -23,5 +23,6 @@ mod rejections;
 mod repo;
 mod requests;
 mod restoration;
+mod rules;
 mod settlement_day;
 mod world;

@@ -22,6 +22,7 @@ use replay::Replay;
 
 use super::storage_id::{self, FoundLog};
 use super::{SnapshotShelf, StorageError, io_error, sync_folder};
+use crate::raft::LaterRules;
 use crate::raft::state_machine::read_mark;
 use crate::raft::types::{LogId, Vote};
 
@@ -102,6 +103,9 @@ pub(crate) enum RestoreError {
         /// As this version reads it.
         reads: u32,
     },
+    /// By rules that this program does not know.
+    #[error(transparent)]
+    LaterRules(#[from] LaterRules),
     /// Entries between backup and archive, or within the archive, are nowhere.
     #[error(
         "log entries {from_index} to {} are missing from the archive; without them the registry can be restored up to entry {}",
@@ -157,7 +161,7 @@ impl RestoreError {
             Self::NotEmpty(_) => "FOLDER_IN_USE",
             Self::NoSpace { .. } => "NO_SPACE",
             Self::Damaged { .. } => "BACKUP_BROKEN",
-            Self::OtherFormat { .. } => "OTHER_FORMAT",
+            Self::OtherFormat { .. } | Self::LaterRules(_) => "OTHER_FORMAT",
             Self::Gap { .. } => "ARCHIVE_GAP",
             Self::OtherCluster { .. } => "OTHER_CLUSTER",
             Self::BeforeBackup { .. } | Self::BeyondArchive { .. } => "POSITION_NOT_HELD",

@@ -11,7 +11,7 @@ use openraft::vote::RaftLeaderId as _;
 use prost::Message as _;
 use prost::bytes::Bytes;
 use registry_ledger::journal::SealedEvent;
-use registry_ledger::{CutOff, Ledger, Restoration};
+use registry_ledger::{CutOff, Ledger, RULES_KNOWN, Restoration};
 use registry_proto::storage::{AppliedMark, LogBatch};
 use rocksdb::DB;
 use rocksdb::checkpoint::Checkpoint;
@@ -19,6 +19,7 @@ use rocksdb::checkpoint::Checkpoint;
 use super::backup::Backup;
 use super::{RestoreError, RestorePlan, damaged};
 use crate::raft::TERM_STEP;
+use crate::raft::rules::{self, Met};
 use crate::raft::state_machine::apply_commands;
 use crate::raft::types::{Entry, EntryContent, LeaderId, LogId, Membership, StoredMembership};
 use crate::raft::wire;
@@ -66,6 +67,7 @@ impl Replay {
             let why = "its records are not those that its manifest tells of";
             return Err(damaged(&backup.folder, why));
         }
+        rules::check(&opened.ledger, RULES_KNOWN, Met::Ledger)?;
         Ok(Self {
             folder: into.to_owned(),
             db,
@@ -88,7 +90,7 @@ impl Replay {
                 StorageError::Corrupt { what, why: e.to_string() }
             })?;
             // Answers are in the ledger; whoever asks again gets them there.
-            let _ = apply_commands(&mut self.ledger, &entry.log_id, &batch);
+            apply_commands(&mut self.ledger, &entry.log_id, &batch, RULES_KNOWN)?;
             self.seal();
         }
         self.last_applied = entry.log_id;

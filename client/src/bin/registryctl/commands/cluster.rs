@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::failover::common_index;
 use super::health::{DigestAt, Health, digest_at, digests_agree};
-use super::node;
+use super::{node, rules};
 use crate::args::Global;
 use crate::exit::{self, Alarm};
 use crate::output::{Page, Record};
@@ -31,6 +31,8 @@ pub(crate) enum ClusterCommand {
     Retire(node::Retire),
     /// Tell where a node is found from now on.
     Move(node::Move),
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +59,7 @@ impl ClusterCommand {
             Self::Seat(seat) => seat.run(global).await,
             Self::Retire(retire) => retire.run(global).await,
             Self::Move(moved) => moved.run(global).await,
+            Self::Rules(rules) => rules.run(global).await,
         }
     }
 }
@@ -207,6 +210,7 @@ fn answering(
         .with("digest", digest)
         .with_wide("membership_as_layout", status.membership_as_layout)
         .with_wide("version", status.version.as_str())
+        .with_wide("rules_known", status.rules_known)
         .with_wide("recovery_epoch", status.recovery_epoch)
         .with_wide("quorum_age_ms", status.quorum_age_ms)
         .with_wide("clock_offset_ms", clock_offset_ms)
@@ -231,6 +235,7 @@ fn silent(record: Record, error: &ClientError, member: Option<&MemberStatus>) ->
         .with("digest", "")
         .with_wide("membership_as_layout", Value::Null)
         .with_wide("version", "")
+        .with_wide("rules_known", Value::Null)
         .with_wide("recovery_epoch", Value::Null)
         .with_wide("quorum_age_ms", Value::Null)
         .with_wide("clock_offset_ms", Value::Null)

@@ -5,6 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use registry_client::NodeStatus;
 use registry_client::proto::{GetStatusReply, MemberStatus};
 
+/// A leader that heard no majority of each city for longer takes nothing any more: the
+/// longest time that nodes wait for a leader unless they are configured otherwise, and
+/// a heartbeat.
+const QUORUM_AGE_LIMIT_MS: i64 = 2_500;
+
 /// What the answers say together.
 pub(crate) struct Health<'a> {
     answers: Vec<&'a GetStatusReply>,
@@ -49,8 +54,13 @@ impl<'a> Health<'a> {
             .into_iter()
             .map(|city| format!("NO QUORUM IN {city}"))
             .collect();
-        if self.leader().is_none() {
-            faults.push("NO LEADER".to_owned());
+        match self.leader() {
+            None => faults.push("NO LEADER".to_owned()),
+            Some(leader) if leader.quorum_age_ms > QUORUM_AGE_LIMIT_MS => {
+                let age_ms = leader.quorum_age_ms;
+                faults.push(format!("THE LEADER HEARS NO QUORUM SINCE {age_ms} ms"));
+            }
+            Some(_) => {}
         }
         if self.answers.iter().any(|status| status.bootstrapped && !status.membership_as_layout) {
             faults.push("MEMBERSHIP IS NOT AS THE LAYOUT DEMANDS".to_owned());

@@ -77,6 +77,21 @@ fn a_leader_of_an_old_term_does_not_lead() {
 }
 
 #[test]
+fn a_leader_that_is_cut_off_from_a_city_does_not_serve_though_all_answer() {
+    let aged = |age_ms| {
+        let mut nodes = cluster(&[]);
+        nodes[0] = changed(up(11), |status| status.quorum_age_ms = age_ms);
+        Health::new(&nodes).faults()
+    };
+    assert_eq!(aged(200), Vec::<String>::new());
+    assert_eq!(aged(-1), Vec::<String>::new(), "it has just been elected");
+    assert_eq!(aged(4_000), ["THE LEADER HEARS NO QUORUM SINCE 4000 ms"]);
+    let mut nodes = cluster(&[]);
+    nodes[1] = changed(up(12), |status| status.quorum_age_ms = 4_000);
+    assert_eq!(Health::new(&nodes).faults(), Vec::<String>::new(), "of a follower");
+}
+
+#[test]
 fn a_missing_city_is_a_fault() {
     let mut nodes = cluster(&[]);
     nodes[3] = changed(up(21), |status| status.membership_as_layout = false);

@@ -30,6 +30,7 @@ pub(crate) mod progress;
 pub(crate) mod query;
 pub(crate) mod repo;
 pub(crate) mod row;
+pub(crate) mod rules;
 pub(crate) mod settle_day;
 mod whoami;
 

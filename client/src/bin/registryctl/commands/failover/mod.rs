@@ -5,7 +5,7 @@ mod recover;
 mod sealed;
 mod switchover;
 
-pub(super) use switchover::common_index;
+pub(super) use switchover::{check_lines, common_index, failed_checks};
 
 use anyhow::Result;
 use clap::{Args, Subcommand};

@@ -10,6 +10,8 @@ use crate::args::Global;
 use crate::exit::{self, Alarm};
 use crate::output::{Page, Record};
 
+const HINT: &str = "see docs/operation.md, Switchover";
+
 #[derive(Debug, Args)]
 pub(crate) struct Switchover {
     /// The city that is to lead.
@@ -27,8 +29,8 @@ impl Switchover {
     pub(super) async fn run(&self, global: &Global) -> Result<Page> {
         let operator = global.operator()?;
         let before = look(&operator, Planned::Lead(&self.to)).await;
-        let page = Page::default().many("preflight", lines(&before));
-        if let Some(alarm) = alarm(&before, "the switchover was not begun") {
+        let page = Page::default().many("preflight", check_lines(&before));
+        if let Some(alarm) = failed_checks(&before, "the switchover was not begun", HINT) {
             let headline = "not begun: the preflight found something".to_owned();
             return Ok(page.with_headline(headline).with_alarm(alarm));
         }
@@ -50,8 +52,8 @@ impl Switchover {
             .with("to_node_id", moved.to_node_id)
             .with("term", moved.term)
             .with("took_ms", moved.took_ms);
-        let page = page.with_headline(headline).one(record).many("postcheck", lines(&after));
-        Ok(match alarm(&after, "the leader has moved, and then") {
+        let page = page.with_headline(headline).one(record).many("postcheck", check_lines(&after));
+        Ok(match failed_checks(&after, "the leader has moved, and then", HINT) {
             Some(alarm) => page.with_alarm(alarm),
             None => page,
         })
@@ -73,7 +75,7 @@ pub(in crate::commands) fn common_index(nodes: &[NodeStatus]) -> u64 {
     applied.min().unwrap_or(0)
 }
 
-fn lines(checks: &[Check]) -> Vec<Record> {
+pub(in crate::commands) fn check_lines(checks: &[Check]) -> Vec<Record> {
     let line = |check: &Check| {
         Record::default()
             .with("check", check.what)
@@ -83,11 +85,16 @@ fn lines(checks: &[Check]) -> Vec<Record> {
     checks.iter().map(line).collect()
 }
 
-fn alarm(checks: &[Check], told: &str) -> Option<Alarm> {
+/// What did not pass, for people and as the exit code.
+pub(in crate::commands) fn failed_checks(
+    checks: &[Check],
+    told: &str,
+    hint: &str,
+) -> Option<Alarm> {
     let failed = checks.iter().filter(|check| !check.passed);
     let found: Vec<String> =
         failed.map(|check| format!("{}: {}", check.what, check.found)).collect();
-    let hint = "see docs/operation.md, Switchover".to_owned();
+    let hint = hint.to_owned();
     let text = format!("{told}: {}", found.join("; "));
     (!found.is_empty()).then_some(Alarm { text, exit_code: exit::OTHER, hint })
 }
