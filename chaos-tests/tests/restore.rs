@@ -68,8 +68,8 @@ impl Source {
         let kept = plan.work_dir().join("backups");
         fs::create_dir_all(&kept)?;
         let cluster = Cluster::start_bootstrapped(plan, RTT).await?;
-        let market = Market::set_up(&cluster.officers()?, 20, 10_000_000, 1_000_000_000_000);
-        let market = market.await?;
+        let officers = cluster.officers()?;
+        let market = Market::set_up(&officers, 20, 10_000_000, 1_000_000_000_000).await?;
         cluster.registry()?.open_day(open_day(DATE)).await?;
 
         let (out, ca) = (kept.join("b1").display().to_string(), peer_ca(&cluster));
