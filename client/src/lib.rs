@@ -73,6 +73,7 @@ pub mod preflight;
 mod province;
 mod reads;
 pub mod recovery;
+pub mod recovery_report;
 mod registry;
 mod repo;
 mod request_id;
