@@ -83,6 +83,39 @@ async fn admit(cluster: &Cluster, id: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Anybody can check it; a file that says something else than was signed is refused.
+async fn the_report_is_what_the_survivors_signed(
+    cluster: &Cluster,
+    report: &str,
+) -> anyhow::Result<()> {
+    let ca = cluster.plan().pki_dir().join("peer-ca.pem").display().to_string();
+    let verify = ["failover", "verify-report", report, "--peer-ca", &ca, "--output", "json"];
+    let told = cluster.registryctl("operator-1", verify).await?;
+    let told: serde_json::Value = serde_json::from_str(&told)?;
+    assert_eq!(told["signed_by_nodes"], "21, 22, 23", "{told}");
+    assert_eq!(told["approved_by"], "operator/1, operator/2", "{told}");
+    let before = std::fs::read_to_string(report)?;
+    let content: serde_json::Value = serde_json::from_str(&before)?;
+    let one = content["signed"][0].as_str().unwrap_or_default().to_owned();
+    let flipped = match one.ends_with('0') {
+        true => format!("{}1", &one[..one.len() - 1]),
+        false => format!("{}0", &one[..one.len() - 1]),
+    };
+    for (was, now) in [
+        ("\"lost_city\": \"shanghai\"", "\"lost_city\": \"wuhan\""),
+        ("\"recovery_epoch\": 1", "\"recovery_epoch\": 2"),
+        (&*one, &*flipped),
+    ] {
+        let changed = before.replace(was, now);
+        assert_ne!(changed, before, "{was} is not there");
+        std::fs::write(report, changed)?;
+        let refused = cluster.registryctl("operator-1", verify).await.expect_err("it was changed");
+        assert!(refused.to_string().contains("REPORT_BROKEN"), "{was}: {refused}");
+    }
+    std::fs::write(report, before)?;
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_city_is_given_up_and_new_nodes_bring_it_back() -> anyhow::Result<()> {
     let spares = [(14, "sh-4", "shanghai"), (15, "sh-5", "shanghai"), (16, "sh-6", "shanghai")];
@@ -116,6 +149,8 @@ async fn a_lost_city_is_given_up_and_new_nodes_bring_it_back() -> anyhow::Result
     let written: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&report)?)?;
     assert_eq!(written["recovery_epoch"], 1);
     assert_eq!(written["survivors"].as_array().map(Vec::len), Some(3));
+
+    the_report_is_what_the_survivors_signed(&cluster, &report).await?;
 
     // A second time there is nothing to give up.
     let again = recover(&cluster, "shanghai", &[]).await.expect_err("done already").to_string();

@@ -74,6 +74,7 @@ pub mod probe;
 mod province;
 mod reads;
 pub mod recovery;
+pub mod recovery_report;
 mod registry;
 mod repo;
 mod request_id;

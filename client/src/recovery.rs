@@ -125,8 +125,17 @@ impl OperatorClient {
         endpoint: &str,
         lost_city: &str,
     ) -> Result<InspectReply, ClientError> {
+        let lost_city = lost_city.to_owned();
+        self.inspect_with(endpoint, InspectRequest { lost_city, ..Default::default() }).await
+    }
+
+    pub(crate) async fn inspect_with(
+        &self,
+        endpoint: &str,
+        request: InspectRequest,
+    ) -> Result<InspectReply, ClientError> {
         let mut client = self.recovery_at(endpoint)?;
-        let mut request = tonic::Request::new(InspectRequest { lost_city: lost_city.to_owned() });
+        let mut request = tonic::Request::new(request);
         request.set_timeout(INSPECT_TIMEOUT);
         answered("inspect", client.inspect(request).await)
     }

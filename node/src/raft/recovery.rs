@@ -169,8 +169,12 @@ impl Consensus {
 
     /// The plan that began this node's recovery epoch, encoded; empty in epoch 0.
     pub(crate) fn kept_plan(&self) -> Vec<u8> {
-        let kept = self.inner.recovering.kept.as_ref();
-        kept.map(|kept| kept.plan.encode_to_vec()).unwrap_or_default()
+        self.kept_recovery().map(|kept| kept.plan.encode_to_vec()).unwrap_or_default()
+    }
+
+    /// The recovery that began this node's epoch; none in epoch 0.
+    pub(crate) fn kept_recovery(&self) -> Option<&KeptRecovery> {
+        self.inner.recovering.kept.as_ref()
     }
 
     /// Names of a city's nodes that answer this one, whatever they say.

@@ -1,16 +1,23 @@
 //! Going on without a lost city, node by node.
 
+use prost::Message as _;
 use registry_proto::registry::recovery_service_server::RecoveryService;
 use registry_proto::registry::{
     ApproveRecoveryReply, ApproveRecoveryRequest, InspectReply, InspectRequest, RecoverReply,
-    RecoverRequest, WipeNodeReply, WipeNodeRequest,
+    RecoverRequest, RecoveryReport, SignedDocument, WipeNodeReply, WipeNodeRequest,
 };
 use tonic::{Request, Response, Status};
 
 use crate::raft::{Consensus, Replica, Unavailable};
 use crate::security::Caller;
+use crate::security::signed::sign;
 use crate::services::gateway::Gateway;
 use crate::services::{encode, encode_cluster, status};
+
+/// What a report of a recovery is signed as.
+const REPORT_PURPOSE: &str = "recovery-report";
+/// Format of such a report.
+const REPORT_FORMAT: u32 = 1;
 
 pub(super) struct Recovery(pub(super) Gateway);
 
@@ -30,6 +37,7 @@ impl RecoveryService for Recovery {
         let (config, directory) = (&self.0.config, consensus.directory());
         let end = consensus.log_end();
         let topology = directory.topology();
+        let recovery_report = self.report(consensus, request.get_ref().at_log_index).await?;
         Ok(Response::new(InspectReply {
             cluster_id: config.cluster_id.clone(),
             node_id: config.node.id,
@@ -43,6 +51,7 @@ impl RecoveryService for Recovery {
             topology: topology.map(|of| encode_cluster::topology(&of, directory)),
             answering,
             kept_plan: consensus.kept_plan().into(),
+            recovery_report,
         }))
     }
 
@@ -99,6 +108,32 @@ impl RecoveryService for Recovery {
 }
 
 impl Recovery {
+    /// What this node says of the recovery that it came through, signed.
+    async fn report(
+        &self,
+        consensus: &Consensus,
+        at_log_index: u64,
+    ) -> Result<Option<SignedDocument>, Status> {
+        let kept = consensus.kept_recovery().filter(|_| at_log_index > 0);
+        let digest = consensus.ledger().read().await.digest_at(at_log_index);
+        let (Some(kept), Some(digest)) = (kept, digest) else { return Ok(None) };
+        let (config, directory) = (&self.0.config, consensus.directory());
+        let report = RecoveryReport {
+            format: REPORT_FORMAT,
+            cluster_id: config.cluster_id.clone(),
+            node_id: config.node.id,
+            node_name: config.node.name.clone(),
+            city: config.node.city.clone(),
+            recovery_epoch: directory.recovery_epoch(),
+            plan: kept.plan.encode_to_vec().into(),
+            approved_by: kept.approved_by.clone(),
+            log_index: at_log_index,
+            state_digest: encode::digest(digest.0),
+        };
+        let signed = sign(&config.tls, REPORT_PURPOSE, report.encode_to_vec());
+        signed.map(Some).map_err(|error| status::fault(&error.to_string()))
+    }
+
     fn consensus(&self) -> Result<&Consensus, Status> {
         match &self.0.replica {
             Replica::Member(consensus) => Ok(consensus),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use registry_client::ClientError;
 use registry_client::backup::BackupError;
 use registry_client::journal::{AuditError, Finding, kind_name};
+use registry_client::recovery_report::ReportError;
 use registry_client::workflow::WorkflowError;
 use serde_json::{Value, json};
 use tonic::Code;
@@ -67,6 +68,10 @@ const BROKEN: u8 = 7;
 const OTHER_ROOT_HINT: &str = "compare --root with its source digit by digit, and that it is of the \
     same number of events (`journal show` tells both); if it is certain, the file was changed as a \
     whole: keep it, export the journal again and audit the registry";
+
+const BROKEN_REPORT_HINT: &str = "see that --peer-ca is the authority of the nodes' peer port; if \
+    it is, do not rely on this file: `failover recover --report` of the same recovery, or each \
+    survivor's recovery.plan, has what was approved";
 
 const BROKEN_HINT: &str = "let nothing more be settled; keep the disks of all nodes and \
     `journal export`, and audit another node: --endpoints";
@@ -171,7 +176,7 @@ fn code_name(code: Code) -> String {
 
 /// Reasons that no node gives: `docs/errors.md` lists them apart.
 #[cfg(test)]
-pub(crate) const OWN_REASONS: [&str; 17] = [
+pub(crate) const OWN_REASONS: [&str; 18] = [
     "UNAVAILABLE",
     "MESSAGE_TOO_LARGE",
     "PROTOCOL",
@@ -188,6 +193,7 @@ pub(crate) const OWN_REASONS: [&str; 17] = [
     "OTHER_FORMAT",
     "SAME_CLUSTER",
     "POSITION_NOT_HELD",
+    "REPORT_BROKEN",
     "OTHER",
 ];
 
@@ -203,6 +209,7 @@ fn reason(error: &anyhow::Error) -> &str {
         None if error.downcast_ref::<Alarm>().is_some() => "ALARM",
         None if finding(error).is_some() => "BOOKS_BROKEN",
         None if is_other_root(error) => "ROOT_DIFFERS",
+        None if is_broken_report(error) => "REPORT_BROKEN",
         None => backup_error(error).map_or("OTHER", BackupError::reason),
     }
 }
@@ -216,6 +223,7 @@ fn hint(error: &anyhow::Error, asked: &Asked) -> String {
         (None, Some(alarm)) => alarm.hint.clone(),
         (None, None) if finding(error).is_some() => BROKEN_HINT.to_owned(),
         (None, None) if is_other_root(error) => OTHER_ROOT_HINT.to_owned(),
+        (None, None) if is_broken_report(error) => BROKEN_REPORT_HINT.to_owned(),
         (None, None) => backup_error(error).map_or_else(String::new, backup_hint),
     }
 }
@@ -287,7 +295,8 @@ pub(crate) fn code(error: &anyhow::Error) -> u8 {
     if let Some(alarm) = error.downcast_ref::<Alarm>() {
         return alarm.exit_code;
     }
-    if finding(error).is_some() || is_other_root(error) || is_broken_backup(error) {
+    let broken = is_other_root(error) || is_broken_backup(error) || is_broken_report(error);
+    if finding(error).is_some() || broken {
         return BROKEN;
     }
     match client_error(error) {
@@ -322,6 +331,10 @@ fn is_broken_backup(error: &anyhow::Error) -> bool {
     let reason = backup_error(error).map(BackupError::reason);
     matches!(reason, Some("BACKUP_BROKEN" | "ARCHIVE_GAP" | "OTHER_CLUSTER"))
         && client_error(error).is_none()
+}
+
+fn is_broken_report(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<ReportError>().is_some()
 }
 
 fn is_other_root(error: &anyhow::Error) -> bool {

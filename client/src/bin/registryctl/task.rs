@@ -46,6 +46,7 @@ impl Task {
                 FailoverCommand::Switchover(_)
                 | FailoverCommand::Recover(_)
                 | FailoverCommand::Approve(_)
+                | FailoverCommand::VerifyReport(_)
                 | FailoverCommand::Wipe(_),
             )
             | Command::Backup(_)

@@ -2,6 +2,7 @@
 //! may go on alone.
 
 mod recover;
+mod report;
 mod sealed;
 mod switchover;
 
@@ -37,6 +38,8 @@ pub(crate) enum FailoverCommand {
     Recover(recover::Recover),
     /// Approve a recovery as the second operator.
     Approve(recover::Approve),
+    /// Check what the survivors signed of a recovery; asks no node.
+    VerifyReport(report::VerifyReport),
     /// Remove the data of a node that the cluster went on without.
     Wipe(recover::Wipe),
 }
@@ -79,6 +82,7 @@ impl FailoverCommand {
             Self::Override(sealed) => sealed.run(global).await,
             Self::Recover(recover) => recover.run(global).await,
             Self::Approve(approve) => approve.run(global).await,
+            Self::VerifyReport(report) => report.run(),
             Self::Wipe(wipe) => wipe.run(global).await,
             Self::Right(of) => {
                 let (city, document) = order(of);

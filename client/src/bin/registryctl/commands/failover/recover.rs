@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use registry_client::proto::{RecoveryPlan, Survivor};
+use registry_client::proto::{RecoveryPlan, SignedDocument, Survivor};
 use registry_client::recovery::{Survey, plan_sha256};
 use registry_client::{ClientError, OperatorClient, hex};
-use serde_json::json;
 
+use super::report;
 use super::sealed::SealedFile;
 use crate::args::Global;
 use crate::exit::Usage;
@@ -113,7 +113,7 @@ impl Recover {
             .with("took_ms", ms(took))
             .with("approved_after_ms", ms(approved_after));
         if let Some(path) = &self.report {
-            write_report(path, &plan, &after, took)?;
+            report::write(path, &plan, &after, ms(took))?;
         }
         let headline = format!(
             "recovered: {} goes on without {}; a commit is durable in one city only until \
@@ -218,14 +218,16 @@ fn endpoint(survey: &Survey, node_id: u64) -> Result<&str> {
 }
 
 /// The survivors as they serve again.
-struct After {
-    city: String,
-    leader_node_id: u64,
-    log_index: u64,
+pub(super) struct After {
+    pub(super) city: String,
+    pub(super) leader_node_id: u64,
+    pub(super) log_index: u64,
     /// Log entries that a survivor held before and that are not there now.
-    missing_entries: u64,
-    states_agree: bool,
-    digests: Vec<(String, String)>,
+    pub(super) missing_entries: u64,
+    pub(super) states_agree: bool,
+    pub(super) digests: Vec<(String, String)>,
+    /// What each survivor signs.
+    pub(super) reports: Vec<SignedDocument>,
 }
 
 /// Waits until the recovery is recorded and every survivor has applied it.
@@ -262,8 +264,15 @@ async fn serving(operator: &OperatorClient, survey: &Survey, plan: &RecoveryPlan
             at_log_index = statuses.iter().map(|of| of.applied_log_index).min().unwrap_or(0);
             continue;
         }
+        let reports = signed_reports(operator, survey, plan, at_log_index).await?;
+        if reports.len() < plan.survivors.len() {
+            // One of them remembers no digest there any more.
+            at_log_index = 0;
+            continue;
+        }
         let held = leader.last_log_index;
         return Ok(After {
+            reports,
             city: leader.city.clone(),
             leader_node_id: leader.node_id,
             log_index: held,
@@ -276,6 +285,20 @@ async fn serving(operator: &OperatorClient, survey: &Survey, plan: &RecoveryPlan
         "the survivors did not serve within {SERVING_TIMEOUT:?}: look at their logs; a copy of \
          each data folder as it was lies beside it"
     )
+}
+
+async fn signed_reports(
+    operator: &OperatorClient,
+    survey: &Survey,
+    plan: &RecoveryPlan,
+    at_log_index: u64,
+) -> Result<Vec<SignedDocument>> {
+    let mut reports = Vec::new();
+    for survivor in &plan.survivors {
+        let at = endpoint(survey, survivor.node_id)?;
+        reports.extend(operator.recovery_report(at, at_log_index).await?);
+    }
+    Ok(reports)
 }
 
 fn described(plan: &RecoveryPlan) -> Record {
@@ -324,41 +347,4 @@ fn risks(plan: &RecoveryPlan, lost: &str) -> Vec<Record> {
 
 fn ms(of: Duration) -> u64 {
     u64::try_from(of.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn write_report(
-    path: &std::path::Path,
-    plan: &RecoveryPlan,
-    after: &After,
-    took: Duration,
-) -> Result<()> {
-    let survivors: Vec<_> = plan
-        .survivors
-        .iter()
-        .map(|of| {
-            json!({
-                "node_id": of.node_id, "node_name": of.node_name, "last_term": of.last_term,
-                "last_log_index": of.last_log_index,
-                "committed_log_index": of.committed_log_index,
-            })
-        })
-        .collect();
-    let report = json!({
-        "cluster_id": plan.cluster_id,
-        "lost_city": plan.lost_city,
-        "recovery_epoch": plan.recovery_epoch,
-        "plan_sha256": hex(&plan_sha256(plan)),
-        "survivors": survivors,
-        "chosen_node_id": plan.chosen_node_id,
-        "with_override": plan.with_override,
-        "with_possible_loss": plan.with_possible_loss,
-        "leader_node_id": after.leader_node_id,
-        "log_index": after.log_index,
-        "rpo_entries": after.missing_entries,
-        "states_agree": after.states_agree,
-        "digests": after.digests.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
-        "took_ms": ms(took),
-    });
-    let text = serde_json::to_string_pretty(&report)?;
-    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
