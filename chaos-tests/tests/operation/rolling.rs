@@ -60,7 +60,7 @@ async fn all_restarted(name: &str, layout: Layout, leader_goes: Leader) -> anyho
     assert!(handed_over >= leaders_stopped, "{handed_over} of {leaders_stopped} handed over");
     for log in &logs {
         let (writes, reads) = (log.longest_write_gap(), log.longest_read_gap());
-        println!("{name}, {}: no write for {writes:?}, no read for {reads:?}", log.name);
+        eprintln!("{name}, {}: no write for {writes:?}, no read for {reads:?}", log.name);
         assert!(writes < LONGEST_GAP, "{}: no write answered for {writes:?}", log.name);
         assert!(reads < LONGEST_GAP, "{}: no read answered for {reads:?}", log.name);
     }
