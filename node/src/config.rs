@@ -81,6 +81,9 @@ pub struct NodeConfig {
     pub data_dir: PathBuf,
     /// Address of the client port.
     pub client_listen: SocketAddr,
+    /// Address at which monitoring reads numbers, over plain HTTP; none without.
+    #[serde(default)]
+    pub metrics_listen: Option<SocketAddr>,
     /// Address of the peer port.
     pub peer_listen: SocketAddr,
 }

@@ -91,6 +91,8 @@ async fn serve(config: Arc<Config>, threads: &StorageThreads) -> anyhow::Result<
         // An error means that the sender is gone, which is a stop as well.
         async move { drop(stopping.await) },
     ));
+    let replica = Replica::Member(running.consensus.clone());
+    let mut metrics = services::metrics::serve(&config, replica).await?;
     tracing::info!(
         node = config.node.name,
         city = config.node.city,
@@ -128,6 +130,7 @@ async fn serve(config: Arc<Config>, threads: &StorageThreads) -> anyhow::Result<
             Err(_) => tracing::warn!("calls were still open after {drain:?}"),
         },
     }
+    metrics.shutdown().await;
     running.stop().await?;
     tracing::info!("node stopped");
     Ok(closed)

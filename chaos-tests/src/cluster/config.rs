@@ -41,6 +41,8 @@ pub struct NodeSection {
     pub data_dir: String,
     pub client_listen: SocketAddr,
     pub peer_listen: SocketAddr,
+    #[serde(default)]
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 /// Certificates and keys, relative to the working directory.
@@ -142,6 +144,9 @@ impl NodeConfig {
         }
         line(&mut out, "client_listen", &quoted(&node.client_listen.to_string()));
         line(&mut out, "peer_listen", &quoted(&node.peer_listen.to_string()));
+        if let Some(metrics) = node.metrics_listen {
+            line(&mut out, "metrics_listen", &quoted(&metrics.to_string()));
+        }
         let tls = &self.tls;
         out.push_str("\n[tls]\n");
         for (key, value) in [

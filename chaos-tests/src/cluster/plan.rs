@@ -102,6 +102,19 @@ impl ClusterPlan {
         Ok(self)
     }
 
+    /// The same with an address for monitoring at every node.
+    ///
+    /// # Errors
+    /// When this is no variant, its ports are used up or a file cannot be written.
+    pub fn with_metrics(mut self) -> anyhow::Result<Self> {
+        let ports = self.ports.as_mut().context("deployed files are not changed")?;
+        for node in &mut self.nodes {
+            node.config.node.metrics_listen = Some(ports.next()?);
+            node.write()?;
+        }
+        Ok(self)
+    }
+
     /// The same nodes as those of another cluster.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 
 mod clock;
 mod maintenance;
+mod metrics;
 mod nodes;
 mod partition;
 mod refused;

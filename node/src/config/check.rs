@@ -73,6 +73,10 @@ impl Config {
                 "same as client_listen; clients and peers have a port each",
             );
         }
+        let ports = [node.client_listen, node.peer_listen];
+        if let Some(listen) = node.metrics_listen.filter(|listen| ports.contains(listen)) {
+            return invalid("node.metrics_listen", listen, "monitoring has a port of its own");
+        }
         Ok(())
     }
 

@@ -22,6 +22,7 @@ mod gateway;
 mod health;
 mod inclusive;
 mod instrument;
+pub(crate) mod metrics;
 mod pledge;
 mod price;
 mod query;
