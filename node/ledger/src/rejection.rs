@@ -331,7 +331,7 @@ reasons! {
     UnknownCity = 220, "UNKNOWN_CITY";
     /// No such node, or not one that this can be done with.
     UnknownNode = 221, "UNKNOWN_NODE";
-    /// The node's id, name or data folder is another's, or was.
+    /// The node's id, name or data folder is another's, or was, or its address is.
     NodeIdUsed = 222, "NODE_ID_USED";
     /// An earlier change of voters is not confirmed yet.
     VotersChanging = 223, "VOTERS_CHANGING";

@@ -7,15 +7,15 @@ use crate::cluster::voters::VoterSets;
 pub struct NodeDescription {
     /// Raft id, > 0; never that of another node, not even of a retired one.
     pub node_id: u64,
-    /// Name for people, 1 to 64 of `A-Z a-z 0-9 - _`.
+    /// Name for people, 1 to 64 of `A-Z a-z 0-9 - _`; never that of another node either.
     pub name: String,
     /// One of the cluster's cities.
     pub city: String,
-    /// `host:port` of its peer port.
+    /// `host:port` of its peer port, which no other node that takes part has.
     pub peer_address: String,
-    /// `host:port` of its client port.
+    /// `host:port` of its client port, as its peer port.
     pub client_address: String,
-    /// Random id of its data folder.
+    /// Random id of its data folder; never that of another node.
     pub storage_id: [u8; 16],
 }
 
@@ -26,7 +26,7 @@ pub struct Recovery {
     pub recovery_epoch: u64,
     /// The city that was given up.
     pub lost_city: String,
-    /// Nodes that go on; all others are retired.
+    /// Voters elsewhere that go on, at least one; all other nodes are retired.
     pub survivors: Vec<u64>,
     /// The two people, e.g. `operator/op-1`.
     pub approved_by: Vec<String>,
@@ -41,7 +41,8 @@ pub struct Recovery {
 /// Everything that can be asked of the cluster's own record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClusterCommand {
-    /// Admits a node that receives the log and does not vote.
+    /// Admits a node that receives the log and does not vote. Asked again for the very
+    /// same one, nothing changes.
     AdmitNode(NodeDescription),
     /// Gives an admitted node a vote: the place of another node of its city, which
     /// is retired, or a free one.
@@ -51,7 +52,8 @@ pub enum ClusterCommand {
         /// Whose place; none for a free one.
         replaces: Option<u64>,
     },
-    /// Lets go of a node that does not vote; its id is never used again.
+    /// Lets go of a node that does not vote; its id is never used again. Asked again,
+    /// nothing changes.
     RetireNode {
         /// Who.
         node_id: u64,
@@ -73,8 +75,8 @@ pub enum ClusterCommand {
         /// Reference of the decision, 1 to 200 bytes.
         document: String,
     },
-    /// Brings a city back into the quorum with the nodes admitted there. Needs two
-    /// people.
+    /// Brings a city back into the quorum with all nodes admitted there, as many as it
+    /// has seats. Needs two people.
     ReturnCity {
         /// Which comes.
         city: String,
@@ -108,7 +110,8 @@ pub enum ClusterCommand {
         /// Reference of the decision, 1 to 200 bytes.
         document: String,
     },
-    /// What the first leader after a recovery writes.
+    /// What the first leader after a recovery writes. Said again of the epoch that has
+    /// begun, nothing changes.
     RecordRecovery(Recovery),
     /// Puts the next version of the rules in force. Needs two people.
     ActivateRules {

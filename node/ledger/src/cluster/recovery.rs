@@ -1,5 +1,7 @@
 //! What the first leader after a recovery writes down.
 
+use std::collections::BTreeSet;
+
 use crate::cluster::command::Recovery;
 use crate::cluster::rules::{Changed, Told, leading_city};
 use crate::cluster::topology::{ClusterChange, OneCity, Standing, Topology};
@@ -11,7 +13,8 @@ impl Ledger {
     /// of the same epoch, it changes nothing.
     pub(super) fn recovered(&self, now: &Topology, recovery: &Recovery) -> Changed {
         let lost = &recovery.lost_city;
-        leading_city(now, lost)?;
+        leading_city(now, lost)
+            .map_err(|refused| Rejection { field: "lost_city".to_owned(), ..refused })?;
         let told = Told {
             change: ClusterChange::Recovered,
             node_id: 0,
@@ -25,7 +28,7 @@ impl Ledger {
                 if recovery.with_possible_loss { ", with possible loss" } else { "" },
             ),
         };
-        if recovery.recovery_epoch == now.recovery_epoch {
+        if recovery.recovery_epoch == now.recovery_epoch && now.recovery_epoch > 0 {
             return Ok((now.clone(), told));
         }
         if now.recovery_epoch.checked_add(1) != Some(recovery.recovery_epoch) {
@@ -52,6 +55,13 @@ impl Ledger {
             document: format!("recovery epoch {}", recovery.recovery_epoch),
             returning: false,
         });
+        if after.voters().iter().all(BTreeSet::is_empty) {
+            let message = format!(
+                "none of the survivors {:?} is a voter outside {lost}; nobody would go on",
+                recovery.survivors
+            );
+            return Err(Rejection::new(Reason::UnknownNode, "survivors", message));
+        }
         after.in_force = after.voters();
         Ok((after, told))
     }

@@ -14,6 +14,8 @@ use crate::records::RecordKey;
 use crate::rejection::{Reason, Rejection};
 use crate::text;
 
+/// Longest name of a node, in bytes.
+const NAME_LIMIT: usize = 64;
 /// Longest `host:port`, in bytes.
 const ADDRESS_LIMIT: usize = 200;
 
@@ -178,33 +180,67 @@ fn present<'a>(
     }
 }
 
+fn check_length(text: &str, field: &str, limit: usize) -> Result<(), Rejection> {
+    let refuse = |reason, message| Err(Rejection::new(reason, field, message));
+    match text.len() {
+        0 => refuse(Reason::FieldMissing, format!("{field} is empty")),
+        bytes if bytes > limit => {
+            let message = format!("{field} has {bytes} bytes, at most {limit} are allowed");
+            refuse(Reason::TooLong, message)
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_name(name: &str, field: &str) -> Result<(), Rejection> {
+    check_length(name, field, NAME_LIMIT)?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-    if (1..=64).contains(&name.len()) && name.bytes().all(plain) {
+    if name.bytes().all(plain) {
         return Ok(());
     }
-    let message = format!("{field} {name:?} must be 1 to 64 of A-Z a-z 0-9 - _");
+    let message = format!("{field} {name:?} must be 1 to {NAME_LIMIT} of A-Z a-z 0-9 - _");
     Err(Rejection::new(Reason::BadCharacter, field, message))
 }
 
 fn check_address(address: &str, field: &str) -> Result<(), Rejection> {
+    check_length(address, field, ADDRESS_LIMIT)?;
     let host_characters = |b: u8| b.is_ascii_alphanumeric() || b"-._:[]".contains(&b);
     let whole = address.rsplit_once(':').is_some_and(|(host, port)| {
         let port = port.parse::<u16>().is_ok_and(|port| port > 0);
         port && !host.is_empty() && host.bytes().all(host_characters)
     });
-    if whole && address.len() <= ADDRESS_LIMIT {
+    if whole {
         return Ok(());
     }
     let message = format!("{field} {address:?} must be host:port, port 1 to 65535");
     Err(Rejection::new(Reason::BadCharacter, field, message))
 }
 
+fn used(other: &ClusterMember, field: &str) -> Rejection {
+    let state = if other.standing == Standing::Retired { ", which was retired," } else { "" };
+    let message = format!("node {}{state} has this {field} already", other.node_id);
+    Rejection::new(Reason::NodeIdUsed, field, message)
+}
+
+/// Nobody else that takes part is found there. The addresses of a node that was let
+/// go are free: another may stand on its machine.
+fn check_free(now: &Topology, node_id: u64, peer: &str, client: &str) -> Result<(), Rejection> {
+    for other in now.present().filter(|other| other.node_id != node_id) {
+        if other.peer_address == peer {
+            return Err(used(other, "peer_address"));
+        }
+        if other.client_address == client {
+            return Err(used(other, "client_address"));
+        }
+    }
+    Ok(())
+}
+
 fn admit(now: &Topology, node: &NodeDescription) -> Changed {
     if node.node_id == 0 {
         return Err(Rejection::new(Reason::FieldMissing, "node_id", "node_id is 0"));
     }
-    check_name(&node.name, "name")?;
+    check_name(&node.name, "node_name")?;
     known_city(now, &node.city)?;
     check_address(&node.peer_address, "peer_address")?;
     check_address(&node.client_address, "client_address")?;
@@ -233,18 +269,15 @@ fn admit(now: &Topology, node: &NodeDescription) -> Changed {
             return Err(Rejection::new(Reason::NodeIdUsed, "node_id", message));
         }
         None => {
-            let other = now.present().find(|other| {
-                other.storage_id == node.storage_id
-                    || other.name == node.name
-                    || other.peer_address == node.peer_address
-            });
-            if let Some(other) = other {
-                let message = format!(
-                    "node {} has this name, peer address or data folder already",
-                    other.node_id
-                );
-                return Err(Rejection::new(Reason::NodeIdUsed, "name", message));
+            for other in now.members.values() {
+                if other.name == node.name {
+                    return Err(used(other, "node_name"));
+                }
+                if other.storage_id == node.storage_id {
+                    return Err(used(other, "storage_id"));
+                }
             }
+            check_free(now, node.node_id, &node.peer_address, &node.client_address)?;
         }
     }
     let told = Told::of_node(ClusterChange::NodeAdmitted, &member);
@@ -254,6 +287,7 @@ fn admit(now: &Topology, node: &NodeDescription) -> Changed {
 }
 
 fn seat(now: &Topology, node_id: u64, replaces: Option<u64>) -> Changed {
+    const FIELD: &str = "replaces_node_id";
     let node = present(now, node_id, "node_id")?;
     settled(now)?;
     if node.standing == Standing::Voter {
@@ -268,13 +302,13 @@ fn seat(now: &Topology, node_id: u64, replaces: Option<u64>) -> Changed {
     let mut after = now.clone();
     match replaces {
         Some(other) => {
-            let leaves = present(now, other, "replaces")?;
+            let leaves = present(now, other, FIELD)?;
             if leaves.standing != Standing::Voter || leaves.city != node.city {
                 let message = format!(
                     "node {other} is no voter of {}: a place is taken within a city",
                     node.city
                 );
-                return Err(Rejection::new(Reason::UnknownNode, "replaces", message));
+                return Err(Rejection::new(Reason::UnknownNode, FIELD, message));
             }
             if let Some(leaves) = after.members.get_mut(&other) {
                 leaves.standing = Standing::Retired;
@@ -287,7 +321,7 @@ fn seat(now: &Topology, node_id: u64, replaces: Option<u64>) -> Changed {
                     "{} has its {seats} voters; say which one node {node_id} replaces",
                     node.city
                 );
-                return Err(Rejection::new(Reason::LayoutForbids, "replaces", message));
+                return Err(Rejection::new(Reason::LayoutForbids, FIELD, message));
             }
         }
     }
@@ -321,6 +355,7 @@ fn relocate(now: &Topology, node_id: u64, peer: &str, client: &str) -> Changed {
     let node = present(now, node_id, "node_id")?;
     check_address(peer, "peer_address")?;
     check_address(client, "client_address")?;
+    check_free(now, node_id, peer, client)?;
     let mut told = Told::of_node(ClusterChange::NodeMoved, node);
     told.note = format!("peers at {peer}, clients at {client}");
     let mut after = now.clone();

@@ -110,6 +110,47 @@ fn a_node_takes_a_place_and_the_one_before_never_comes_back() {
 }
 
 #[test]
+fn a_machine_serves_again_but_no_name_and_no_data_folder_does() {
+    let mut world = formed();
+    asked(&mut world, admit(14, "shanghai")).unwrap();
+    asked(&mut world, ClusterCommand::RetireNode { node_id: 14 }).unwrap();
+    let ClusterCommand::AdmitNode(first) = admit(14, "shanghai") else { unreachable!() };
+    let second = NodeDescription {
+        node_id: 15,
+        name: "n-15".to_owned(),
+        storage_id: [15; 16],
+        ..first.clone()
+    };
+    let rows = [
+        (NodeDescription { name: first.name.clone(), ..second.clone() }, "node_name"),
+        (NodeDescription { storage_id: first.storage_id, ..second.clone() }, "storage_id"),
+    ];
+    for (node, field) in rows {
+        let refused = asked(&mut world, ClusterCommand::AdmitNode(node)).unwrap_err();
+        assert_eq!((refused.reason, &*refused.field), (Reason::NodeIdUsed, field), "{refused}");
+    }
+    asked(&mut world, ClusterCommand::AdmitNode(second)).unwrap();
+}
+
+#[test]
+fn no_node_moves_to_where_another_is_found() {
+    let mut world = formed();
+    for node in [14, 15] {
+        asked(&mut world, admit(node, "shanghai")).unwrap();
+    }
+    let mut moved = |peer: u64, client: u64| {
+        let (peer_address, client_address) =
+            (format!("10.0.0.1:{peer}"), format!("10.0.0.2:{client}"));
+        asked(&mut world, ClusterCommand::MoveNode { node_id: 15, peer_address, client_address })
+    };
+    for (peer, client, field) in [(14, 15, "peer_address"), (15, 14, "client_address")] {
+        let refused = moved(peer, client).unwrap_err();
+        assert_eq!((refused.reason, &*refused.field), (Reason::NodeIdUsed, field), "{refused}");
+    }
+    moved(15, 16).unwrap();
+}
+
+#[test]
 fn a_city_leaves_and_comes_back_and_everybody_knows_meanwhile() {
     let mut world = formed();
     decided(&mut world, leave("shanghai")).unwrap();
@@ -186,6 +227,11 @@ fn every_refusal_changes_nothing() {
         (ClusterCommand::AdmitNode(other_folder.clone()), Reason::NodeIdUsed),
         (described(&|node| node.node_id = 0), Reason::FieldMissing),
         (described(&|node| node.name = "n 15".to_owned()), Reason::BadCharacter),
+        (described(&|node| node.name.clear()), Reason::FieldMissing),
+        (described(&|node| node.name = "n".repeat(65)), Reason::TooLong),
+        (described(&|node| node.client_address.clear()), Reason::FieldMissing),
+        (described(&|node| node.peer_address = "10.0.0.1:14".to_owned()), Reason::NodeIdUsed),
+        (described(&|node| node.client_address = "10.0.0.2:14".to_owned()), Reason::NodeIdUsed),
         (described(&|node| node.name = "n-14".to_owned()), Reason::NodeIdUsed),
         (described(&|node| node.city = "beijing".to_owned()), Reason::UnknownCity),
         (described(&|node| node.peer_address = "10.0.0.1".to_owned()), Reason::BadCharacter),
@@ -200,7 +246,11 @@ fn every_refusal_changes_nothing() {
         (ClusterCommand::ConfirmVoters { voters }, Reason::VotersChanging),
         (ClusterCommand::PreferCity { city: Some("beijing".to_owned()) }, Reason::UnknownCity),
         (recovery(2, "shanghai", &[21]), Reason::RecoveryEpoch),
+        (recovery(0, "shanghai", &[21]), Reason::RecoveryEpoch),
         (recovery(1, "beijing", &[21]), Reason::UnknownCity),
+        // Nobody would vote any more.
+        (recovery(1, "shanghai", &[]), Reason::UnknownNode),
+        (recovery(1, "shanghai", &[11, 14, 99]), Reason::UnknownNode),
     ];
     world.state_digest();
     for (command, reason) in rows {

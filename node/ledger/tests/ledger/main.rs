@@ -3,6 +3,7 @@
 
 mod cash;
 mod cluster;
+mod cluster_model;
 mod compliance;
 mod control;
 mod crossed;
