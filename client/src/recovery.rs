@@ -259,6 +259,14 @@ impl Survey {
                 committed_log_index: reply.committed_log_index,
             })
             .collect();
+        // A node that another one was replacing still votes, and holds the log; but it goes.
+        let goes = |of: &Survivor| {
+            let mut nodes = topology.nodes.iter();
+            nodes.any(|node| node.node_id == of.node_id && node.standing == "retired")
+        };
+        if survivors.iter().all(goes) {
+            return Err(nobody());
+        }
         let chosen = survivors.iter().max_by_key(|of| (of.last_term, of.last_log_index));
         let chosen_node_id = chosen.ok_or_else(nobody)?.node_id;
         let (alive, voters, needed) = sufficient(&topology, &survivors);
@@ -327,7 +335,7 @@ pub fn plan_sha256(plan: &RecoveryPlan) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
-    use registry_proto::registry::VoterSet;
+    use registry_proto::registry::{NodeRecord, VoterSet};
 
     use super::*;
 
@@ -369,6 +377,24 @@ mod tests {
                 .expect("two hold everything")
                 .with_possible_loss
         );
+    }
+
+    #[test]
+    fn nodes_that_were_being_replaced_do_not_go_on_alone() {
+        let mut replaced = survey(&[(22, 4, 80), (23, 4, 80)]);
+        let retire = |survey: &mut Survey, node_id: u64| {
+            let standing = "retired".to_owned();
+            let record = NodeRecord { node_id, standing, ..Default::default() };
+            for (_, reply) in &mut survey.survivors {
+                let topology = reply.topology.as_mut().expect("a record");
+                topology.nodes.push(record.clone());
+            }
+        };
+        retire(&mut replaced, 23);
+        replaced.plan("shanghai", false, false).expect("one of them stays");
+        retire(&mut replaced, 22);
+        let refused = replaced.plan("shanghai", false, true).expect_err("nobody stays");
+        assert!(matches!(refused, PlanError::NobodyLeft(_)), "{refused}");
     }
 
     #[test]

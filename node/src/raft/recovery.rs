@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use parking_lot::Mutex;
 use prost::Message as _;
-use registry_ledger::Topology;
+use registry_ledger::{Standing, Topology};
 use registry_proto::peer::HelloRequest;
 use registry_proto::registry::{RecoveryPlan, Survivor};
 use registry_proto::storage::log_command::Command;
@@ -330,6 +330,13 @@ fn check_survivors(topology: &Topology, plan: &RecoveryPlan) -> Result<(), NotRe
     let voters: BTreeSet<u64> = topology.in_force.iter().flatten().copied().collect();
     if !ids.is_subset(&voters) {
         return contradiction("a survivor is no voter");
+    }
+    // A node that another one was replacing still votes, and holds the log; but it goes.
+    let stays = |id: &u64| {
+        topology.members.get(id).is_some_and(|member| member.standing == Standing::Voter)
+    };
+    if !ids.iter().any(stays) {
+        return contradiction("every survivor was being replaced: nobody would be left to vote");
     }
     if plan.survivors.iter().any(|of| of.city == plan.lost_city) {
         return contradiction("a survivor stands in the lost city");
