@@ -88,7 +88,7 @@ impl Source {
         let options = FollowOptions {
             from_backup: Some(manifest),
             once: true,
-            segment_bytes: 256 << 10,
+            segment_bytes: 32 << 10,
             ..FollowOptions::new(kept.join("log"))
         };
         let archived = follow(&client, &options, std::future::pending(), |_, _| {}).await?;

@@ -26,6 +26,7 @@ async fn start(name: &str) -> anyhow::Result<Cluster> {
     let plan = scratch::plan(name, Layout::DualCity, |raft| {
         raft.snapshot_log_bytes = Some(64 << 10);
         raft.snapshot_keep_entries = Some(8);
+        raft.lagging_log_bytes = Some(0);
     })?;
     let cluster = Cluster::start_bootstrapped(plan, RTT).await?;
     Market::set_up(&cluster.officers()?, 2, 100, 0).await?;

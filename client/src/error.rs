@@ -140,6 +140,8 @@ pub(crate) struct Retry {
     pub(crate) leader_address: Option<String>,
     /// Whether the same node should be asked again.
     pub(crate) same_node: bool,
+    /// Whether the node cannot lead just now, whoever says that it does.
+    pub(crate) cannot_lead: bool,
     /// For the final error.
     pub(crate) cause: String,
 }
@@ -163,6 +165,7 @@ pub(crate) fn classify(status: &Status) -> Failure {
             not_applied: true,
             leader_address: None,
             same_node: true,
+            cannot_lead: false,
             cause: describe(reason, status),
         }),
         (
@@ -194,6 +197,7 @@ pub(crate) fn classify(status: &Status) -> Failure {
                     || metadata("outcome").is_some_and(|outcome| outcome == "not_applied"),
                 leader_address: metadata("leader_address").filter(|address| !address.is_empty()),
                 same_node: false,
+                cannot_lead: reach == Reach::Nothing || reason == "NO_QUORUM",
                 cause,
             })
         }

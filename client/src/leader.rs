@@ -73,6 +73,9 @@ impl Attempt {
     }
 }
 
+/// So long a node that could not lead is not asked because another one names it.
+const DOUBT: Duration = Duration::from_secs(1);
+
 /// What is known over all attempts of one call.
 #[derive(Debug)]
 pub(crate) struct Attempts<'a> {
@@ -84,8 +87,18 @@ pub(crate) struct Attempts<'a> {
     wait: Duration,
     followed: bool,
     outcome_unknown: bool,
-    /// By node: how far the last attempt came, and what it met.
-    met: BTreeMap<usize, (Reach, String)>,
+    /// By node, of the last attempt.
+    met: BTreeMap<usize, Met>,
+}
+
+/// How far an attempt came, and what it met.
+#[derive(Debug)]
+struct Met {
+    reach: Reach,
+    /// The node could not lead then.
+    could_not_lead: bool,
+    at: Instant,
+    cause: String,
 }
 
 impl<'a> Attempts<'a> {
@@ -141,7 +154,7 @@ impl<'a> Attempts<'a> {
     /// Fails when no endpoint is left that may serve: certificates that do not
     /// fit at one, nothing but that or no connection at the others.
     fn other_certificates(&self) -> Result<(), ClientError> {
-        let met = || self.met.values().map(|(reach, _)| *reach);
+        let met = || self.met.values().map(|met| met.reach);
         let tried_all = self.connector.endpoints().len() == self.met.len();
         let lasting = met().any(|reach| reach == Reach::OtherCertificates)
             && met().all(|reach| reach != Reach::Node);
@@ -164,6 +177,7 @@ impl<'a> Attempts<'a> {
             not_applied: false,
             leader_address: None,
             same_node: false,
+            cannot_lead: true,
             cause,
         };
         self.retry(attempt, retry);
@@ -182,21 +196,22 @@ impl<'a> Attempts<'a> {
     fn retry(&mut self, attempt: &Attempt, retry: Retry) {
         tracing::debug!(call = self.call.name, cause = retry.cause, "attempt failed");
         self.outcome_unknown |= !retry.not_applied;
-        self.met.insert(attempt.node, (retry.reach, retry.cause));
-        let hint = retry.leader_address.as_deref().filter(|address| !self.is_gone(address));
+        let Retry { reach, cannot_lead: could_not_lead, cause, .. } = retry;
+        self.met.insert(attempt.node, Met { reach, could_not_lead, at: Instant::now(), cause });
+        let hint = retry.leader_address.as_deref().filter(|address| !self.leads_nobody(address));
         let named = !retry.same_node && self.connector.turn(self.route, attempt.node, hint);
         // The first hint is followed at once; two nodes that name each other wait.
         self.wait = if named && !self.followed { Duration::ZERO } else { self.backoff.next_wait() };
         self.followed = named && !self.followed;
     }
 
-    /// Whether nothing listened there when this call tried last: who names it does
-    /// not know yet that it is gone.
-    fn is_gone(&self, address: &str) -> bool {
+    /// Whether this call has just seen that the node cannot lead: it is gone, silent or
+    /// cut off. Who names it does not know that yet, or is cut off with it.
+    fn leads_nobody(&self, address: &str) -> bool {
         let nodes = self.connector.endpoints();
         let tried = nodes.iter().position(|node| node == address);
         let met = tried.and_then(|node| self.met.get(&node));
-        met.is_some_and(|(reach, _)| *reach == Reach::Nothing)
+        met.is_some_and(|met| met.could_not_lead && met.at.elapsed() < DOUBT)
     }
 
     fn deadline_error(&self) -> ClientError {
@@ -217,7 +232,7 @@ impl<'a> Attempts<'a> {
     fn causes(&self) -> String {
         let endpoints = self.connector.endpoints().into_iter().enumerate();
         causes(endpoints.map(|(node, endpoint)| {
-            let met = self.met.get(&node).map(|(_, cause)| cause.clone());
+            let met = self.met.get(&node).map(|met| met.cause.clone());
             (endpoint, met.unwrap_or_else(|| "not tried".to_owned()))
         }))
     }

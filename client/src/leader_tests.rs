@@ -163,6 +163,20 @@ async fn two_nodes_that_name_each_other_are_asked_with_pauses() {
     assert!(node.asked().len() < 10, "{} attempts in 300 ms", node.asked().len());
 }
 
+/// A leader that is cut off with its follower; the client sees the others as well.
+#[tokio::test]
+async fn nodes_that_are_cut_off_together_do_not_keep_a_caller() {
+    let new = FakeNode::start(answers(|_| account(7))).await;
+    let no_quorum = |_| Err(status(Code::Unavailable, "NO_QUORUM", &[("outcome", "unknown")]));
+    let cut_off = FakeNode::start(answers(no_quorum)).await;
+    let named = cut_off.address.clone();
+    let follower = FakeNode::start(answers(move |_| Err(not_leader(&named)))).await;
+    let client = client(&[&cut_off.address, &follower.address, &new.address], PATIENT);
+    let opened = client.open_account(request("a")).await.expect("the third one leads");
+    assert_eq!(opened.account_id, 7);
+    assert_eq!((cut_off.asked().len(), follower.asked().len()), (1, 1));
+}
+
 #[tokio::test]
 async fn a_refused_certificate_is_not_tried_elsewhere() {
     let node = FakeNode::start(answers(|_| {

@@ -110,7 +110,7 @@ pub struct TlsConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RaftConfig {
-    /// How often a leader speaks up. Default 100.
+    /// How often a leader speaks up. Default 200.
     pub heartbeat_interval_ms: u64,
     /// A node stands for election so long, at least, after nobody is bound to the silent
     /// leader any more. Default 500.
@@ -287,7 +287,7 @@ impl LimitsConfig {
 impl Default for RaftConfig {
     fn default() -> Self {
         Self {
-            heartbeat_interval_ms: 100,
+            heartbeat_interval_ms: 200,
             election_timeout_min_ms: 500,
             election_timeout_max_ms: 1_000,
             snapshot_log_bytes: 256 * 1024 * 1024,

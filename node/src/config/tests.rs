@@ -63,11 +63,11 @@ fn a_bad_value_is_refused_with_its_key() {
         ("\"127.0.0.1:7212\"", "\"127.0.0.1\"", "members[1].peer_address"),
         ("\"127.0.0.1:7112\"", "\"127.0.0.1:0\"", "members[1].client_address"),
         (
-            "heartbeat_interval_ms = 100",
+            "heartbeat_interval_ms = 200",
             "heartbeat_interval_ms = 1000",
             "raft.election_timeout_min_ms",
         ),
-        ("heartbeat_interval_ms = 100", "heartbeat_interval_ms = 0", "raft.heartbeat_interval_ms"),
+        ("heartbeat_interval_ms = 200", "heartbeat_interval_ms = 0", "raft.heartbeat_interval_ms"),
         ("timeout_max_ms = 1000", "timeout_max_ms = 500", "raft.election_timeout_max_ms"),
         ("max_in_flight_batches = 16", "max_in_flight_batches = 0", "raft.max_in_flight_batches"),
         ("max_message_bytes = 1048576", "max_message_bytes = 1", "limits.max_message_bytes"),
@@ -93,7 +93,7 @@ fn what_does_not_parse_is_refused_with_its_key() {
         ("cluster_id = ", "cluster = ", "cluster"),
         ("client_listen = \"127.0.0.1:7111\"", "client_listen = \"here\"", "node.client_listen"),
         ("peer_key = ", "peer_kay = ", "peer_kay"),
-        ("heartbeat_interval_ms = 100", "heartbeat_interval_ms = -1", "raft.heartbeat_interval_ms"),
+        ("heartbeat_interval_ms = 200", "heartbeat_interval_ms = -1", "raft.heartbeat_interval_ms"),
     ];
     for (from, to, expected) in cases {
         let text = good.replacen(from, to, 1);
