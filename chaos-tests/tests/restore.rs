@@ -77,27 +77,36 @@ impl Source {
         let day = ExchangeDay::new(DATE, market.trades(DATE, 1, 20_000)?)?;
         let exchange = cluster.exchange()?;
         day.submit(&exchange, CHUNK_TRADES, |_| {}).await?;
+        archived(&cluster, &kept).await?;
         day.confirm(&cluster.registry()?, &exchange).await?;
+        archived(&cluster, &kept).await?;
         exchange.deliver_day(DATE, 0, |_| {}).await?;
+        archived(&cluster, &kept).await?;
         let answer = cluster.registry()?.deposit(deposit("before")).await?;
         let state = cluster.agreed_state(DEADLINE).await?;
         let books = books(&cluster).await?;
         cluster.registry()?.deposit(deposit("behind")).await?;
-        let manifest = registry_client::backup::read_manifest(&kept.join("b1"))?.0;
-        let client = BackupClient::new(cluster.connect_as(OPERATOR)?);
-        let options = FollowOptions {
-            from_backup: Some(manifest),
-            once: true,
-            segment_bytes: 32 << 10,
-            ..FollowOptions::new(kept.join("log"))
-        };
-        let archived = follow(&client, &options, std::future::pending(), |_, _| {}).await?;
-        Ok(Self { cluster, state, books, answer, last_archived: archived.next_index - 1 })
+        let last_archived = archived(&cluster, &kept).await?;
+        Ok(Self { cluster, state, books, answer, last_archived })
     }
 
     fn kept(&self, name: &str) -> PathBuf {
         self.cluster.plan().work_dir().join("backups").join(name)
     }
+}
+
+/// Archives what there is, a segment each time; answers the last entry.
+async fn archived(cluster: &Cluster, kept: &Path) -> anyhow::Result<u64> {
+    let manifest = registry_client::backup::read_manifest(&kept.join("b1"))?.0;
+    let client = BackupClient::new(cluster.connect_as(OPERATOR)?);
+    let options = FollowOptions {
+        from_backup: Some(manifest),
+        once: true,
+        segment_bytes: 1,
+        ..FollowOptions::new(kept.join("log"))
+    };
+    let archived = follow(&client, &options, std::future::pending(), |_, _| {}).await?;
+    Ok(archived.next_index - 1)
 }
 
 fn peer_ca(cluster: &Cluster) -> String {

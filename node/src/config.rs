@@ -113,10 +113,10 @@ pub struct RaftConfig {
     /// How often a leader speaks up. Default 200.
     pub heartbeat_interval_ms: u64,
     /// A node stands for election so long, at least, after nobody is bound to the silent
-    /// leader any more. Default 500.
+    /// leader any more. Default 450.
     pub election_timeout_min_ms: u64,
     /// The same at most; and so long everybody is bound to a leader that has become silent.
-    /// Default 1,000.
+    /// Default 900.
     pub election_timeout_max_ms: u64,
     /// Log bytes after which a snapshot is taken. Default 268,435,456.
     pub snapshot_log_bytes: u64,
@@ -288,8 +288,8 @@ impl Default for RaftConfig {
     fn default() -> Self {
         Self {
             heartbeat_interval_ms: 200,
-            election_timeout_min_ms: 500,
-            election_timeout_max_ms: 1_000,
+            election_timeout_min_ms: 450,
+            election_timeout_max_ms: 900,
             snapshot_log_bytes: 256 * 1024 * 1024,
             snapshot_keep_entries: 4_096,
             lagging_log_bytes: 1024 * 1024 * 1024,
