@@ -8,7 +8,8 @@ use super::story::{
     MAKER, OFFICER, Step, add_event, approved, audit, caught, cea, date, go_on, life, proposed,
 };
 
-const DAY_MS: i64 = 24 * 3_600_000;
+/// From the life's last event into the next day in Beijing; proposals still stand then.
+const NEXT_DAY_MS: i64 = 10 * 3_600_000;
 
 fn year() -> Vec<Step> {
     let mut steps = life();
@@ -41,7 +42,7 @@ fn activated(mut steps: Vec<Step>, version: u32) -> Vec<Step> {
 fn the_day_after(mut steps: Vec<Step>, (what, postings): Change) -> Vec<Step> {
     let until = What::UsableUntilSet { instrument: cea(), usable_until: Some(date(20_211_216)) };
     go_on(&mut steps, OFFICER, until, vec![], 0);
-    go_on(&mut steps, OFFICER, what, postings, DAY_MS);
+    go_on(&mut steps, OFFICER, what, postings, NEXT_DAY_MS);
     steps
 }
 
@@ -56,7 +57,7 @@ fn a_last_day_binds_surrenders_and_carry_overs_since_the_second_version() {
     let until = What::UsableUntilSet { instrument: cea(), usable_until: Some(date(20_301_231)) };
     go_on(&mut in_time, OFFICER, until, vec![], 0);
     let (what, postings) = applied(1, 2020, cea(), 600);
-    go_on(&mut in_time, OFFICER, what, postings, DAY_MS);
+    go_on(&mut in_time, OFFICER, what, postings, NEXT_DAY_MS);
     audit(&in_time).expect("in time");
     let before = the_day_after(year(), applied(1, 2020, cea(), 600));
     audit(&activated(before, 2)).expect("what was decided stands");
