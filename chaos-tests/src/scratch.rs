@@ -2,7 +2,8 @@
 //! after the test, for whoever looks for the cause of a failure, and go when
 //! it runs again.
 
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -29,4 +30,21 @@ pub fn folder(name: &str) -> anyhow::Result<PathBuf> {
     // target/<profile>/deps/<test>
     let profile = here.ancestors().nth(2).context("this executable is in no folder")?;
     Ok(profile.join("chaos").join(name))
+}
+
+/// Copies a folder with all that is in it.
+///
+/// # Errors
+/// When something cannot be read or written.
+pub fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for item in fs::read_dir(from)? {
+        let item = item?;
+        let target = to.join(item.file_name());
+        match item.file_type()?.is_dir() {
+            true => copy(&item.path(), &target)?,
+            false => drop(fs::copy(item.path(), target)?),
+        }
+    }
+    Ok(())
 }

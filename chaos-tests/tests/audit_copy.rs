@@ -58,19 +58,6 @@ fn data_of(cluster: &Cluster, node: u64) -> PathBuf {
     cluster.plan().work_dir().join(&config.node.data_dir)
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    for item in fs::read_dir(from)? {
-        let item = item?;
-        let target = to.join(item.file_name());
-        match item.file_type()?.is_dir() {
-            true => copy(&item.path(), &target)?,
-            false => fs::copy(item.path(), target).map(drop)?,
-        }
-    }
-    Ok(())
-}
-
 /// Every file with its content.
 fn bytes_of(folder: &Path) -> anyhow::Result<BTreeMap<PathBuf, Vec<u8>>> {
     let mut files = BTreeMap::new();
@@ -113,7 +100,7 @@ async fn a_copy_of_a_node_is_audited_alone_and_agrees_with_its_cluster() -> anyh
     assert!(said.contains("is in use by a running node"), "{said}");
 
     let folder = cluster.plan().work_dir().join("copy");
-    copy(&data_of(&cluster, stopped), &folder)?;
+    scratch::copy(&data_of(&cluster, stopped), &folder)?;
     let before = bytes_of(&folder)?;
     let served = ServedCopy::start(&cluster, stopped, &folder).await?;
     let status = served.status().await?;

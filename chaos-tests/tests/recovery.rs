@@ -43,44 +43,12 @@ async fn recover(cluster: &Cluster, lost: &str, more: &[&str]) -> anyhow::Result
     cluster.registryctl("operator-1", [&arguments[..], more].concat()).await
 }
 
-async fn by_two_operators(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<()> {
-    let proposed = cluster.registryctl("operator-1", [arguments, &["--output", "json"]].concat());
-    let proposed: serde_json::Value = serde_json::from_str(&proposed.await?)?;
-    let id = proposed["proposal_id"].to_string();
-    let sha256 = proposed["content_sha256"].as_str().unwrap_or_default().to_owned();
-    let approve = ["control", "approve", "--proposal", &id, "--sha256", &sha256];
-    cluster.registryctl("operator-2", approve).await?;
-    Ok(())
-}
-
 fn lose(cluster: &mut Cluster, city: &str) -> anyhow::Result<Vec<u64>> {
     let nodes = cluster.nodes_in(city);
     for id in &nodes {
         cluster.kill(*id)?;
     }
     Ok(nodes)
-}
-
-async fn admit(cluster: &Cluster, id: u64) -> anyhow::Result<()> {
-    let node = &cluster.config(id)?.node;
-    let (peer, client) = (node.peer_listen.to_string(), node.client_listen.to_string());
-    let id = id.to_string();
-    let arguments = [
-        "cluster",
-        "admit",
-        "--node-id",
-        &id,
-        "--name",
-        &node.name,
-        "--city",
-        &node.city,
-        "--peer-address",
-        &peer,
-        "--client-address",
-        &client,
-    ];
-    cluster.registryctl("operator-1", arguments).await?;
-    Ok(())
 }
 
 /// Anybody can check it; a file that says something else than was signed is refused.
@@ -193,10 +161,11 @@ async fn a_lost_city_is_given_up_and_new_nodes_bring_it_back() -> anyhow::Result
     // New nodes take the places of the lost ones, and the city is back.
     for (id, _, _) in spares {
         cluster.restart(id).await?;
-        admit(&cluster, id).await?;
+        let city = cluster.config(id)?.node.city.clone();
+        cluster.admit(id, &city).await?;
     }
     let back = ["failover", "return", "--city", "shanghai", "--document", "rebuilt"];
-    by_two_operators(&cluster, &back).await?;
+    cluster.by_two_operators(&back).await?;
     let whole = eventually("both cities", DEADLINE, || async {
         let topology = cluster.leader().await?.topology.unwrap_or_default();
         Ok(topology.one_city.is_none().then_some(topology))
@@ -220,7 +189,7 @@ async fn a_city_that_lives_or_a_city_without_the_right_is_refused() -> anyhow::R
     let sealed = cluster.plan().work_dir().join("sealed.json").display().to_string();
     let issue =
         ["failover", "override", "--city", "shanghai", "--document", "vault 3", "--out", &sealed];
-    by_two_operators(&cluster, &issue).await?;
+    cluster.by_two_operators(&issue).await?;
     let killed = cluster.nodes_in("wuhan");
     for id in &killed[..2] {
         cluster.kill(*id)?;

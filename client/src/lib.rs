@@ -118,7 +118,7 @@ pub use reads::ReadClient;
 pub use registry::RegistryClient;
 pub use repo::RepoClient;
 pub use request_id::{
-    MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id, random_bytes,
+    MAX_REQUEST_ID_BYTES, hex, is_valid_request_id, new_request_id, random_bytes, unhex,
 };
 pub use statement::PeriodStatement;
 pub use submit::{SubmitOptions, SubmitReport};

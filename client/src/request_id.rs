@@ -38,6 +38,14 @@ pub fn hex(bytes: &[u8]) -> String {
     })
 }
 
+/// The bytes of hexadecimal digits, two each; none for anything else.
+#[must_use]
+pub fn unhex(digits: &str) -> Option<Vec<u8>> {
+    let all = digits.len().is_multiple_of(2) && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    let bytes = (0..digits.len()).step_by(2);
+    all.then(|| bytes.map(|at| u8::from_str_radix(&digits[at..at + 2], 16).ok()).collect())?
+}
+
 /// Whether a node would take this text as a request id or a part of one.
 #[must_use]
 pub fn is_valid_request_id(text: &str) -> bool {
@@ -63,5 +71,15 @@ mod tests {
             assert!(!is_valid_request_id(bad), "{bad:?}");
         }
         assert!(is_valid_request_id("load:demo:acct:91310000MA1FL00001"));
+    }
+
+    #[test]
+    fn only_pairs_of_hexadecimal_digits_are_bytes() {
+        assert_eq!(unhex("00fFa0"), Some(vec![0, 0xff, 0xa0]));
+        assert_eq!(unhex(&hex(b"any bytes")), Some(b"any bytes".to_vec()));
+        assert_eq!(unhex(""), Some(vec![]));
+        for wrong in ["0", "+f", "0g", "0 ", "é"] {
+            assert_eq!(unhex(wrong), None, "{wrong}");
+        }
     }
 }

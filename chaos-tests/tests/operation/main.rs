@@ -76,17 +76,6 @@ async fn nobody_noticed(cluster: &Cluster, logs: &[ProbeLog]) -> anyhow::Result<
     Ok(())
 }
 
-/// One operator proposes by `registryctl`, the other approves.
-async fn by_two_operators(cluster: &Cluster, arguments: &[&str]) -> anyhow::Result<()> {
-    let proposed = cluster.registryctl("operator-1", [arguments, &["--output", "json"]].concat());
-    let proposed: serde_json::Value = serde_json::from_str(&proposed.await?)?;
-    let id = proposed["proposal_id"].to_string();
-    let sha256 = proposed["content_sha256"].as_str().unwrap_or_default().to_owned();
-    let approve = ["control", "approve", "--proposal", &id, "--sha256", &sha256];
-    cluster.registryctl("operator-2", approve).await?;
-    Ok(())
-}
-
 /// Waits until the ledger's record, as the leader has it, is as wanted.
 async fn record(
     cluster: &Cluster,

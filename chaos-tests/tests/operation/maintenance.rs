@@ -4,14 +4,14 @@ use registry_chaos_tests::cluster::Layout;
 use registry_client::proto::event::What;
 use registry_client::proto::{Consistency, GetAccountRequest};
 
-use super::{DEADLINE, by_two_operators, nobody_noticed, probes, record, start, stop, voters};
+use super::{DEADLINE, nobody_noticed, probes, record, start, stop, voters};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_city_is_taken_out_stopped_and_brought_back_under_load() -> anyhow::Result<()> {
     let mut cluster = start("maintenance", Layout::DualCity, &[]).await?;
     let working = probes(&cluster)?;
     let leave = ["failover", "leave", "--city", "shanghai", "--document", "change 7"];
-    by_two_operators(&cluster, &leave).await?;
+    cluster.by_two_operators(&leave).await?;
     let alone =
         record(&cluster, "wuhan to go on alone", |topology| voters(topology) == [[21, 22, 23]])
             .await?;
@@ -27,7 +27,7 @@ async fn a_city_is_taken_out_stopped_and_brought_back_under_load() -> anyhow::Re
 
     // A second city cannot leave, and nothing else changes meanwhile.
     let both = ["failover", "leave", "--city", "wuhan", "--document", "change 8"];
-    let refused = by_two_operators(&cluster, &both).await.expect_err("one city is out");
+    let refused = cluster.by_two_operators(&both).await.expect_err("one city is out");
     assert!(refused.to_string().contains("shanghai is out already"), "{refused}");
 
     let nodes = cluster.nodes_in("shanghai");
@@ -38,7 +38,7 @@ async fn a_city_is_taken_out_stopped_and_brought_back_under_load() -> anyhow::Re
         cluster.restart(*id).await?;
     }
     let back = ["failover", "return", "--city", "shanghai", "--document", "change 7 is done"];
-    by_two_operators(&cluster, &back).await?;
+    cluster.by_two_operators(&back).await?;
     let whole = record(&cluster, "both cities", |topology| topology.one_city.is_none()).await?;
     assert_eq!(voters(&whole), [[11, 12, 13], [21, 22, 23]]);
     let logs = stop(working).await?;

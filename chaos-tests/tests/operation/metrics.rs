@@ -9,7 +9,7 @@ use registry_chaos_tests::wait::eventually;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::{DEADLINE, RTT, by_two_operators};
+use super::{DEADLINE, RTT};
 
 async fn http(cluster: &Cluster, node: u64, request: &str) -> anyhow::Result<String> {
     let address = cluster.config(node)?.node.metrics_listen.context("no address")?;
@@ -69,7 +69,7 @@ async fn metrics_tell_who_leads_and_alarm_while_a_city_is_out() -> anyhow::Resul
     assert!(info.contains(&format!("node=\"{}\"", leader.node_name)), "{info}");
 
     let leave = ["failover", "leave", "--city", "shanghai", "--document", "change 7"];
-    by_two_operators(&cluster, &leave).await?;
+    cluster.by_two_operators(&leave).await?;
     becomes(&cluster, "one_city", 6.0).await?;
     assert!(sum(&cluster, "alarms").await? >= 6.0);
 

@@ -10,7 +10,7 @@ use registry_client::proto::{
 use registry_client::{ClientError, RegistryClient};
 use sha2::{Digest as _, Sha256};
 
-use super::{DEADLINE, by_two_operators, record, start, voters};
+use super::{DEADLINE, record, start, voters};
 
 /// The rejection's reason and field.
 fn refused<T: std::fmt::Debug>(outcome: Result<T, ClientError>) -> (String, String) {
@@ -90,7 +90,7 @@ async fn what_cannot_be_is_refused_by_reason_and_leaves_the_record_alone() -> an
 
     // A city that is out, and one that cannot come back yet because nobody is there.
     let out = ["failover", "leave", "--city", "shanghai", "--document", "change 1"];
-    by_two_operators(&cluster, &out).await?;
+    cluster.by_two_operators(&out).await?;
     record(&cluster, "wuhan alone", |topology| voters(topology).len() == 1).await?;
     is(prefer(&cluster, "shanghai").await, "CITY_OUT", "city");
     let nodes = cluster.nodes_in("shanghai");
@@ -98,7 +98,7 @@ async fn what_cannot_be_is_refused_by_reason_and_leaves_the_record_alone() -> an
         cluster.stop(*id).await?;
     }
     let back = ["failover", "return", "--city", "shanghai", "--document", "change 1"];
-    by_two_operators(&cluster, &back).await?;
+    cluster.by_two_operators(&back).await?;
     let leave = CityLeave { city: "wuhan".into(), document: document() };
     let outcome = decided(&one, &two, Command::CityLeave(leave)).await?;
     is(outcome, "VOTERS_CHANGING", "");

@@ -15,6 +15,7 @@ use registry_chaos_tests::cluster::{
 use registry_chaos_tests::day::{DaySums, ExchangeDay};
 use registry_chaos_tests::latency::percentile_ms;
 use registry_chaos_tests::market::{Market, open_day};
+use registry_chaos_tests::scratch;
 use registry_chaos_tests::wait::eventually;
 
 pub(crate) use self::figures::Snapshots;
@@ -121,7 +122,7 @@ impl Run {
         let next_trade = 1;
         let run = Self { bed, leaders_city, away, missed_from, next_trade, market, untouched };
         let _ = fs::remove_dir_all(&run.untouched);
-        copy(&run.data_folder(away), &run.untouched)?;
+        scratch::copy(&run.data_folder(away), &run.untouched)?;
         Ok(run)
     }
 
@@ -185,7 +186,7 @@ impl Run {
         self.bed.cluster.operator()?.hand_over(&self.leaders_city, 0).await?;
         let data = self.data_folder(self.away);
         fs::remove_dir_all(&data)?;
-        copy(&self.untouched, &data)?;
+        scratch::copy(&self.untouched, &data)?;
         self.bed.rest().await;
         Ok(())
     }
@@ -382,17 +383,4 @@ fn size_of(folder: &Path) -> anyhow::Result<u64> {
         };
     }
     Ok(bytes)
-}
-
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
-    fs::create_dir_all(to)?;
-    for item in fs::read_dir(from)? {
-        let item = item?;
-        let target = to.join(item.file_name());
-        match item.file_type()?.is_dir() {
-            true => copy(&item.path(), &target)?,
-            false => drop(fs::copy(item.path(), &target)?),
-        }
-    }
-    Ok(())
 }

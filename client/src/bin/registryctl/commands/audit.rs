@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use registry_client::hex;
 use registry_client::journal::{AuditCounts, audit_file, audit_node, kind_name};
 use registry_client::proto::GetStatusReply;
+use registry_client::{hex, unhex};
 
 use super::files;
 use super::progress::bar;
@@ -33,15 +33,8 @@ const RIGHT: &str = "the books are right";
 pub(super) struct Sha256(pub(super) [u8; 32]);
 
 pub(super) fn sha256(text: &str) -> Result<Sha256, String> {
-    let mut bytes = [0; 32];
-    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if text.len() != 64 || !digits {
-        return Err("must be 64 hexadecimal digits".to_owned());
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|error| error.to_string())?;
-    }
-    Ok(Sha256(bytes))
+    let bytes = unhex(text).and_then(|bytes| bytes.try_into().ok());
+    bytes.map(Sha256).ok_or_else(|| "must be 64 hexadecimal digits".to_owned())
 }
 
 impl Audit {

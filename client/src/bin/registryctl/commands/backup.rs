@@ -15,6 +15,7 @@ use registry_client::proto::{BackupManifest, GetStatusReply};
 use registry_client::signed::PeerAuthority;
 
 use super::progress::bar;
+use super::stop::stop_asked;
 use crate::args::Global;
 use crate::exit::Usage;
 use crate::output::{Page, Record};
@@ -351,16 +352,6 @@ impl Restore {
 fn authority(path: &Path) -> Result<PeerAuthority> {
     let authority = PeerAuthority::from_file(path);
     authority.map_err(|error| Usage(format!("--peer-ca: {error}")).into())
-}
-
-/// Ctrl-C, or the service manager.
-async fn stop_asked() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        interrupted = tokio::signal::ctrl_c() => interrupted,
-    }
 }
 
 fn of_manifest(manifest: &BackupManifest) -> Record {

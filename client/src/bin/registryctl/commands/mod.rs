@@ -32,6 +32,7 @@ pub(crate) mod repo;
 pub(crate) mod row;
 pub(crate) mod rules;
 pub(crate) mod settle_day;
+mod stop;
 mod whoami;
 
 use anyhow::Result;

@@ -10,7 +10,7 @@ use registry_client::formats::{ClearingHasher, TradesHasher};
 use registry_client::proto::{
     ConfirmClearingRequest, Day, DayState, GetDayRequest, SubmitManifestRequest, Trade,
 };
-use registry_client::{SubmitOptions, hex};
+use registry_client::{SubmitOptions, hex, unhex};
 
 use crate::args::Global;
 use crate::commands::row::Cut;
@@ -167,14 +167,9 @@ fn disputed(date: &str, own_sha256: &str, registry_sha256: &str) -> Alarm {
 }
 
 fn from_hex(digits: &str) -> Result<Vec<u8>> {
-    let byte = |pair: &[u8]| {
-        let text = std::str::from_utf8(pair).ok().filter(|text| !text.starts_with('+'))?;
-        u8::from_str_radix(text, 16).ok()
-    };
-    let bytes: Option<Vec<u8>> = digits.as_bytes().chunks(2).map(byte).collect();
-    match bytes {
-        Some(bytes) if digits.len() == 64 => Ok(bytes),
-        _ => bail!(Usage("--sha256 must be 64 hexadecimal digits".to_owned())),
+    match unhex(digits).filter(|bytes| bytes.len() == 32) {
+        Some(bytes) => Ok(bytes),
+        None => bail!(Usage("--sha256 must be 64 hexadecimal digits".to_owned())),
     }
 }
 

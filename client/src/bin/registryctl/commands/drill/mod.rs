@@ -21,7 +21,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use tokio::signal::unix::{SignalKind, signal};
 
 use self::chain::Shelf;
 use self::drills::Drill;
@@ -29,6 +28,7 @@ use self::local::Local;
 use self::report::{Conditions, DrillReport};
 use self::session::Session;
 use self::target::Target;
+use super::stop::stop_asked;
 use crate::exit::{self, Alarm, Usage};
 use crate::output::{Page, Record};
 
@@ -110,7 +110,9 @@ impl DrillCommand {
         };
         let outcome = tokio::select! {
             outcome = Box::pin(rehearsed) => outcome,
-            outcome = asked_to_stop() => outcome.map(|()| Vec::new()),
+            asked = stop_asked() => asked.map_err(Into::into).and_then(|()| {
+                bail!("asked to stop; the report of the drill under way is not written")
+            }),
         };
         for place in &places {
             if let (Place::Given(target), Err(_)) = (place, &outcome) {
@@ -240,17 +242,6 @@ fn note(session: Result<Session>, sessions: &mut Vec<Session>, failures: &mut Ve
 fn run_id() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("drill-{}", since.as_millis())
-}
-
-/// Ctrl-C or SIGTERM.
-async fn asked_to_stop() -> Result<()> {
-    let mut terminated = signal(SignalKind::terminate())?;
-    let mut interrupted = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminated.recv() => {}
-        _ = interrupted.recv() => {}
-    }
-    bail!("asked to stop; the report of the drill under way is not written")
 }
 
 fn page(kept: &[chain::Kept], reports: &std::path::Path) -> Page {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use prost::Message as _;
-use registry_client::hex;
 use registry_client::proto::SignedDocument;
 use registry_client::recovery::plan_sha256;
 use registry_client::recovery_report::{VerifiedRecovery, verify_reports};
 use registry_client::signed::PeerAuthority;
+use registry_client::{hex, unhex};
 use serde_json::{Value, json};
 
 use super::recover::After;
@@ -124,10 +124,5 @@ fn described(verified: &VerifiedRecovery) -> Record {
 
 fn documents(report: &Value) -> Option<Vec<SignedDocument>> {
     let signed = report["signed"].as_array()?.iter();
-    signed.map(|of| SignedDocument::decode(&bytes(of.as_str()?)?[..]).ok()).collect()
-}
-
-fn bytes(digits: &str) -> Option<Vec<u8>> {
-    let pairs = digits.as_bytes().chunks(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
+    signed.map(|of| SignedDocument::decode(&unhex(of.as_str()?)?[..]).ok()).collect()
 }

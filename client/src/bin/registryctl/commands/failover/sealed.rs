@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use registry_client::hex;
 use registry_client::proto::RecoveryOverride;
 use registry_client::proto::controlled_command::Command;
+use registry_client::{hex, unhex};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -83,11 +83,7 @@ impl SealedFile {
 
     pub(super) fn secret(&self) -> Result<Vec<u8>> {
         let digits = self.content["secret"].as_str().unwrap_or_default();
-        let whole = digits.len() == 2 * SECRET_BYTES && digits.is_ascii();
-        let bytes: Option<Vec<u8>> = (0..digits.len() / 2)
-            .map(|place| u8::from_str_radix(&digits[2 * place..2 * place + 2], 16).ok())
-            .collect();
-        match bytes.filter(|_| whole) {
+        match unhex(digits).filter(|bytes| bytes.len() == SECRET_BYTES) {
             Some(bytes) => Ok(bytes),
             None => bail!(Usage(format!("{} has no whole secret", self.path.display()))),
         }

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use anyhow::{Context as _, Result, bail};
-use registry_client::{OwnerId, hex};
+use registry_client::{OwnerId, hex, unhex};
 use sha2::{Digest as _, Sha256};
 
 /// A person and what is saved; grams may be 0.
@@ -51,15 +51,8 @@ pub(super) fn name(lines: &[Saved]) -> String {
 
 /// 32 hexadecimal digits.
 pub(super) fn owner(text: &str) -> Result<OwnerId, String> {
-    let mut id = [0; 16];
-    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    if text.len() != 2 * id.len() || !digits {
-        return Err("an owner_id has 32 hexadecimal digits".to_owned());
-    }
-    for (byte, at) in id.iter_mut().zip((0..text.len()).step_by(2)) {
-        *byte = u8::from_str_radix(&text[at..at + 2], 16).map_err(|error| error.to_string())?;
-    }
-    Ok(id)
+    let id = unhex(text).and_then(|bytes| bytes.try_into().ok());
+    id.ok_or_else(|| "an owner_id has 32 hexadecimal digits".to_owned())
 }
 
 #[cfg(test)]
